@@ -1,0 +1,2 @@
+Console.Error.WriteLine("mmu86");
+return 64;

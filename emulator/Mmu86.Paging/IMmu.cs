@@ -1,0 +1,72 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>The memory-management unit of one virtual CPU, as the CPU sees it. Slow side: the filter answers the hot path.</summary>
+public interface IMmu
+{
+    /// <summary>The shortcut that the hot path reads. Its address is stable for the life of the MMU.</summary>
+    TranslationFilter Filter { get; }
+
+    /// <summary>The context in force.</summary>
+    PagingContext Context { get; }
+
+    /// <summary>Why the last translation failed.</summary>
+    TranslationFault Fault { get; }
+
+    /// <summary>What the slow side counted. Hits that the filter answered are not in it.</summary>
+    MmuStatistics Statistics { get; }
+
+    /// <summary>Counts up whenever an entry of the first-level instruction TLB was evicted or invalidated: running code must look up again.</summary>
+    ulong InstructionSideChanges { get; }
+
+    /// <summary>Puts a context in force and empties the filter. Invalidates no TLB entry: that is the caller's, by the methods below.</summary>
+    void SetContext(in PagingContext context);
+
+    /// <summary>Translates one address: one modelled lookup, and where it misses a fill and perhaps a walk.</summary>
+    /// <param name="address">Any address; the bytes accessed must not cross its 4 KiB page.</param>
+    /// <param name="kind">Read, write (also read-modify-write) or fetch.</param>
+    /// <param name="mode">On whose behalf.</param>
+    /// <param name="translation">The answer; default where the result is false.</param>
+    /// <returns>False where it faulted: see <see cref="Fault"/>. Accessed flags of entries used above may have been set.</returns>
+    bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation);
+
+    /// <summary>Offers the fetch translation just made to the filter. Ignored where the machine demands a lookup for every fetch.</summary>
+    /// <param name="page">The first address of the 4 KiB page.</param>
+    /// <param name="mode">User or supervisor.</param>
+    /// <param name="payload">What the filter answers for the page.</param>
+    void OfferFetch(LinearAddress page, AccessMode mode, nint payload);
+
+    /// <summary>Whether fetches within one page need no lookup each: false for machines without a first-level TLB and under observation.</summary>
+    bool FetchesAreSilent { get; }
+
+    /// <summary>Code was decoded from a frame: no write slot may lead to it any more.</summary>
+    void RevokeWrites(HostFrameNumber frame);
+
+    /// <summary>INVLPG. SDM 3, "Operations that Invalidate TLBs and Paging-Structure Caches". A non-canonical address is a no-op.</summary>
+    void InvalidatePage(LinearAddress address);
+
+    /// <summary>INVPCID type 0: one address in one PCID; globals stay.</summary>
+    void InvalidatePage(LinearAddress address, ushort pcid);
+
+    /// <summary>MOV CR3 without the keep hint, INVPCID type 1: everything of one PCID but globals.</summary>
+    void InvalidatePcid(ushort pcid);
+
+    /// <summary>INVPCID type 3: everything but globals, all PCIDs.</summary>
+    void InvalidateAllNonGlobal();
+
+    /// <summary>INVPCID type 2, a change of CR4.PGE and so on: everything of the current VPID, globals too.</summary>
+    void InvalidateAll();
+
+    /// <summary>#PF was delivered for this address. SDM 3: drops its TLB entries under the current PCID and the structure-cache entries that serve it.</summary>
+    void InvalidateAfterPageFault(LinearAddress address);
+
+    /// <summary>INVEPT type 1: guest-physical and combined mappings of one EPT root.</summary>
+    void InvalidateEptContext(ulong eptp);
+
+    /// <summary>INVEPT type 2: guest-physical and combined mappings of every root.</summary>
+    void InvalidateEptAll();
+
+    /// <summary>INVVPID type 1: linear and combined mappings of one VPID.</summary>
+    void InvalidateVpid(ushort vpid);
+}

@@ -1,0 +1,123 @@
+namespace Mmu86.Paging;
+
+/// <summary>How a set is found from a page number.</summary>
+public enum IndexHash
+{
+    /// <summary>The low bits of the page number (page number modulo sets where sets are no power of two).</summary>
+    Linear,
+
+    /// <summary>The low n bits xor the next n bits, n = log2(sets).</summary>
+    Xor,
+}
+
+/// <summary>Which way of a full set gives way.</summary>
+public enum Replacement
+{
+    Lru,
+
+    /// <summary>Tree pseudo-LRU; ways must be a power of two.</summary>
+    TreePlru,
+
+    /// <summary>Three tree-PLRUs of ways/3 each; a fill goes to the group after the one used last: (MRU+1) mod 3. Skylake's second level.</summary>
+    Mru3Plru,
+
+    Fifo,
+
+    /// <summary>Seeded pseudo-random.</summary>
+    Random,
+}
+
+/// <summary>One TLB array: the structure and the page sizes that it holds.</summary>
+public sealed record TlbArrayConfiguration
+{
+    /// <summary>Name in reports, such as <c>l1d-4k</c>. Unique in the machine.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The page sizes held: any of 4k, 2m, 1g. A larger entry is cached as a fragment of the largest size held below it.</summary>
+    public required IReadOnlyList<string> PageSizes { get; init; }
+
+    /// <summary>Number of sets; 0 means unbounded (every translation stays until invalidated), with ways 0.</summary>
+    public required int Sets { get; init; }
+
+    public required int Ways { get; init; }
+
+    public required IndexHash Hash { get; init; }
+
+    public required Replacement Replacement { get; init; }
+}
+
+/// <summary>One level for one kind of access. No arrays: the level does not exist and every lookup goes on.</summary>
+public sealed record TlbLevelConfiguration
+{
+    public required IReadOnlyList<TlbArrayConfiguration> Arrays { get; init; }
+}
+
+/// <summary>A fully or set-associative cache of paging-structure entries.</summary>
+public sealed record StructureCacheConfiguration
+{
+    /// <summary>Entries in all; 0: the cache does not exist.</summary>
+    public required int Entries { get; init; }
+
+    /// <summary>Ways; equal to entries for fully associative.</summary>
+    public required int Ways { get; init; }
+
+    public required Replacement Replacement { get; init; }
+}
+
+/// <summary>The caches of partial walks.</summary>
+public sealed record StructureCachesConfiguration
+{
+    public required StructureCacheConfiguration Pml4e { get; init; }
+
+    public required StructureCacheConfiguration Pdpte { get; init; }
+
+    public required StructureCacheConfiguration Pde { get; init; }
+
+    public required StructureCacheConfiguration EptPml4e { get; init; }
+
+    public required StructureCacheConfiguration EptPdpte { get; init; }
+
+    public required StructureCacheConfiguration EptPde { get; init; }
+
+    /// <summary>Guest-physical page to host-physical frame, used for guest tables and for the final address of a nested walk.</summary>
+    public required StructureCacheConfiguration NestedTlb { get; init; }
+}
+
+/// <summary>Cycles added to one per instruction in the <c>tlb</c> fidelity.</summary>
+public sealed record TranslationLatencies
+{
+    /// <summary>Cycles that a first-level miss answered by the second level costs.</summary>
+    public required int L2HitCycles { get; init; }
+
+    /// <summary>Cycles that starting a walk costs.</summary>
+    public required int WalkStartCycles { get; init; }
+
+    /// <summary>Cycles that each reference of a walk costs.</summary>
+    public required int WalkReferenceCycles { get; init; }
+}
+
+/// <summary>The translation hardware of one virtual CPU.</summary>
+public sealed record MmuConfiguration
+{
+    public required TlbLevelConfiguration L1Instruction { get; init; }
+
+    public required TlbLevelConfiguration L1Data { get; init; }
+
+    public required TlbLevelConfiguration L2 { get; init; }
+
+    public required StructureCachesConfiguration StructureCaches { get; init; }
+
+    public required TranslationLatencies Latencies { get; init; }
+
+    /// <summary>MAXPHYADDR, 36 to 52.</summary>
+    public required int PhysicalAddressBits { get; init; }
+
+    /// <summary>Whether a PDPTE with PS=1 maps a 1 GiB page; otherwise that bit is reserved.</summary>
+    public required bool HasPage1G { get; init; }
+
+    /// <summary>Whether every access is looked up in the model; otherwise the filter answers hits where that is exact.</summary>
+    public required bool LookUpEveryAccess { get; init; }
+
+    /// <summary>Seed of random replacement.</summary>
+    public required ulong Seed { get; init; }
+}

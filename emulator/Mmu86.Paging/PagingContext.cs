@@ -1,0 +1,31 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>Everything outside memory that decides how an address is translated.</summary>
+public readonly record struct PagingContext
+{
+    public required Cr0 Cr0 { get; init; }
+
+    /// <summary>CR3 as the guest reads it: PCID in bits 11:0 while CR4.PCIDE=1. Bit 63 is never stored.</summary>
+    public required ulong Cr3 { get; init; }
+
+    public required Cr4 Cr4 { get; init; }
+
+    public required Efer Efer { get; init; }
+
+    /// <summary>The EPT pointer, or 0 while EPT is off. A valid EPTP is never 0 (bits 5:3 hold the walk length).</summary>
+    public required ulong Eptp { get; init; }
+
+    /// <summary>The virtual-processor identifier; 0 while EPT is off.</summary>
+    public required ushort Vpid { get; init; }
+
+    /// <summary>The process-context identifier: CR3[11:0] while CR4.PCIDE=1, else 0.</summary>
+    public ushort Pcid => (Cr4 & Cr4.PcidEnable) != 0 ? (ushort)(Cr3 & 0xFFF) : (ushort)0;
+
+    /// <summary>Whether CR0.PG=1.</summary>
+    public bool IsPaging => (Cr0 & Cr0.Paging) != 0;
+
+    /// <summary>Whether EPT is on.</summary>
+    public bool IsNested => Eptp != 0;
+}

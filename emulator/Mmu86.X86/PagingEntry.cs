@@ -1,0 +1,66 @@
+namespace Mmu86.X86;
+
+/// <summary>Bits of a paging-structure entry of 4-level paging. SDM 3, "4-Level Paging and 5-Level Paging".</summary>
+/// <remarks>
+/// <code>
+/// 63 62..59 58..52 51..M      M-1..12          11..9  8  7   6  5  4   3   2   1   0
+/// XD  key   ign.   reserved   address or       ign.   G  PS  D  A  PCD PWT U/S R/W P
+///                             bits of a frame
+/// </code>
+/// In a PTE bit 7 is PAT; D and G have meaning only in the entry that maps the page.
+/// </remarks>
+public static class PagingEntry
+{
+    public const ulong Present = 1UL << 0;
+    public const ulong Writable = 1UL << 1;
+    public const ulong User = 1UL << 2;
+    public const ulong PageWriteThrough = 1UL << 3;
+    public const ulong PageCacheDisable = 1UL << 4;
+    public const ulong Accessed = 1UL << 5;
+    public const ulong Dirty = 1UL << 6;
+    public const ulong PageSizeBit = 1UL << 7;
+    public const ulong Global = 1UL << 8;
+    public const ulong ExecuteDisable = 1UL << 63;
+
+    /// <summary>Bits 51:12, before the physical-address width is applied.</summary>
+    public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+}
+
+/// <summary>Bits of an EPT paging-structure entry. SDM 3, "EPT Translation Mechanism".</summary>
+/// <remarks>
+/// <code>
+/// 63..52  51..M     M-1..12   11..10  9  8  7   6     5..3     2  1  0
+/// ign.    reserved  address   ign.    D  A  PS  IPAT  memtype  X  W  R
+/// </code>
+/// </remarks>
+public static class EptEntry
+{
+    public const ulong Read = 1UL << 0;
+    public const ulong Write = 1UL << 1;
+    public const ulong Execute = 1UL << 2;
+    public const ulong Rights = Read | Write | Execute;
+    public const ulong MemoryTypeMask = 7UL << 3;
+    public const ulong MemoryTypeWriteBack = 6UL << 3;
+    public const ulong IgnorePat = 1UL << 6;
+    public const ulong PageSizeBit = 1UL << 7;
+    public const ulong Accessed = 1UL << 8;
+    public const ulong Dirty = 1UL << 9;
+    public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+}
+
+/// <summary>The exit qualification of an EPT violation. SDM 3, "Exit Qualification for EPT Violations".</summary>
+[Flags]
+public enum EptViolationQualification : ulong
+{
+    None = 0,
+    Read = 1UL << 0,
+    Write = 1UL << 1,
+    Fetch = 1UL << 2,
+    GuestPhysicalReadable = 1UL << 3,
+    GuestPhysicalWritable = 1UL << 4,
+    GuestPhysicalExecutable = 1UL << 5,
+    LinearAddressValid = 1UL << 7,
+
+    /// <summary>Set when the access was to the translation of the linear address itself, clear when it was to a guest table.</summary>
+    FinalTranslation = 1UL << 8,
+}
