@@ -1,0 +1,56 @@
+using System.Globalization;
+
+namespace Mmu86.GuestPrograms;
+
+/// <summary>A guest's arguments after they were read and checked.</summary>
+internal sealed record GuestArguments
+{
+    private readonly ulong[] _values;
+
+    private GuestArguments(ulong[] values, GuestVariant variant, ulong pageBytes)
+    {
+        _values = values;
+        Variant = variant;
+        PageBytes = pageBytes;
+    }
+
+    public GuestVariant Variant { get; }
+
+    /// <summary>The size of the guest's pages in bytes.</summary>
+    public ulong PageBytes { get; }
+
+    /// <summary>The value of the parameter with this position.</summary>
+    public ulong this[int position] => _values[position];
+
+    public static GuestArguments Parse(string guest, IReadOnlyList<GuestParameter> parameters, GuestBuildOptions options, GuestVariant variant)
+    {
+        if (options.Arguments.Count > parameters.Count)
+        {
+            string most = parameters.Count switch { 0 => "no arguments", 1 => "at most one argument", int n => $"at most {n} arguments" };
+            throw new GuestArgumentException(
+                $"{guest} takes {most}, so '{options.Arguments[parameters.Count]}' is one too many.");
+        }
+
+        var values = new ulong[parameters.Count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = i < options.Arguments.Count
+                ? ParseOne(guest, parameters[i], options.Arguments[i])
+                : parameters[i].DefaultFor(options.GuestPage);
+        }
+
+        return new GuestArguments(values, variant, GuestPageSize.Bytes(options.GuestPage));
+    }
+
+    private static ulong ParseOne(string guest, GuestParameter parameter, string text)
+    {
+        bool isNumber = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
+        if (!isNumber || value < parameter.Minimum || value > parameter.Maximum)
+        {
+            throw new GuestArgumentException(
+                $"{guest}: {parameter.Name} is '{text}'; it must be a number of {parameter.Unit} from {parameter.Minimum} to {parameter.Maximum}.");
+        }
+
+        return value;
+    }
+}

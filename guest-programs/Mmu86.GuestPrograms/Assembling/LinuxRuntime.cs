@@ -1,0 +1,29 @@
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Mmu86.GuestPrograms;
+
+/// <summary>The services of a ring-3 guest: system calls of Linux for x86-64.</summary>
+internal sealed class LinuxRuntime(GuestAssembler guest) : GuestRuntime(guest)
+{
+    private const int WriteCall = 1;
+    private const int ExitCall = 60;
+    private const int StandardOutput = 1;
+
+    public override void Exit()
+    {
+        Assembler c = Guest.Code;
+        c.mov(eax, ExitCall);
+        c.xor(edi, edi);
+        c.syscall();
+    }
+
+    protected override void EmitPrint()
+    {
+        Assembler c = Guest.Code;
+        c.mov(eax, WriteCall);
+        c.mov(edi, StandardOutput);
+        c.syscall();
+        c.ret();
+    }
+}
