@@ -1,0 +1,80 @@
+using Mmu86.Lab.Configuration;
+
+namespace Mmu86.Lab.Machines;
+
+/// <summary>The machines that come with Mmu86, and how a name or a file becomes a description.</summary>
+public static class MachineCatalogue
+{
+    /// <summary>The machine of a run that does not name one.</summary>
+    public const string DefaultName = "skylake";
+
+    // Named in the manual page of the command line, arriving with later work: a clear answer instead of "no such file".
+    private static readonly string[] s_announced =
+        ["nehalem", "sandy-bridge", "ivy-bridge", "haswell", "broadwell", "ice-lake", "golden-cove", "gracemont", "zen1", "zen2", "zen3", "zen4", "zen5"];
+
+    /// <summary>The names of the presets.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["skylake", "ideal", "uncached"];
+
+    /// <summary>One preset.</summary>
+    /// <param name="name">One of <see cref="Names"/>, or the internal <c>fast</c>.</param>
+    public static MachineDescription Preset(string name) =>
+        MachineJson.Read(PresetBytes(name), out IReadOnlyList<ConfigurationError> errors)
+        ?? throw new ConfigurationException($"preset {name}", ConfigurationOrigin.File, errors);
+
+    /// <summary>The machine of the <c>fast</c> fidelity: caches that almost never miss, whose statistics nobody sees. Not in <see cref="Names"/>.</summary>
+    /// <param name="described">The machine asked for: what a guest can see of it (CPUID, clock) stays.</param>
+    public static MachineDescription ForFastFidelity(MachineDescription described)
+    {
+        MachineDescription fast = Preset("fast");
+        return fast with { Name = described.Name, Description = described.Description, Cpuid = described.Cpuid, Clock = described.Clock, Sources = null };
+    }
+
+    /// <summary>Finds a machine by the name of a preset or the path of a file, and applies overrides.</summary>
+    /// <param name="nameOrFile">What <c>--machine</c> was given.</param>
+    /// <param name="overrides">What each <c>--set</c> was given: <c>PATH=VALUE</c>.</param>
+    /// <exception cref="ConfigurationException">It does not exist or is wrong; carries every error.</exception>
+    public static MachineDescription Find(string nameOrFile, IReadOnlyList<string> overrides)
+    {
+        MachineDescription machine = Names.Contains(nameOrFile) ? Preset(nameOrFile) : ReadFile(nameOrFile);
+        return overrides.Count == 0 ? machine : MachineOverrides.Apply(machine, overrides);
+    }
+
+    private static MachineDescription ReadFile(string path)
+    {
+        string origin = $"machine file {path}";
+        byte[] bytes;
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists)
+                throw Missing(path);
+            if (file.Length > MachineJson.MaximumBytes)
+                throw new ConfigurationException(origin, ConfigurationOrigin.File, [new("", $"is larger than {MachineJson.MaximumBytes} bytes")]);
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new ConfigurationException(origin, ConfigurationOrigin.File, [new("", "cannot be read")]);
+        }
+
+        return MachineJson.Read(bytes, out IReadOnlyList<ConfigurationError> errors)
+            ?? throw new ConfigurationException(origin, ConfigurationOrigin.File, errors);
+    }
+
+    private static ConfigurationException Missing(string name)
+    {
+        if (s_announced.Contains(name))
+            return new ConfigurationException($"machine {name}", ConfigurationOrigin.NotYet, [new("", $"is not supported yet; there are {string.Join(", ", Names)}")]);
+        return new ConfigurationException(
+            $"machine {name}", ConfigurationOrigin.File, [new("", $"is neither a preset ({string.Join(", ", Names)}) nor a file{Suggestion.Ending(name, Names)}")]);
+    }
+
+    private static byte[] PresetBytes(string name)
+    {
+        using Stream stream = typeof(MachineCatalogue).Assembly.GetManifestResourceStream($"Mmu86.Lab.Machines.{name}.json")
+            ?? throw new ArgumentException($"no preset {name}", nameof(name));
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+}

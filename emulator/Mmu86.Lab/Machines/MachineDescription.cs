@@ -1,0 +1,40 @@
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Machines;
+
+/// <summary>One emulated processor: what <c>show machine</c> prints and <c>--machine</c> reads.</summary>
+public sealed record MachineDescription
+{
+    /// <summary>The name in lists and reports.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What it stands for, in a sentence or two.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>What the processor says about itself.</summary>
+    public required CpuidDescription Cpuid { get; init; }
+
+    /// <summary>What translates its addresses.</summary>
+    public required MmuDescription Mmu { get; init; }
+
+    /// <summary>What its time is.</summary>
+    public required ClockDescription Clock { get; init; }
+
+    /// <summary>Where each number comes from: a path in this document, of one value or of everything below it, to a source in words.</summary>
+    public IReadOnlyDictionary<string, string>? Sources { get; init; }
+
+    /// <summary>The configuration of the memory-management unit.</summary>
+    /// <param name="seed">The seed of random replacement: the run's.</param>
+    public MmuConfiguration ToMmuConfiguration(ulong seed) => new()
+    {
+        L1Instruction = Mmu.L1Instruction,
+        L1Data = Mmu.L1Data,
+        L2 = Mmu.L2,
+        StructureCaches = Mmu.StructureCaches,
+        Latencies = Mmu.Latencies,
+        PhysicalAddressBits = Cpuid.PhysicalAddressBits,
+        HasPage1G = Cpuid.Features.Contains("pdpe1gb"),
+        LookUpEveryAccess = Mmu.LookUpEveryAccess,
+        Seed = seed,
+    };
+}

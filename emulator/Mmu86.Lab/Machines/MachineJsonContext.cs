@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Machines;
+
+/// <summary>The generated reader and writer of machine descriptions: no reflection at start.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    WriteIndented = true,
+    Converters = [typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<ClockSource>)])]
+[JsonSerializable(typeof(MachineDescription))]
+[JsonSerializable(typeof(System.Text.Json.Nodes.JsonNode))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class MachineJsonContext : JsonSerializerContext;

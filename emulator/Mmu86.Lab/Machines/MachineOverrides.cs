@@ -1,0 +1,70 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Mmu86.Lab.Configuration;
+
+namespace Mmu86.Lab.Machines;
+
+/// <summary>Applies <c>--set PATH=VALUE</c> to a machine description.</summary>
+/// <remarks>Every override is applied to the JSON that <c>show machine</c> prints, then the whole is checked as a file would be.</remarks>
+public static class MachineOverrides
+{
+    /// <summary>Applies overrides in order.</summary>
+    /// <param name="machine">A description in order; it is not changed.</param>
+    /// <param name="overrides">Each <c>PATH=VALUE</c>. VALUE is JSON, or a text without quotes.</param>
+    /// <exception cref="ConfigurationException">A path names nothing, or the result is not a machine; carries every error.</exception>
+    public static MachineDescription Apply(MachineDescription machine, IReadOnlyList<string> overrides)
+    {
+        List<ConfigurationError> errors = [];
+        JsonNode document = JsonNode.Parse(MachineJson.Write(machine))!;
+        foreach (string text in overrides)
+            ApplyOne(document, text, errors);
+        if (errors.Count > 0)
+            throw Refused(errors);
+
+        return MachineJson.Read(JsonSerializer.SerializeToUtf8Bytes(document, MachineJsonContext.Default.JsonNode), out IReadOnlyList<ConfigurationError> found)
+            ?? throw Refused(found);
+    }
+
+    private static ConfigurationException Refused(IReadOnlyList<ConfigurationError> errors) => new("--set", ConfigurationOrigin.CommandLine, errors);
+
+    private static void ApplyOne(JsonNode document, string text, List<ConfigurationError> errors)
+    {
+        int equals = text.IndexOf('=', StringComparison.Ordinal);
+        if (equals <= 0)
+        {
+            errors.Add(new ConfigurationError(text, "must be PATH=VALUE, such as mmu.l1Data.arrays[0].ways=8"));
+            return;
+        }
+
+        string path = text[..equals];
+        if (!ConfigurationPath.TryResolve(document, path, out JsonNode? node, out string problem))
+        {
+            errors.Add(new ConfigurationError(path, problem));
+            return;
+        }
+
+        JsonNode? value = Parse(text[(equals + 1)..], node!);
+        node!.ReplaceWith(value);
+        // The value no longer has the source that the preset names.
+        if (document["sources"] is JsonObject sources)
+            sources[path] = "--set";
+    }
+
+    // Where a text stands, VALUE is a text whatever it looks like; elsewhere it is JSON where it parses as JSON.
+    private static JsonNode? Parse(string value, JsonNode old)
+    {
+        bool isQuoted = value.Length >= 2 && value[0] == '"' && value[^1] == '"';
+        if (old.GetValueKind() != JsonValueKind.String || isQuoted)
+        {
+            try
+            {
+                return JsonNode.Parse(value);
+            }
+            catch (JsonException)
+            {
+            }
+        }
+
+        return JsonValue.Create(value, MachineJsonContext.Default.String);
+    }
+}

@@ -1,0 +1,232 @@
+using System.Globalization;
+using System.Numerics;
+using Mmu86.Lab.Configuration;
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Machines;
+
+/// <summary>What a machine description must obey beyond its shape: geometry that can be built, widths that exist, names that are unique.</summary>
+internal sealed class MachineRules
+{
+    /// <summary>The most sets of one array. Larger than any silicon, small enough that a typing error does not eat the host's memory.</summary>
+    public const int MaximumSets = 1 << 16;
+
+    /// <summary>The most ways of one array.</summary>
+    public const int MaximumWays = 4096;
+
+    /// <summary>The most ways of tree pseudo-LRU: its tree is one 64-bit word.</summary>
+    public const int MaximumTreeWays = 64;
+
+    /// <summary>The most entries of one array.</summary>
+    public const int MaximumEntries = 1 << 20;
+
+    /// <summary>The most arrays of one level.</summary>
+    public const int MaximumArrays = 8;
+
+    /// <summary>The highest latency, in cycles.</summary>
+    public const int MaximumCycles = 1_000_000;
+
+    private static readonly string[] s_pageSizes = ["4k", "2m", "1g"];
+
+    private readonly List<ConfigurationError> _errors = [];
+    private readonly Dictionary<string, string> _arrayNames = [];
+
+    private MachineRules()
+    {
+    }
+
+    /// <summary>Everything that is wrong with a description.</summary>
+    public static IReadOnlyList<ConfigurationError> Check(MachineDescription machine)
+    {
+        var rules = new MachineRules();
+        rules.CheckName(machine.Name, "name");
+        rules.CheckCpuid(machine.Cpuid);
+        rules.CheckMmu(machine.Mmu);
+        rules.CheckRange(machine.Clock.FrequencyHertz, 1, 1_000_000_000_000, "clock.frequencyHertz");
+        if (machine.Clock.Counts == ClockSource.Cycles)
+            rules.RefuseYet("clock.counts", "'cycles' is not supported yet; use 'instructions'");
+        return rules._errors;
+    }
+
+    private void CheckCpuid(CpuidDescription cpuid)
+    {
+        if (cpuid.Vendor.Length != 12 || !IsPrintable(cpuid.Vendor))
+            Refuse("cpuid.vendor", "must have exactly 12 printable ASCII characters");
+        if (cpuid.Brand.Length > 47 || !IsPrintable(cpuid.Brand))
+            Refuse("cpuid.brand", "must have at most 47 printable ASCII characters");
+        CheckRange(cpuid.Family, 1, 270, "cpuid.family");
+        CheckRange(cpuid.Model, 0, 255, "cpuid.model");
+        CheckRange(cpuid.Stepping, 0, 15, "cpuid.stepping");
+        CheckRange(cpuid.PhysicalAddressBits, 36, 52, "cpuid.physicalAddressBits");
+        if (cpuid.LinearAddressBits == 57)
+            RefuseYet("cpuid.linearAddressBits", "57 (5-level paging) is not supported yet; use 48");
+        else
+            CheckRange(cpuid.LinearAddressBits, 48, 48, "cpuid.linearAddressBits");
+        CheckFeatures(cpuid.Features);
+        for (int i = 0; i < cpuid.TlbDescriptors.Count; i++)
+        {
+            string text = cpuid.TlbDescriptors[i];
+            if (!TryParseDescriptor(text, out _))
+                Refuse($"cpuid.tlbDescriptors[{i}]", $"must be a byte such as 0x63, not '{text}'");
+        }
+
+        // Leaf 2 has room for 15 descriptors besides the count byte.
+        if (cpuid.TlbDescriptors.Count > 15)
+            Refuse("cpuid.tlbDescriptors", "leaf 2 has room for 15 descriptors");
+    }
+
+    /// <summary>A descriptor byte of leaf 2, written <c>0x..</c>.</summary>
+    public static bool TryParseDescriptor(string text, out byte value)
+    {
+        value = 0;
+        return text.StartsWith("0x", StringComparison.Ordinal)
+            && byte.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+    }
+
+    private void CheckFeatures(IReadOnlyList<string> features)
+    {
+        HashSet<string> seen = [];
+        for (int i = 0; i < features.Count; i++)
+        {
+            string path = $"cpuid.features[{i}]";
+            if (!CpuidFeatures.All.Any(feature => feature.Name == features[i]))
+                Refuse(path, $"'{features[i]}' is not a feature that Mmu86 has{Suggestion.Ending(features[i], CpuidFeatures.All.Select(f => f.Name))}");
+            else if (!seen.Add(features[i]))
+                Refuse(path, $"'{features[i]}' appears twice");
+        }
+
+        foreach (string required in CpuidFeatures.Required)
+        {
+            if (!features.Contains(required))
+                Refuse("cpuid.features", $"must have '{required}': 64-bit mode needs it");
+        }
+    }
+
+    private void CheckMmu(MmuDescription mmu)
+    {
+        CheckLevel(mmu.L1Instruction, "mmu.l1Instruction");
+        CheckLevel(mmu.L1Data, "mmu.l1Data");
+        CheckLevel(mmu.L2, "mmu.l2");
+        StructureCachesConfiguration caches = mmu.StructureCaches;
+        CheckCache(caches.Pml4e, "mmu.structureCaches.pml4e");
+        CheckCache(caches.Pdpte, "mmu.structureCaches.pdpte");
+        CheckCache(caches.Pde, "mmu.structureCaches.pde");
+        CheckCache(caches.EptPml4e, "mmu.structureCaches.eptPml4e");
+        CheckCache(caches.EptPdpte, "mmu.structureCaches.eptPdpte");
+        CheckCache(caches.EptPde, "mmu.structureCaches.eptPde");
+        CheckCache(caches.NestedTlb, "mmu.structureCaches.nestedTlb");
+        CheckRange(mmu.Latencies.L2HitCycles, 0, MaximumCycles, "mmu.latencies.l2HitCycles");
+        CheckRange(mmu.Latencies.WalkStartCycles, 0, MaximumCycles, "mmu.latencies.walkStartCycles");
+        CheckRange(mmu.Latencies.WalkReferenceCycles, 0, MaximumCycles, "mmu.latencies.walkReferenceCycles");
+    }
+
+    private void CheckLevel(TlbLevelConfiguration level, string path)
+    {
+        if (level.Arrays.Count > MaximumArrays)
+            Refuse($"{path}.arrays", $"has {level.Arrays.Count} arrays; at most {MaximumArrays} are possible");
+        for (int i = 0; i < level.Arrays.Count; i++)
+            CheckArray(level.Arrays[i], $"{path}.arrays[{i}]");
+    }
+
+    private void CheckArray(TlbArrayConfiguration array, string path)
+    {
+        CheckName(array.Name, $"{path}.name");
+        if (!_arrayNames.TryAdd(array.Name, path))
+            Refuse($"{path}.name", $"'{array.Name}' is the name of {_arrayNames[array.Name]} already");
+        CheckPageSizes(array.PageSizes, $"{path}.pageSizes");
+
+        if (array.Sets == 0 && array.Ways == 0)
+            return; // No bound: nothing is ever replaced, and index and policy have no say.
+        if (array.Sets == 0 || array.Ways == 0)
+        {
+            Refuse(array.Sets == 0 ? $"{path}.sets" : $"{path}.ways", "is 0: an array without bounds has 0 sets and 0 ways, any other at least 1 of both");
+            return;
+        }
+
+        bool setsPossible = CheckRange(array.Sets, 1, MaximumSets, $"{path}.sets");
+        bool waysPossible = CheckRange(array.Ways, 1, MaximumWays, $"{path}.ways");
+        if (setsPossible && array.Hash == IndexHash.Xor && !BitOperations.IsPow2(array.Sets))
+            Refuse($"{path}.sets", $"must be a power of two for xor, not {array.Sets}");
+        if (waysPossible)
+            CheckReplacement(array.Replacement, array.Ways, $"{path}.ways");
+        if (setsPossible && waysPossible && (long)array.Sets * array.Ways > MaximumEntries)
+            Refuse(path, $"has {(long)array.Sets * array.Ways} entries; at most {MaximumEntries} are possible");
+    }
+
+    private void CheckPageSizes(IReadOnlyList<string> sizes, string path)
+    {
+        if (sizes.Count == 0)
+            Refuse(path, "must name at least one of 4k, 2m, 1g");
+        for (int i = 0; i < sizes.Count; i++)
+        {
+            if (!s_pageSizes.Contains(sizes[i]))
+                Refuse($"{path}[{i}]", $"must be one of 4k, 2m, 1g, not '{sizes[i]}'");
+            else if (sizes.Take(i).Contains(sizes[i]))
+                Refuse($"{path}[{i}]", $"'{sizes[i]}' appears twice");
+        }
+    }
+
+    private void CheckCache(StructureCacheConfiguration cache, string path)
+    {
+        if (cache.Entries == 0)
+        {
+            if (cache.Ways != 0)
+                Refuse($"{path}.ways", "must be 0 where entries are 0: the cache does not exist");
+            return;
+        }
+
+        bool entriesPossible = CheckRange(cache.Entries, 1, MaximumSets, $"{path}.entries");
+        bool waysPossible = CheckRange(cache.Ways, 1, MaximumWays, $"{path}.ways");
+        if (waysPossible)
+            CheckReplacement(cache.Replacement, cache.Ways, $"{path}.ways");
+        if (!entriesPossible || !waysPossible)
+            return;
+        if (cache.Entries % cache.Ways != 0)
+            Refuse($"{path}.ways", $"must divide the {cache.Entries} entries, and {cache.Ways} does not");
+        else if (!BitOperations.IsPow2(cache.Entries / cache.Ways))
+            Refuse($"{path}.entries", $"make {cache.Entries / cache.Ways} sets; the number of sets must be a power of two");
+    }
+
+    private void CheckReplacement(Replacement replacement, int ways, string path)
+    {
+        switch (replacement)
+        {
+            case Replacement.TreePlru:
+                if (!BitOperations.IsPow2(ways))
+                    Refuse(path, $"must be a power of two for treePlru, not {ways}");
+                else if (ways > MaximumTreeWays)
+                    Refuse(path, $"must be at most {MaximumTreeWays} for treePlru, not {ways}");
+                break;
+            case Replacement.Mru3Plru:
+                if (ways % 3 != 0 || !BitOperations.IsPow2(ways / 3))
+                    Refuse(path, $"must be three times a power of two for mru3Plru, not {ways}");
+                else if (ways / 3 > MaximumTreeWays / 4)
+                    Refuse(path, $"must be at most {MaximumTreeWays / 4 * 3} for mru3Plru, not {ways}");
+                break;
+            case Replacement.Lru:
+            case Replacement.Fifo:
+            case Replacement.Random:
+                break;
+        }
+    }
+
+    private void CheckName(string name, string path)
+    {
+        if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+            Refuse(path, "must have 1 to 64 letters, digits, '-', '_' or '.'");
+    }
+
+    private bool CheckRange(long value, long least, long most, string path)
+    {
+        if (value >= least && value <= most)
+            return true;
+        Refuse(path, least == most ? $"must be {least}, not {value}" : $"must be {least} to {most}, not {value}");
+        return false;
+    }
+
+    private static bool IsPrintable(string text) => text.All(c => c is >= ' ' and <= '~');
+
+    private void Refuse(string path, string message) => _errors.Add(new ConfigurationError(path, message));
+
+    private void RefuseYet(string path, string message) => _errors.Add(new ConfigurationError(path, message) { IsNotYet = true });
+}

@@ -1,0 +1,248 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Machines;
+using Mmu86.Paging;
+using Xunit;
+
+namespace Mmu86.Tests.Lab;
+
+public sealed class MachineDescriptionTests
+{
+    public static TheoryData<string> Presets => [.. MachineCatalogue.Names];
+
+    [Theory]
+    [MemberData(nameof(Presets))]
+    public void Write_Preset_ReadsBackToTheSameText(string name)
+    {
+        string written = MachineJson.Write(MachineCatalogue.Preset(name));
+        MachineDescription? read = MachineJson.Read(Encoding.UTF8.GetBytes(written), out IReadOnlyList<ConfigurationError> errors);
+        Assert.Empty(errors);
+        Assert.Equal(name, read!.Name);
+        Assert.Equal(written, MachineJson.Write(read));
+    }
+
+    [Theory]
+    [MemberData(nameof(Presets))]
+    public void Sources_Preset_CoverEveryNumber(string name)
+    {
+        MachineDescription machine = MachineCatalogue.Preset(name);
+        JsonNode document = JsonNode.Parse(MachineJson.Write(machine))!;
+        JsonNode[] sourced = [.. machine.Sources!.Keys.Select(path =>
+        {
+            Assert.True(ConfigurationPath.TryResolve(document, path, out JsonNode? node, out string problem), $"{path}: {problem}");
+            return node!;
+        })];
+        foreach (JsonNode number in Numbers(document))
+            Assert.True(Ancestors(number).Any(sourced.Contains), $"{number.GetPath()} has no source");
+    }
+
+    [Fact]
+    public void Skylake_SecondLevel_IsTheMeasuredStructureNotTheReportedOne()
+    {
+        MmuConfiguration mmu = MachineCatalogue.Preset("skylake").ToMmuConfiguration(seed: 7);
+        TlbArrayConfiguration l2 = mmu.L2.Arrays[0];
+        Assert.Equal((128, 12, IndexHash.Xor, Replacement.Mru3Plru), (l2.Sets, l2.Ways, l2.Hash, l2.Replacement));
+        Assert.Equal(7UL, mmu.Seed);
+        Assert.True(mmu.HasPage1G);
+        Assert.Equal(39, mmu.PhysicalAddressBits);
+    }
+
+    [Fact]
+    public void Uncached_Always_HasNoTlbAndNoStructureCache()
+    {
+        MmuConfiguration mmu = MachineCatalogue.Preset("uncached").ToMmuConfiguration(seed: 1);
+        Assert.Empty(mmu.L1Instruction.Arrays.Concat(mmu.L1Data.Arrays).Concat(mmu.L2.Arrays));
+        StructureCachesConfiguration caches = mmu.StructureCaches;
+        Assert.All(
+            [caches.Pml4e, caches.Pdpte, caches.Pde, caches.EptPml4e, caches.EptPdpte, caches.EptPde, caches.NestedTlb],
+            cache => Assert.Equal(0, cache.Entries));
+        Assert.True(mmu.LookUpEveryAccess);
+    }
+
+    [Fact]
+    public void ForFastFidelity_Skylake_KeepsWhatTheGuestSees()
+    {
+        MachineDescription skylake = MachineCatalogue.Preset("skylake");
+        MachineDescription fast = MachineCatalogue.ForFastFidelity(skylake);
+        Assert.Same(skylake.Cpuid, fast.Cpuid);
+        Assert.Equal(skylake.Name, fast.Name);
+        Assert.NotEqual(skylake.Mmu.L1Data.Arrays[0].Sets, fast.Mmu.L1Data.Arrays[0].Sets);
+        Assert.DoesNotContain("fast", MachineCatalogue.Names);
+    }
+
+    [Fact]
+    public void Read_SeveralMistakes_ReportsAllWithTheirPaths()
+    {
+        JsonNode document = JsonNode.Parse(MachineJson.Write(MachineCatalogue.Preset("skylake")))!;
+        document["mmu"]!["l1Data"]!["arrays"]![0]!["wayss"] = 4;
+        document["mmu"]!["l1Data"]!["arrays"]![1]!["sets"] = "eight";
+        document["mmu"]!["l2"]!["arrays"]![0]!["replacement"] = "plru";
+        document["cpuid"]!.AsObject().Remove("vendor");
+        Assert.Null(MachineJson.Read(Utf8(document), out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(
+            [
+                "mmu.l1Data.arrays[0].wayss: unknown key; did you mean 'ways'?",
+                "mmu.l1Data.arrays[1].sets: must be an integer of at most 2147483647, not 'eight'",
+                "mmu.l2.arrays[0].replacement: must be one of lru, treePlru, mru3Plru, fifo, random, not 'plru'; did you mean 'lru'?",
+                "cpuid.vendor: is missing",
+            ],
+            errors.Select(error => error.ToString()).OrderBy(text => text.StartsWith('c')));
+    }
+
+    [Theory]
+    [InlineData("mmu.l1Data.arrays[0].ways=3", "mmu.l1Data.arrays[0].ways: must be a power of two for treePlru, not 3")]
+    [InlineData("mmu.l1Data.arrays[0].ways=128", "mmu.l1Data.arrays[0].ways: must be at most 64 for treePlru, not 128")]
+    [InlineData("mmu.l1Data.arrays[0].ways=-4", "mmu.l1Data.arrays[0].ways: must be 1 to 4096, not -4")]
+    [InlineData("mmu.l1Data.arrays[0].ways=0", "mmu.l1Data.arrays[0].ways: is 0: an array without bounds has 0 sets and 0 ways, any other at least 1 of both")]
+    [InlineData("mmu.l1Data.arrays[0].sets=99999999", "mmu.l1Data.arrays[0].sets: must be 1 to 65536, not 99999999")]
+    [InlineData("mmu.l2.arrays[0].ways=18", "mmu.l2.arrays[0].ways: must be three times a power of two for mru3Plru, not 18")]
+    [InlineData("mmu.l2.arrays[0].ways=8", "mmu.l2.arrays[0].ways: must be three times a power of two for mru3Plru, not 8")]
+    [InlineData("mmu.l2.arrays[0].sets=100", "mmu.l2.arrays[0].sets: must be a power of two for xor, not 100")]
+    [InlineData("mmu.l2.arrays[0].sets=65536", null)]
+    [InlineData("mmu.l1Data.arrays[0].name=l1i-4k", "mmu.l1Data.arrays[0].name: 'l1i-4k' is the name of mmu.l1Instruction.arrays[0] already")]
+    [InlineData("mmu.l1Data.arrays[0].pageSizes=[\"4k\",\"4k\"]", "mmu.l1Data.arrays[0].pageSizes[1]: '4k' appears twice")]
+    [InlineData("mmu.l1Data.arrays[0].pageSizes=[\"16k\"]", "mmu.l1Data.arrays[0].pageSizes[0]: must be one of 4k, 2m, 1g, not '16k'")]
+    [InlineData("mmu.l1Data.arrays[0].pageSizes=[]", "mmu.l1Data.arrays[0].pageSizes: must name at least one of 4k, 2m, 1g")]
+    [InlineData("mmu.structureCaches.pde.ways=5", "mmu.structureCaches.pde.ways: must divide the 32 entries, and 5 does not")]
+    [InlineData("mmu.structureCaches.pde.entries=0", "mmu.structureCaches.pde.ways: must be 0 where entries are 0: the cache does not exist")]
+    [InlineData("mmu.structureCaches.pde.entries=12", "mmu.structureCaches.pde.entries: make 3 sets; the number of sets must be a power of two")]
+    [InlineData("mmu.latencies.l2HitCycles=-1", "mmu.latencies.l2HitCycles: must be 0 to 1000000, not -1")]
+    [InlineData("cpuid.physicalAddressBits=53", "cpuid.physicalAddressBits: must be 36 to 52, not 53")]
+    [InlineData("cpuid.physicalAddressBits=35", "cpuid.physicalAddressBits: must be 36 to 52, not 35")]
+    [InlineData("cpuid.linearAddressBits=47", "cpuid.linearAddressBits: must be 48, not 47")]
+    [InlineData("cpuid.vendor=Intel", "cpuid.vendor: must have exactly 12 printable ASCII characters")]
+    [InlineData("cpuid.features[0]=tsd", "cpuid.features[0]: 'tsd' is not a feature that Mmu86 has; did you mean 'tsc'?")]
+    [InlineData("cpuid.features=[\"msr\",\"pae\"]", "cpuid.features: must have 'lm': 64-bit mode needs it")]
+    [InlineData("cpuid.tlbDescriptors[0]=63", "cpuid.tlbDescriptors[0]: must be a byte such as 0x63, not '63'")]
+    [InlineData("clock.frequencyHertz=0", "clock.frequencyHertz: must be 1 to 1000000000000, not 0")]
+    public void Apply_ImpossibleValue_IsRefusedByItsPath(string overriding, string? message)
+    {
+        Action apply = () => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]);
+        if (message is null)
+        {
+            apply();
+            return;
+        }
+
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(apply);
+        Assert.Equal(message, Assert.Single(refused.Errors).ToString());
+        Assert.Equal(ConfigurationOrigin.CommandLine, refused.Origin);
+    }
+
+    [Fact]
+    public void Apply_TooManyEntries_IsRefusedAsAWhole()
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(
+            MachineCatalogue.Preset("skylake"),
+            ["mmu.l1Data.arrays[l1d-4k].replacement=lru", "mmu.l1Data.arrays[l1d-4k].sets=65536", "mmu.l1Data.arrays[l1d-4k].ways=32"]));
+        Assert.Equal("mmu.l1Data.arrays[0]: has 2097152 entries; at most 1048576 are possible", Assert.Single(refused.Errors).ToString());
+    }
+
+    [Theory]
+    [InlineData("mmu.l1Data.arrays[0].ways=8")]
+    [InlineData("mmu.l1Data.arrays[l1d-4k].ways=8")]
+    public void Apply_ByNumberOrName_ChangesTheSameValueAndItsSource(string overriding)
+    {
+        MachineDescription machine = MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]);
+        Assert.Equal(8, machine.Mmu.L1Data.Arrays[0].Ways);
+        Assert.Equal("--set", machine.Sources![overriding[..^2]]);
+    }
+
+    [Theory]
+    [InlineData("mmu.l1Data.arrays[l1d-4k].replacement=lru")]
+    [InlineData("mmu.l1Data.arrays[l1d-4k].replacement=\"lru\"")]
+    public void Apply_TextWithOrWithoutQuotes_IsTheText(string overriding) =>
+        Assert.Equal(Replacement.Lru, MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]).Mmu.L1Data.Arrays[0].Replacement);
+
+    [Fact]
+    public void Apply_DigitsForAText_StayAText() =>
+        Assert.Equal("12345", MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["name=12345"]).Name);
+
+    [Fact]
+    public void Apply_WholeLevel_ReplacesIt() =>
+        Assert.Empty(MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["mmu.l2.arrays=[]"]).Mmu.L2.Arrays);
+
+    [Theory]
+    [InlineData("mmu.l1Date.arrays[0].ways=8", "mmu.l1Date.arrays[0].ways: no value of this name; did you mean 'mmu.l1Data.arrays[0].ways'?")]
+    [InlineData("mmu.l1Data.arrays[3].ways=8", "mmu.l1Data.arrays[3].ways: 'mmu.l1Data.arrays' has items 0 to 2")]
+    [InlineData("mmu.l1Data.arrays[l1d].ways=8", "mmu.l1Data.arrays[l1d].ways: no item of this name; did you mean 'mmu.l1Data.arrays[l1d-4k].ways'?")]
+    [InlineData("mmu.l1Data.arrays[0.ways=8", "mmu.l1Data.arrays[0.ways: ']' is missing")]
+    [InlineData("mmu[0]=8", "mmu[0]: 'mmu' is not a list")]
+    [InlineData("name.first=8", "name.first: 'name' has no members")]
+    [InlineData("mmu..l2=8", "mmu..l2: a name is missing after 'mmu'")]
+    [InlineData("mmu.l2.arrays", "mmu.l2.arrays: must be PATH=VALUE, such as mmu.l1Data.arrays[0].ways=8")]
+    [InlineData("=8", "=8: must be PATH=VALUE, such as mmu.l1Data.arrays[0].ways=8")]
+    public void Apply_PathThatNamesNothing_SaysWhereAndSuggests(string overriding, string message)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]));
+        Assert.Equal(message, Assert.Single(refused.Errors).ToString());
+    }
+
+    [Theory]
+    [InlineData("clock.counts=cycles")]
+    [InlineData("cpuid.linearAddressBits=57")]
+    public void Apply_ValueOfALaterIssue_IsNotYet(string overriding)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]));
+        Assert.Equal(ConfigurationOrigin.NotYet, refused.Origin);
+    }
+
+    [Theory]
+    [InlineData("", "is not JSON at line 1, byte 1")]
+    [InlineData("{ \"name\": }", "is not JSON at line 1, byte 11")]
+    [InlineData("{ \"\\ud800\": 1 }", "has a text with half of a surrogate pair")]
+    [InlineData("[]", "must be an object, not a list")]
+    [InlineData("null", "must be an object, not null")]
+    public void Read_NotAMachine_SaysWhere(string text, string message)
+    {
+        Assert.Null(MachineJson.Read(Encoding.UTF8.GetBytes(text), out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(message, errors[0].ToString());
+    }
+
+    [Fact]
+    public void Read_RandomlyDamagedDocument_IsReadOrRefusedButNeverThrows()
+    {
+        byte[] original = Encoding.UTF8.GetBytes(MachineJson.Write(MachineCatalogue.Preset("skylake")));
+        var random = new Random(86);
+        int refused = 0;
+        for (int round = 0; round < 2000; round++)
+        {
+            byte[] damaged = [.. original];
+            for (int i = random.Next(1, 4); i > 0; i--)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            if (MachineJson.Read(damaged, out IReadOnlyList<ConfigurationError> errors) is null)
+            {
+                Assert.NotEmpty(errors);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1000, 2000);
+    }
+
+    [Theory]
+    [InlineData("skylke", ConfigurationOrigin.File, "machine skylke: is neither a preset (skylake, ideal, uncached) nor a file; did you mean 'skylake'?")]
+    [InlineData("zen3", ConfigurationOrigin.NotYet, "machine zen3: is not supported yet; there are skylake, ideal, uncached")]
+    [InlineData("/", ConfigurationOrigin.File, "machine /: is neither a preset (skylake, ideal, uncached) nor a file")]
+    public void Find_NameThatIsNoMachine_SaysWhatThereIs(string name, ConfigurationOrigin origin, string message)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.Find(name, []));
+        Assert.Equal((origin, message), (refused.Origin, refused.Message));
+    }
+
+    private static byte[] Utf8(JsonNode node) => Encoding.UTF8.GetBytes(node.ToJsonString());
+
+    private static IEnumerable<JsonNode> Numbers(JsonNode node) => node switch
+    {
+        JsonObject members => members.Where(pair => pair.Key != "sources").SelectMany(pair => Numbers(pair.Value!)),
+        JsonArray items => items.SelectMany(item => Numbers(item!)),
+        _ => node.GetValueKind() == System.Text.Json.JsonValueKind.Number ? [node] : [],
+    };
+
+    private static IEnumerable<JsonNode> Ancestors(JsonNode? node)
+    {
+        for (; node is not null; node = node.Parent)
+            yield return node;
+    }
+}
