@@ -1,0 +1,24 @@
+using Mmu86.Paging;
+
+namespace Mmu86.TestKit.Paging;
+
+/// <summary>What CPUID and the VMX capability registers would tell the reference walker.</summary>
+public sealed record ReferenceCapabilities
+{
+    /// <summary>MAXPHYADDR.</summary>
+    public required int PhysicalAddressBits { get; init; }
+
+    /// <summary>CPUID.80000001H:EDX.Page1GB, and the same for EPT.</summary>
+    public required bool HasPage1G { get; init; }
+
+    /// <summary>IA32_VMX_EPT_VPID_CAP[0]: an EPT entry may allow execution without reading.</summary>
+    public required bool HasExecuteOnlyEpt { get; init; }
+
+    /// <summary>The capabilities that the emulated machine of a configuration has.</summary>
+    public static ReferenceCapabilities Of(MmuConfiguration configuration) => new()
+    {
+        PhysicalAddressBits = configuration.PhysicalAddressBits,
+        HasPage1G = configuration.HasPage1G,
+        HasExecuteOnlyEpt = true,
+    };
+}

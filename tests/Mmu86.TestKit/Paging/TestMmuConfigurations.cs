@@ -1,0 +1,144 @@
+using Mmu86.Paging;
+
+namespace Mmu86.TestKit.Paging;
+
+/// <summary>Machines for tests: small enough that everything is evicted soon, or none of it ever.</summary>
+public static class TestMmuConfigurations
+{
+    private static readonly string[] AllSizes = ["4k", "2m", "1g"];
+
+    /// <summary>No TLB and no structure cache: every access walks in full.</summary>
+    public static MmuConfiguration Uncached() => new()
+    {
+        L1Instruction = Level(),
+        L1Data = Level(),
+        L2 = Level(),
+        StructureCaches = Structures(Entries(0)),
+        Latencies = NoLatencies,
+        PhysicalAddressBits = 46,
+        HasPage1G = true,
+        LookUpEveryAccess = true,
+        Seed = 1,
+    };
+
+    /// <summary>Unbounded first-level TLBs: a translation stays until it is invalidated. Structure caches too are too large to miss.</summary>
+    public static MmuConfiguration Ideal() => Uncached() with
+    {
+        L1Instruction = Level(Array("l1i", 0, 0, IndexHash.Linear, Replacement.Lru, AllSizes)),
+        L1Data = Level(Array("l1d", 0, 0, IndexHash.Linear, Replacement.Lru, AllSizes)),
+        StructureCaches = Structures(Entries(256)),
+    };
+
+    /// <summary>The shape of Skylake at a fraction of its size: split first level, hashed second level, three groups of tree-PLRU.</summary>
+    public static MmuConfiguration SmallSkylake() => Uncached() with
+    {
+        L1Instruction = Level(
+            Array("l1i-4k", 4, 4, IndexHash.Linear, Replacement.TreePlru, "4k"),
+            Array("l1i-2m", 1, 4, IndexHash.Linear, Replacement.TreePlru, "2m")),
+        L1Data = Level(
+            Array("l1d-4k", 4, 4, IndexHash.Linear, Replacement.TreePlru, "4k"),
+            Array("l1d-2m", 2, 2, IndexHash.Linear, Replacement.TreePlru, "2m"),
+            Array("l1d-1g", 1, 2, IndexHash.Linear, Replacement.TreePlru, "1g")),
+        L2 = Level(
+            Array("l2", 8, 12, IndexHash.Xor, Replacement.Mru3Plru, "4k", "2m"),
+            Array("l2-1g", 2, 2, IndexHash.Linear, Replacement.TreePlru, "1g")),
+        StructureCaches = Structures(Entries(4)),
+    };
+
+    /// <summary>Any machine that a description may name.</summary>
+    /// <param name="random">Decides everything, <see cref="MmuConfiguration.LookUpEveryAccess"/> included.</param>
+    public static MmuConfiguration Random(Random random) => Uncached() with
+    {
+        L1Instruction = RandomLevel(random, "l1i"),
+        L1Data = RandomLevel(random, "l1d"),
+        L2 = RandomLevel(random, "l2"),
+        StructureCaches = new StructureCachesConfiguration
+        {
+            Pml4e = RandomStructure(random),
+            Pdpte = RandomStructure(random),
+            Pde = RandomStructure(random),
+            EptPml4e = RandomStructure(random),
+            EptPdpte = RandomStructure(random),
+            EptPde = RandomStructure(random),
+            NestedTlb = RandomStructure(random),
+        },
+        LookUpEveryAccess = random.Next(3) == 0,
+        Seed = (ulong)random.NextInt64(),
+    };
+
+    /// <summary>One level of arrays.</summary>
+    public static TlbLevelConfiguration Level(params IReadOnlyList<TlbArrayConfiguration> arrays) => new() { Arrays = arrays };
+
+    /// <summary>One array.</summary>
+    public static TlbArrayConfiguration Array(
+        string name, int sets, int ways, IndexHash hash, Replacement replacement, params IReadOnlyList<string> sizes) => new()
+        {
+            Name = name,
+            PageSizes = sizes,
+            Sets = sets,
+            Ways = ways,
+            Hash = hash,
+            Replacement = replacement,
+        };
+
+    /// <summary>A fully associative structure cache; none where the number is 0.</summary>
+    public static StructureCacheConfiguration Entries(int entries) => new() { Entries = entries, Ways = entries, Replacement = Replacement.Lru };
+
+    /// <summary>The same cache for every kind of structure.</summary>
+    public static StructureCachesConfiguration Structures(StructureCacheConfiguration each) => new()
+    {
+        Pml4e = each,
+        Pdpte = each,
+        Pde = each,
+        EptPml4e = each,
+        EptPdpte = each,
+        EptPde = each,
+        NestedTlb = each,
+    };
+
+    private static TranslationLatencies NoLatencies => new() { L2HitCycles = 0, WalkStartCycles = 0, WalkReferenceCycles = 0 };
+
+    // Each page size is held by at most one array of a level; a size that none holds goes in as fragments, or not at all.
+    private static TlbLevelConfiguration RandomLevel(Random random, string name)
+    {
+        var arrays = new List<TlbArrayConfiguration>();
+        var sizes = new List<string>(AllSizes.Where(_ => random.Next(4) != 0));
+        while (sizes.Count > 0)
+        {
+            int take = random.Next(1, sizes.Count + 1);
+            arrays.Add(RandomArray(random, $"{name}-{arrays.Count}", sizes.GetRange(0, take)));
+            sizes.RemoveRange(0, take);
+        }
+
+        return Level(arrays);
+    }
+
+    private static TlbArrayConfiguration RandomArray(Random random, string name, IReadOnlyList<string> sizes)
+    {
+        if (random.Next(8) == 0)
+            return Array(name, 0, 0, IndexHash.Linear, Replacement.Lru, sizes);
+        Replacement replacement = (Replacement)random.Next(Enum.GetValues<Replacement>().Length);
+        int ways = replacement switch
+        {
+            Replacement.TreePlru => 1 << random.Next(4),
+            Replacement.Mru3Plru => 3 << random.Next(3),
+            Replacement.Lru or Replacement.Fifo or Replacement.Random => random.Next(1, 9),
+            _ => throw new InvalidOperationException(),
+        };
+        IndexHash hash = (IndexHash)random.Next(2);
+        int sets = hash == IndexHash.Xor || random.Next(2) == 0 ? 1 << random.Next(5) : random.Next(1, 12);
+        return Array(name, sets, ways, hash, replacement, sizes);
+    }
+
+    private static StructureCacheConfiguration RandomStructure(Random random)
+    {
+        int ways = 1 << random.Next(3);
+        int entries = random.Next(4) == 0 ? 0 : ways << random.Next(3);
+        return new StructureCacheConfiguration
+        {
+            Entries = entries,
+            Ways = entries == 0 ? 0 : ways,
+            Replacement = random.Next(2) == 0 ? Replacement.Lru : Replacement.TreePlru,
+        };
+    }
+}
