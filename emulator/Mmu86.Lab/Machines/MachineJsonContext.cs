@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Mmu86.Lab.Configuration;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Machines;

@@ -1,0 +1,18 @@
+using System.Text.Json.Serialization;
+using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Machines;
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Reports;
+
+/// <summary>The generated writer of reports: no reflection at the end of a short run.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters =
+    [
+        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<PagingMode>), typeof(CamelCaseConverter<Fidelity>), typeof(CamelCaseConverter<ExitKind>),
+    ])]
+[JsonSerializable(typeof(RunReport))]
+internal sealed partial class ReportJsonContext : JsonSerializerContext;

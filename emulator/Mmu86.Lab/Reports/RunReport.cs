@@ -1,0 +1,89 @@
+using Mmu86.Lab.Machines;
+
+namespace Mmu86.Lab.Reports;
+
+/// <summary>The report of one run, schema <c>mmu86.run/1</c>. What is unknown or was not modelled is null and absent from the JSON.</summary>
+public sealed record RunReport
+{
+    /// <summary>The schema's name.</summary>
+    public const string SchemaName = "mmu86.run/1";
+
+    /// <summary>The schema of this document.</summary>
+    public string Schema { get; init; } = SchemaName;
+
+    /// <summary>The version of Mmu86.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>What was run.</summary>
+    public required ProgramReport Program { get; init; }
+
+    /// <summary>The machine after all overrides.</summary>
+    public required MachineDescription Machine { get; init; }
+
+    /// <summary>What lay below the guest's page tables.</summary>
+    public required PagingMode Paging { get; init; }
+
+    /// <summary>How much was modelled.</summary>
+    public required Fidelity Fidelity { get; init; }
+
+    /// <summary>Page size of the loader's guest tables: <c>4k</c>, <c>2m</c> or <c>1g</c>.</summary>
+    public required string GuestPage { get; init; }
+
+    /// <summary>Page size of EPT. Null without EPT.</summary>
+    public string? HostPage { get; init; }
+
+    /// <summary>Guest-physical memory in bytes.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>The source of randomness.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>How it ended.</summary>
+    public required ExitReport Exit { get; init; }
+
+    /// <summary>Retired instructions; a REP string instruction is one.</summary>
+    public required long Instructions { get; init; }
+
+    /// <summary>Elements of REP string instructions.</summary>
+    public required long RepIterations { get; init; }
+
+    /// <summary>Modelled cycles.</summary>
+    public long? Cycles { get; init; }
+
+    /// <summary>Memory accesses.</summary>
+    public required AccessCounts Accesses { get; init; }
+
+    /// <summary>TLBs.</summary>
+    public TlbCounts? Tlb { get; init; }
+
+    /// <summary>Walks.</summary>
+    public WalkCounts? Walks { get; init; }
+
+    /// <summary>Faults and VM exits.</summary>
+    public required FaultCounts Faults { get; init; }
+
+    /// <summary>Frames.</summary>
+    public MemoryReport? Memory { get; init; }
+
+    /// <summary>Requests that nobody answered.</summary>
+    public UnsupportedCounts? Unsupported { get; init; }
+
+    /// <summary>The part between the markers. Null without them.</summary>
+    public RunCounts? Measured { get; init; }
+
+    /// <summary>What it cost the host.</summary>
+    public HostReport? Host { get; init; }
+
+    /// <summary>The counts of the whole run as one value.</summary>
+    /// <returns>The same numbers that the members of this report carry.</returns>
+    public RunCounts ToCounts() => new()
+    {
+        Instructions = Instructions,
+        RepIterations = RepIterations,
+        Cycles = Cycles,
+        Accesses = Accesses,
+        Tlb = Tlb,
+        Walks = Walks,
+        Faults = Faults,
+    };
+}

@@ -1,0 +1,14 @@
+namespace Mmu86.Lab.Reports;
+
+/// <summary>Requests of the guest that nobody answered: they are listed, because a guest may behave differently for them.</summary>
+public sealed record UnsupportedCounts
+{
+    /// <summary>System calls answered with ENOSYS, by name or number, with how often.</summary>
+    public IReadOnlyDictionary<string, long>? SystemCalls { get; init; }
+
+    /// <summary>Accesses to ports that no device claims, by <c>0x...</c>.</summary>
+    public IReadOnlyDictionary<string, long>? Ports { get; init; }
+
+    /// <summary>Accesses to device memory that no device claims, by the <c>0x...</c> address of the page.</summary>
+    public IReadOnlyDictionary<string, long>? Mmio { get; init; }
+}
