@@ -32,7 +32,7 @@ public sealed class NativeGuestTests
         Assert.Equal(0, status);
     }
 
-    [SkippableFact]
+    [Fact]
     public void RingThreeImages_AllOfThem_HaveACaseHere()
     {
         IEnumerable<string> ringThree = GuestCatalogue.All.Where(guest => guest.Variants.HasFlag(GuestVariants.RingThree)).Select(guest => guest.Name);

@@ -1,0 +1,72 @@
+using Mmu86.GuestPrograms;
+using Mmu86.TestKit;
+using Xunit;
+
+namespace Mmu86.Tests.GuestPrograms;
+
+/// <summary>Every ring-0 image runs in other emulators and prints what its reference computes.</summary>
+public sealed class BareGuestTests
+{
+    private static readonly BootImageOptions Machine = new() { MemoryBytes = 64UL << 20 };
+
+    /// <summary>Small arguments for every guest.</summary>
+    public static TheoryData<string, string> Cases() => new()
+    {
+        { "hello", "" },
+        { "sieve", "100000" },
+        { "fibonacci", "21" },
+        { "pointer-chase", "1000 123456" },
+    };
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void BareImage_RunInQemu_PrintsItsExpectedOutput(string name, string arguments)
+    {
+        TestTiers.Require(TestTier.Ci);
+        (GuestProgram guest, GuestBuildOptions options) = Prepare(name, arguments);
+
+        (int status, string output) = PeerEmulators.RunInQemu(guest.Build(options), Machine);
+
+        Assert.Contains(output, guest.AcceptableOutputs(options));
+        Assert.Equal(1, status);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void BareImage_RunInBochs_PrintsItsExpectedOutput(string name, string arguments)
+    {
+        TestTiers.Require(TestTier.Ci);
+        (GuestProgram guest, GuestBuildOptions options) = Prepare(name, arguments);
+
+        string output = PeerEmulators.RunInBochs(guest.Build(options), Machine);
+
+        Assert.Contains(output, guest.AcceptableOutputs(options));
+    }
+
+    [SkippableTheory]
+    [InlineData("4k")]
+    [InlineData("2m")]
+    public void BootImage_OfEveryPageSize_EntersTheGuest(string page)
+    {
+        TestTiers.Require(TestTier.Ci);
+        (GuestProgram guest, GuestBuildOptions options) = Prepare("pointer-chase", "10 25");
+        options = options with { GuestPage = page };
+
+        (_, string output) = PeerEmulators.RunInQemu(guest.Build(options), Machine with { GuestPage = page });
+
+        Assert.Equal(guest.ExpectedOutput(options), output);
+    }
+
+    [Fact]
+    public void BareImages_AllOfThem_HaveACaseHere()
+    {
+        IEnumerable<string> bare = GuestCatalogue.All.Where(guest => guest.Variants.HasFlag(GuestVariants.Bare)).Select(guest => guest.Name);
+        Assert.Equal(bare.Order(), Cases().Select(row => (string)row[0]).Distinct().Order());
+    }
+
+    private static (GuestProgram Guest, GuestBuildOptions Options) Prepare(string name, string arguments)
+    {
+        GuestProgram guest = GuestCatalogue.Find(name + GuestCatalogue.BareSuffix)!;
+        return (guest, new GuestBuildOptions { Arguments = arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries) });
+    }
+}
