@@ -1,2 +1,1 @@
-Console.Error.WriteLine("mmu86");
-return 64;
+return Mmu86.Cli.CommandLine.Application.Run(args);
