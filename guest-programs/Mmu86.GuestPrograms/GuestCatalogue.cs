@@ -10,8 +10,16 @@ public static class GuestCatalogue
     [
         new HelloGuest(),
         new SieveGuest(),
+        new QuicksortGuest(),
+        new HashTableGuest(),
+        new CrcGuest(),
+        new BytecodeGuest(),
+        new MatrixGuest(),
+        new StringsGuest(),
         new FibonacciGuest(),
+        new StrideGuest(),
         new PointerChaseGuest(),
+        new GupsGuest(),
     ];
 
     /// <summary>Every guest once, as its name without suffix finds it, in the order in which they are listed.</summary>

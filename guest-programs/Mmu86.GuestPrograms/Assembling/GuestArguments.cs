@@ -48,7 +48,7 @@ internal sealed record GuestArguments
         if (!isNumber || value < parameter.Minimum || value > parameter.Maximum)
         {
             throw new GuestArgumentException(
-                $"{guest}: {parameter.Name} is '{text}'; it must be a number of {parameter.Unit} from {parameter.Minimum} to {parameter.Maximum}.");
+                $"{guest}: {parameter.Name} is '{text}'; it must be a number ({parameter.Unit}) from {parameter.Minimum} to {parameter.Maximum}.");
         }
 
         return value;

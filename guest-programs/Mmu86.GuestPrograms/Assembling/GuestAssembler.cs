@@ -15,6 +15,9 @@ internal sealed class GuestAssembler
     private const ulong PartSize = GuestPageSize.TwoMebibytes;
     private const ulong DeviceHole = 3 * GuestPageSize.OneGibibyte;
     private const ulong MemoryAboveHole = 4 * GuestPageSize.OneGibibyte;
+
+    /// <summary>The lower half of canonical addresses, without its last part, where Linux has the stack.</summary>
+    private const ulong AddressSpace = 1UL << 46;
     private const int MeasuredBegin = 0x4D4D5501;
     private const int MeasuredEnd = 0x4D4D5502;
 
@@ -82,11 +85,14 @@ internal sealed class GuestAssembler
     /// <param name="bytes">Its size.</param>
     /// <param name="alignment">A power of two. From 2 MiB up, the memory gets a segment of its own.</param>
     /// <returns>Its address. A ring-0 guest runs where it is linked, so what would reach into the device hole below 4 GiB goes above it.</returns>
+    /// <exception cref="GuestArgumentException">It does not fit the address space.</exception>
     public ulong Reserve(string name, ulong bytes, ulong alignment)
     {
         ulong address = Align(_zerosEnd, alignment);
         if (Variant == GuestVariant.Bare && address + bytes > DeviceHole)
             address = Align(Math.Max(address, MemoryAboveHole), alignment);
+        if (bytes > AddressSpace || address + bytes > AddressSpace)
+            throw new GuestArgumentException($"The guest needs {bytes >> 30} GiB of data, more than the {AddressSpace >> 30} GiB of the address space.");
         _dataSymbols.Add(new ElfSymbol(name, ElfSymbolKind.Data, address, bytes));
         if (alignment >= PartSize)
             _arenas.Add(new ElfSegment($".arena{_arenas.Count}", ElfSegmentAccess.ReadWrite, address, [], bytes, alignment));

@@ -4,7 +4,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Mmu86.GuestPrograms;
 
-/// <summary>The sieve of Eratosthenes, a byte a number. About 14.4 instructions a number: 144 million by default.</summary>
+/// <summary>The sieve of Eratosthenes, a byte a number. About 14 instructions a number: 141 million by default.</summary>
 internal sealed class SieveGuest : AssembledGuest
 {
     public override string Name => "sieve";

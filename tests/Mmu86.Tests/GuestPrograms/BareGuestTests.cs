@@ -15,6 +15,14 @@ public sealed class BareGuestTests
         { "hello", "" },
         { "sieve", "100000" },
         { "fibonacci", "21" },
+        { "quicksort", "20000" },
+        { "hash-table", "20000" },
+        { "crc", "100003" },
+        { "bytecode", "10000" },
+        { "matrix", "37" },
+        { "strings", "3" },
+        { "stride", "100 100" },
+        { "gups", "77 100000" },
         { "pointer-chase", "1000 123456" },
     };
 
