@@ -1,0 +1,20 @@
+using Mmu86.Memory;
+
+namespace Mmu86.Devices;
+
+/// <summary>A port that takes bytes for the log, without any protocol.</summary>
+/// <param name="sink">Where the bytes go.</param>
+public sealed class DebugConsole(ISerialSink sink) : IPortDevice
+{
+    /// <summary>The port.</summary>
+    public const ushort Port = 0xE9;
+
+    /// <summary>How many ports the device takes.</summary>
+    public const int PortCount = 1;
+
+    /// <summary>The number of the port itself, by which guests find out that there is a console.</summary>
+    public uint Read(ushort port, int size) => (PortBytes.Ones(size) & ~0xFFu) | Port;
+
+    /// <summary>Sends the low byte; what a wider OUT brings belongs to the ports above, where nobody is.</summary>
+    public void Write(ushort port, uint value, int size) => sink.Write((byte)value);
+}
