@@ -1,0 +1,40 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
+namespace Mmu86.TestKit.HostCpu;
+
+/// <summary>One test of instructions: code and the state before it. Its layout is that of <c>struct test_case</c> in host-cpu.c.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct InstructionCase
+{
+    /// <summary>General-purpose registers before the first instruction.</summary>
+    public RegisterFile Registers;
+
+    /// <summary>RFLAGS before the first instruction. TF must be clear.</summary>
+    public ulong Flags;
+
+    /// <summary>Where the code lies and execution begins.</summary>
+    public ulong CodeAddress;
+
+    /// <summary>Bytes of code: at most <see cref="CodeBuffer.Bytes"/>, and none past the code pages.</summary>
+    public ulong CodeLength;
+
+    /// <summary>The base of FS; canonical and not negative.</summary>
+    public ulong FsBase;
+
+    /// <summary>The base of GS; canonical and not negative.</summary>
+    public ulong GsBase;
+
+    /// <summary>Where the window lies, wholly within the data pages.</summary>
+    public ulong WindowAddress;
+
+    /// <summary>The code.</summary>
+    public CodeBuffer Code;
+
+    /// <summary>What the window holds before the first instruction.</summary>
+    public WindowBuffer Window;
+
+    /// <summary>The bytes of code that are used.</summary>
+    [UnscopedRef]
+    public readonly ReadOnlySpan<byte> CodeBytes => ((ReadOnlySpan<byte>)Code)[..(int)CodeLength];
+}
