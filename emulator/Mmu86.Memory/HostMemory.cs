@@ -152,6 +152,9 @@ public sealed unsafe class HostMemory : IDisposable
     /// <summary>Adds one that is told when a line that holds code was written.</summary>
     public void Watch(ICodeWatcher watcher) => _watchers.Add(watcher);
 
+    /// <summary>Removes one that was told of writes to code.</summary>
+    public void Unwatch(ICodeWatcher watcher) => _watchers.Remove(watcher);
+
     /// <summary>Tells the watchers of code that a range of RAM was written. Cheap where no line of it holds code.</summary>
     public void NoteWrite(HostPhysicalAddress address, ulong length)
     {

@@ -1,0 +1,274 @@
+using Iced.Intel;
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>Decoded blocks, keyed by host frame and offset, so that every alias of a frame shares them and every store to it is noticed.</summary>
+/// <remarks>
+/// Blocks never leave their page and are linked only inside it, so a frame's blocks are dropped together and no link from
+/// elsewhere can dangle. Ops of dropped blocks stay where they are until the whole pool is reused, which happens only here,
+/// called from the run loop or from a slow path that does not return to the old op.
+/// </remarks>
+internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
+{
+    private const int MaximumPages = 1 << 15;
+    private const uint EntryTableBytes = 4096 * sizeof(uint);
+
+    private readonly CpuState* _state;
+    private readonly HostMemory _memory;
+    private readonly IMmu _mmu;
+    private readonly int _capacity;
+    private readonly Reservation _opMemory;
+    private readonly Reservation _detailMemory;
+    private readonly Reservation _instructionMemory;
+    private readonly Reservation _entryMemory;
+    private readonly List<CodePage> _pages = [];
+    private readonly Dictionary<(HostFrameNumber Frame, BlockKind Kind), CodePage> _byFrame = [];
+    private readonly List<nint> _stubbed = [];
+    private readonly BlockBuilder _builder;
+    private int _used;
+    private int _instructions;
+
+    public CodeCache(CpuState* state, HostMemory memory, IMmu mmu, int maximumMicroOps)
+    {
+        if (maximumMicroOps < 4 * BlockBuilder.MostOpsOfABlock)
+            throw new ArgumentOutOfRangeException(nameof(maximumMicroOps), maximumMicroOps, "Too few micro-ops for one block.");
+        _state = state;
+        _memory = memory;
+        _mmu = mmu;
+        _capacity = maximumMicroOps;
+        _opMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(MicroOp));
+        _detailMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(MicroOpDetail));
+        _instructionMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(Instruction));
+        _entryMemory = new Reservation((ulong)MaximumPages * EntryTableBytes);
+        state->Pool = (MicroOp*)_opMemory.Pointer;
+        state->Details = (MicroOpDetail*)_detailMemory.Pointer;
+        *Registers.Pointer(state, CpuState.FarBiasRegister) = CpuState.FarBias;
+        _builder = new BlockBuilder(this);
+        Reset();
+        memory.Watch(this);
+    }
+
+    /// <summary>The page that <see cref="Page"/> answered last.</summary>
+    public int LastPage { get; private set; }
+
+    /// <summary>Ops in use, of the capacity.</summary>
+    public int Used => _used;
+
+    /// <summary>The entry table of a frame: for each offset the index of the first op of the block there, or 0.</summary>
+    public uint* Page(HostFrameNumber frame, BlockKind kind)
+    {
+        if (!_byFrame.TryGetValue((frame, kind), out CodePage? page))
+        {
+            if (_pages.Count == MaximumPages)
+                Reset();
+            page = new CodePage(_pages.Count, frame, (uint*)(_entryMemory.Pointer + ((ulong)_pages.Count * EntryTableBytes)));
+            _pages.Add(page);
+            _byFrame.Add((frame, kind), page);
+        }
+
+        LastPage = page.Index;
+        return page.Entries;
+    }
+
+    /// <summary>Decodes the block at an address.</summary>
+    /// <returns>Its first op, or null where its first instruction needs bytes of the next page.</returns>
+    public MicroOp* Build(HostPhysicalAddress address, BlockKind kind)
+    {
+        CodePage page = Prepare(address, kind);
+        uint offset = (uint)(address.Value & 0xFFF);
+        MicroOp* first = _builder.Build(_memory.Base + (address.Value - offset), offset, page.Index, kind, out uint length);
+        if (first == null)
+            return null;
+        Register(page, offset, first, length);
+        return first;
+    }
+
+    /// <summary>Decodes the instruction at an address that needs bytes of another frame.</summary>
+    /// <param name="first">Where the instruction begins.</param>
+    /// <param name="second">The translation of the next page.</param>
+    /// <param name="kind">The kind of block.</param>
+    /// <returns>The op that looks the second page up; the instruction is behind it.</returns>
+    public MicroOp* BuildCrossing(HostPhysicalAddress first, in Translation second, BlockKind kind)
+    {
+        CodePage page = Prepare(first, kind);
+        uint offset = (uint)(first.Value & 0xFFF);
+        byte* bytes = stackalloc byte[32];
+        uint inFirst = 4096 - offset;
+        new ReadOnlySpan<byte>(_memory.Base + first.Value, (int)inFirst).CopyTo(new Span<byte>(bytes, 32));
+        uint* secondEntries = null;
+        CodePage? secondPage = null;
+        if (second.IsRam)
+        {
+            new ReadOnlySpan<byte>(_memory.Base + second.Address.Value, 16).CopyTo(new Span<byte>(bytes + inFirst, 16));
+            secondEntries = Page(second.Address.Frame, kind);
+            secondPage = _pages[LastPage];
+        }
+        else
+        {
+            new Span<byte>(bytes + inFirst, 16).Fill(0xFF); // no code runs from devices: their bus answers all ones here
+        }
+
+        MicroOp* op = _builder.BuildCrossing(bytes, offset, page.Index, (nint)secondEntries, kind, out uint length);
+        Register(page, offset, op, inFirst);
+        if (secondPage is not null)
+        {
+            _mmu.RevokeWrites(second.Address.Frame);
+            _memory.AddCodeLines(second.Address.Frame, Lines(0, Math.Max(1, length - inFirst)));
+            secondPage.CrossedInto.Add(page);
+        }
+
+        return op;
+    }
+
+    /// <summary>Where the page-crossing block of an op begins.</summary>
+    public CrossingKey CrossingOf(MicroOp* op)
+    {
+        CodePage page = _pages[(int)op->Extra];
+        ulong offset = _state->Details[op - _state->Pool].PageOffset;
+        return new CrossingKey(new HostPhysicalAddress(page.Frame.Address.Value + offset), (BlockKind)op->Source);
+    }
+
+    /// <summary>An op that says that code cannot run from here.</summary>
+    public MicroOp* NotRam(ulong rip)
+    {
+        Prepare();
+        return _builder.BuildNotRam((uint)(rip & 0xFFF));
+    }
+
+    /// <summary>A decoded instruction kept for a managed op.</summary>
+    public Instruction* Instruction(int index) => (Instruction*)_instructionMemory.Pointer + index;
+
+    /// <summary>Keeps a decoded instruction.</summary>
+    public int Keep(in Instruction instruction)
+    {
+        ((Instruction*)_instructionMemory.Pointer)[_instructions] = instruction;
+        return _instructions++;
+    }
+
+    /// <summary>Takes the next op of the pool; the builder asks for no more than a block needs.</summary>
+    public MicroOp* Take()
+    {
+        MicroOp* op = _state->Pool + _used;
+        *op = default;
+        _state->Details[_used] = default;
+        _used++;
+        return op;
+    }
+
+    /// <summary>Detail of an op.</summary>
+    public MicroOpDetail* Detail(MicroOp* op) => _state->Details + (op - _state->Pool);
+
+    /// <summary>Sets the handler of an op, compiled code if there is some already.</summary>
+    public void SetHandler(MicroOp* op, nint handler)
+    {
+        if (!HandlerPointers.TryFollow(handler, out nint code))
+            _stubbed.Add((nint)op);
+        op->Handler = code;
+    }
+
+    /// <summary>Shortens the handlers of ops that ran for the first time since they were decoded. Called now and then by the run loop.</summary>
+    public void ShortenHandlers()
+    {
+        for (int i = _stubbed.Count - 1; i >= 0; i--)
+        {
+            var op = (MicroOp*)_stubbed[i];
+            if (!HandlerPointers.TryFollow(op->Handler, out nint code))
+                continue;
+            op->Handler = code;
+            _stubbed.RemoveAt(i);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CodeWritten(HostFrameNumber frame, ulong lines)
+    {
+        Drop(frame);
+        _memory.ClearCodeLines(frame);
+        _state->Attention = 1;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _memory.Unwatch(this);
+        _opMemory.Dispose();
+        _detailMemory.Dispose();
+        _instructionMemory.Dispose();
+        _entryMemory.Dispose();
+    }
+
+    private CodePage Prepare(HostPhysicalAddress address, BlockKind kind)
+    {
+        Prepare();
+        _ = Page(address.Frame, kind);
+        return _pages[LastPage];
+    }
+
+    // Makes room for one block and the pages that it needs, so that nothing is forgotten while it is built.
+    private void Prepare()
+    {
+        if (_used + BlockBuilder.MostOpsOfABlock > _capacity || _pages.Count + 2 > MaximumPages)
+            Reset();
+    }
+
+    private void Register(CodePage page, uint offset, MicroOp* first, uint length)
+    {
+        page.Entries[offset] = (uint)(first - _state->Pool);
+        page.UsedOffsets.Add((ushort)offset);
+        _mmu.RevokeWrites(page.Frame);
+        _memory.AddCodeLines(page.Frame, Lines(offset, length));
+    }
+
+    private static ulong Lines(uint offset, uint length)
+    {
+        int from = (int)(offset >> 6);
+        int to = (int)Math.Min(63, (offset + length - 1) >> 6);
+        return (ulong.MaxValue << from) & (ulong.MaxValue >> (63 - to));
+    }
+
+    private void Drop(HostFrameNumber frame)
+    {
+        Drop(frame, BlockKind.Chained);
+        Drop(frame, BlockKind.SingleStep);
+    }
+
+    private void Drop(HostFrameNumber frame, BlockKind kind)
+    {
+        if (!_byFrame.TryGetValue((frame, kind), out CodePage? page))
+            return;
+        Drop(page);
+        foreach (CodePage other in page.CrossedInto)
+            Drop(other);
+        page.CrossedInto.Clear();
+    }
+
+    private static void Drop(CodePage page)
+    {
+        foreach (ushort offset in page.UsedOffsets)
+            page.Entries[offset] = 0;
+        page.UsedOffsets.Clear();
+    }
+
+    // Forgets everything; op 0 is never used, because entry 0 means "not decoded".
+    private void Reset()
+    {
+        foreach (CodePage page in _pages)
+        {
+            Drop(page);
+            _memory.ClearCodeLines(page.Frame);
+        }
+
+        _pages.Clear();
+        _byFrame.Clear();
+        _stubbed.Clear();
+        _used = 1;
+        _instructions = 0;
+        _state->Attention = 1;
+
+        // The filter's fetch slots lead to entry tables that will serve other frames.
+        _mmu.SetContext(_mmu.Context);
+    }
+}

@@ -1,0 +1,340 @@
+using System.Runtime.CompilerServices;
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>Data accesses that do not go through the filter: slow handlers, managed instructions, event delivery.</summary>
+/// <remarks>
+/// An access that crosses a page translates both pages before it moves a byte. Counting follows the contract: what retired
+/// instructions accessed; of faulting attempts only their lookups.
+/// </remarks>
+public sealed unsafe class DataAccess
+{
+    private enum CommitKind
+    {
+        Nothing,
+        Ram,
+        Split,
+        Device,
+    }
+
+    private readonly CpuState* _state;
+    private readonly IMmu _mmu;
+    private readonly HostMemory _memory;
+    private readonly MmioBus _mmio;
+    private readonly FaultState _faults;
+    private readonly CpuCounters _counters;
+
+    // What HandlerCommit has to do.
+    private CommitKind _commit;
+    private HostPhysicalAddress _commitFirst;
+    private HostPhysicalAddress _commitSecond;
+    private bool _commitFirstIsRam;
+    private bool _commitSecondIsRam;
+    private uint _commitFirstBytes;
+    private uint _commitBytes;
+
+    // Of the instruction in progress.
+    private ulong _lookups;
+    private ulong _splits;
+    private ulong _loads;
+    private ulong _stores;
+    private ulong _implicit;
+
+    internal DataAccess(CpuState* state, IMmu mmu, HostMemory memory, MmioBus mmio, FaultState faults, CpuCounters counters)
+    {
+        _state = state;
+        _mmu = mmu;
+        _memory = memory;
+        _mmio = mmio;
+        _faults = faults;
+        _counters = counters;
+    }
+
+    /// <summary>The mode of explicit accesses now: by CPL and RFLAGS.AC.</summary>
+    public AccessMode Mode { get; internal set; }
+
+    /// <summary>Loads a value of 1, 2, 4, 8 or 16 bytes for a managed instruction.</summary>
+    /// <returns>False where it faulted; the fault is recorded and the instruction must end without committing anything.</returns>
+    public bool TryRead<T>(ulong address, out T value, bool isStack = false)
+        where T : unmanaged
+    {
+        _loads++;
+        return TryReadAs(address, Mode, isStack ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection, out value);
+    }
+
+    /// <summary>Loads for the processor itself: descriptor tables, TSS. Supervisor mode whatever the CPL.</summary>
+    public bool TryReadImplicit<T>(ulong address, out T value)
+        where T : unmanaged
+    {
+        _implicit++;
+        return TryReadAs(address, AccessMode.Implicit, ExceptionVector.GeneralProtection, out value);
+    }
+
+    /// <summary>Stores a value of 1, 2, 4, 8 or 16 bytes for a managed instruction, at once: it must be the last access that can fault.</summary>
+    /// <returns>As <see cref="TryRead"/>.</returns>
+    public bool TryWrite<T>(ulong address, T value, bool isStack = false)
+        where T : unmanaged
+    {
+        _stores++;
+        return TryWriteAs(address, Mode, isStack ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection, value);
+    }
+
+    /// <summary>Stores for the processor itself: exception stacks, busy bits. Supervisor mode whatever the CPL.</summary>
+    public bool TryWriteImplicit<T>(ulong address, T value, bool isStack)
+        where T : unmanaged
+    {
+        _implicit++;
+        return TryWriteAs(address, AccessMode.Implicit, isStack ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection, value);
+    }
+
+    /// <summary>Checks that a store would succeed, with everything that its translation does (accessed, dirty), without storing. One lookup a page.</summary>
+    public bool TryProbeWrite(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector) =>
+        TryWriteSpan(address, size, mode, nonCanonicalVector) != null;
+
+    /// <summary>Finds backing for a run of bytes inside one page, for string instructions.</summary>
+    /// <param name="address">The first byte; the run must not cross its page.</param>
+    /// <param name="kind">Read or write.</param>
+    /// <param name="pointer">The backing; null where the page is no RAM and each element must go its own way.</param>
+    /// <param name="physical">Where it is, for <see cref="HostMemory.NoteWrite"/> after stores.</param>
+    /// <returns>False where it faulted.</returns>
+    internal bool TryGetRun(ulong address, AccessKind kind, out byte* pointer, out HostPhysicalAddress physical)
+    {
+        pointer = null;
+        _lookups++;
+        if (!Translate(address, kind, Mode, ExceptionVector.GeneralProtection, out Translation translation))
+        {
+            physical = default;
+            return false;
+        }
+
+        physical = translation.Address;
+        if (translation.IsRam)
+            pointer = _memory.Base + translation.Address.Value;
+        return true;
+    }
+
+    /// <summary>String instructions: counts elements moved by runs, beyond the one lookup that each run made.</summary>
+    internal void CountRun(ulong loads, ulong stores, ulong furtherLookups)
+    {
+        _loads += loads;
+        _stores += stores;
+        _lookups += furtherLookups;
+    }
+
+    internal byte* HandlerRead(MicroOp* op, ulong address, uint size) =>
+        ReadSpan(address, size, Mode, NonCanonicalVector(op));
+
+    internal byte* HandlerWrite(MicroOp* op, ulong address, uint size)
+    {
+        byte* pointer = TryWriteSpan(address, size, Mode, NonCanonicalVector(op));
+
+        // A read-modify-write reads the bounce buffer; a plain store must not read a device.
+        if (pointer != null && _commit != CommitKind.Ram && _commit != CommitKind.Nothing
+            && (_state->Details[op - _state->Pool].Flags & MicroOpFlags.ReadsDestination) != 0)
+            CopyIn(size);
+        return pointer;
+    }
+
+    internal void HandlerCommit() => Commit();
+
+    /// <summary>An instruction of the handlers retired: its accesses are counted by its block, its splits here.</summary>
+    internal void HandlerRetired()
+    {
+        _counters.Splits += _splits;
+        _counters.ExtraDataLookups += _splits;
+        Reset();
+    }
+
+    /// <summary>A managed instruction (or an event delivery) completed.</summary>
+    internal void ManagedRetired()
+    {
+        _counters.ManagedLoads += _loads;
+        _counters.ManagedStores += _stores;
+        _counters.Implicit += _implicit;
+        _counters.Splits += _splits;
+        _counters.ExtraDataLookups += _lookups;
+        Reset();
+    }
+
+    /// <summary>The instruction in progress faulted: only its lookups count.</summary>
+    internal void Faulted()
+    {
+        _counters.ExtraDataLookups += _lookups;
+        Reset();
+    }
+
+    private void Reset()
+    {
+        _lookups = 0;
+        _splits = 0;
+        _loads = 0;
+        _stores = 0;
+        _implicit = 0;
+    }
+
+    private ExceptionVector NonCanonicalVector(MicroOp* op) =>
+        (_state->Details[op - _state->Pool].Flags & MicroOpFlags.StackReference) != 0 ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection;
+
+    private bool TryReadAs<T>(ulong address, AccessMode mode, ExceptionVector nonCanonicalVector, out T value)
+        where T : unmanaged
+    {
+        byte* pointer = ReadSpan(address, (uint)sizeof(T), mode, nonCanonicalVector);
+        if (pointer == null)
+        {
+            value = default;
+            return false;
+        }
+
+        value = Unsafe.ReadUnaligned<T>(pointer);
+        return true;
+    }
+
+    private bool TryWriteAs<T>(ulong address, AccessMode mode, ExceptionVector nonCanonicalVector, T value)
+        where T : unmanaged
+    {
+        byte* pointer = TryWriteSpan(address, (uint)sizeof(T), mode, nonCanonicalVector);
+        if (pointer == null)
+            return false;
+        Unsafe.WriteUnaligned(pointer, value);
+        Commit();
+        return true;
+    }
+
+    // The bytes of a load: in RAM, or gathered in the bounce buffer. Null where it faulted.
+    private byte* ReadSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
+    {
+        uint inFirst = 4096 - (uint)(address & 0xFFF);
+        _lookups++;
+        if (!Translate(address, AccessKind.Read, mode, nonCanonicalVector, out Translation first))
+            return null;
+        if (size <= inFirst)
+        {
+            // SAFETY: IsRam covers the whole 4 KiB frame and the access stays inside it.
+            if (first.IsRam)
+                return _memory.Base + first.Address.Value;
+            GatherDevice(first.Address, size, _state->Bounce);
+            return _state->Bounce;
+        }
+
+        _lookups++;
+        _splits++;
+        if (!Translate(address + inFirst, AccessKind.Read, mode, nonCanonicalVector, out Translation second))
+            return null;
+        Gather(first, inFirst, _state->Bounce);
+        Gather(second, size - inFirst, _state->Bounce + inFirst);
+        return _state->Bounce;
+    }
+
+    // Where a store puts its bytes before Commit: in RAM directly, or in the bounce buffer. Null where it faulted.
+    private byte* TryWriteSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
+    {
+        uint inFirst = 4096 - (uint)(address & 0xFFF);
+        _lookups++;
+        if (!Translate(address, AccessKind.Write, mode, nonCanonicalVector, out Translation first))
+            return null;
+        _commitFirst = first.Address;
+        _commitFirstIsRam = first.IsRam;
+        _commitBytes = size;
+        _commitFirstBytes = size;
+        if (size <= inFirst)
+        {
+            if (first.IsRam)
+            {
+                _commit = _memory.CodeLines(first.Address.Frame) == 0 ? CommitKind.Nothing : CommitKind.Ram;
+                return _memory.Base + first.Address.Value;
+            }
+
+            _commit = CommitKind.Device;
+            return _state->Bounce;
+        }
+
+        _lookups++;
+        _splits++;
+        if (!Translate(address + inFirst, AccessKind.Write, mode, nonCanonicalVector, out Translation second))
+            return null;
+        _commit = CommitKind.Split;
+        _commitFirstBytes = inFirst;
+        _commitSecond = second.Address;
+        _commitSecondIsRam = second.IsRam;
+        return _state->Bounce;
+    }
+
+    private void CopyIn(uint size)
+    {
+        Gather(new Translation(_commitFirst, default, _commitFirstIsRam), _commitFirstBytes, _state->Bounce);
+        if (_commitFirstBytes < size)
+            Gather(new Translation(_commitSecond, default, _commitSecondIsRam), size - _commitFirstBytes, _state->Bounce + _commitFirstBytes);
+    }
+
+    private void Commit()
+    {
+        switch (_commit)
+        {
+            case CommitKind.Nothing:
+                break;
+            case CommitKind.Ram:
+                _memory.NoteWrite(_commitFirst, _commitBytes);
+                break;
+            case CommitKind.Device:
+                Scatter(_commitFirst, false, _commitBytes, _state->Bounce);
+                break;
+            case CommitKind.Split:
+                Scatter(_commitFirst, _commitFirstIsRam, _commitFirstBytes, _state->Bounce);
+                Scatter(_commitSecond, _commitSecondIsRam, _commitBytes - _commitFirstBytes, _state->Bounce + _commitFirstBytes);
+                break;
+        }
+
+        _commit = CommitKind.Nothing;
+    }
+
+    private void Gather(in Translation from, uint size, byte* destination)
+    {
+        if (from.IsRam)
+            Unsafe.CopyBlockUnaligned(destination, _memory.Base + from.Address.Value, size);
+        else
+            GatherDevice(from.Address, size, destination);
+    }
+
+    private void GatherDevice(HostPhysicalAddress address, uint size, byte* destination)
+    {
+        uint done = 0;
+        while (done < size)
+        {
+            uint step = LargestPowerOfTwo(size - done);
+            ulong value = _mmio.Read(new HostPhysicalAddress(address.Value + done), (int)step);
+            Unsafe.CopyBlockUnaligned(destination + done, &value, step);
+            done += step;
+        }
+    }
+
+    private void Scatter(HostPhysicalAddress address, bool isRam, uint size, byte* source)
+    {
+        if (isRam)
+        {
+            _memory.Write(address, new ReadOnlySpan<byte>(source, (int)size));
+            return;
+        }
+
+        uint done = 0;
+        while (done < size)
+        {
+            uint step = LargestPowerOfTwo(size - done);
+            ulong value = 0;
+            Unsafe.CopyBlockUnaligned(&value, source + done, step);
+            _mmio.Write(new HostPhysicalAddress(address.Value + done), value, (int)step);
+            done += step;
+        }
+    }
+
+    private static uint LargestPowerOfTwo(uint size) => size >= 8 ? 8u : size >= 4 ? 4u : size >= 2 ? 2u : 1u;
+
+    private bool Translate(ulong address, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector, out Translation translation)
+    {
+        if (_mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
+            return true;
+        return _faults.Raise(_mmu.Fault, nonCanonicalVector);
+    }
+}

@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Mmu86.Tests")]
+[assembly: InternalsVisibleTo("Mmu86.Conformance.Tests")]

@@ -1,0 +1,390 @@
+using System.Runtime.InteropServices;
+using Iced.Intel;
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>What a virtual CPU is attached to.</summary>
+public sealed record VcpuBus
+{
+    public required HostMemory Memory { get; init; }
+
+    public required PortBus Ports { get; init; }
+
+    public required MmioBus Mmio { get; init; }
+}
+
+/// <summary>One virtual CPU: state, decoded code and the run loop. Everything that is not the CPU's affair returns as a <see cref="VmExit"/>.</summary>
+public sealed unsafe class Vcpu : IDisposable
+{
+    // Near an event ops run singly: a block has at most this many instructions.
+    private const int LongestBlock = BlockBuilder.MaximumInstructions;
+
+    private readonly Reservation _stateMemory;
+    private readonly CpuState* _s;
+    private readonly GCHandle _self;
+    private readonly VcpuConfiguration _configuration;
+    private readonly CodeCache _code;
+    private readonly TranslationFilter _filter;
+    private int _chunk;
+    private bool _stopRequested;
+
+    /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
+    public Vcpu(VcpuBus bus, IMmu mmu, VcpuConfiguration configuration)
+    {
+        _configuration = configuration;
+        _stateMemory = new Reservation((ulong)sizeof(CpuState));
+        _s = (CpuState*)_stateMemory.Pointer;
+        _self = GCHandle.Alloc(this);
+        _s->Self = GCHandle.ToIntPtr(_self);
+        _s->SystemFlags = (ulong)RFlags.Reserved1;
+        Bus = bus;
+        Mmu = mmu;
+        _filter = mmu.Filter;
+        Counters = new CpuCounters();
+        Faults = new FaultState();
+        System = new SystemState();
+        Registers = new RegisterFile(_s);
+        Data = new DataAccess(_s, mmu, bus.Memory, bus.Mmio, Faults, Counters);
+        _code = new CodeCache(_s, bus.Memory, mmu, configuration.MaximumMicroOps);
+        ModeChanged();
+    }
+
+    /// <summary>General-purpose registers, RIP and RFLAGS. Valid between runs and inside managed instructions.</summary>
+    public RegisterFile Registers { get; }
+
+    /// <summary>Control, segment and model-specific registers. After changing what paging depends on, call <see cref="ContextChanged"/>.</summary>
+    public SystemState System { get; }
+
+    /// <summary>The translation hardware.</summary>
+    public IMmu Mmu { get; }
+
+    /// <summary>Memory, ports, MMIO.</summary>
+    public VcpuBus Bus { get; }
+
+    /// <summary>Data accesses of managed instructions.</summary>
+    public DataAccess Data { get; }
+
+    /// <summary>The fault of the instruction in progress.</summary>
+    public FaultState Faults { get; }
+
+    /// <summary>What was counted. Exact between runs.</summary>
+    public CpuCounters Counters { get; }
+
+    /// <summary>The time-stamp counter: the virtual clock plus the guest's offset.</summary>
+    public ulong TimeStamp => _configuration.Clock.Read(RetiredNow, Counters.RepIterations) + System.TscOffset;
+
+    /// <summary>The VM exit that a managed instruction asks for.</summary>
+    internal VmExit RequestedExit { get; set; }
+
+    internal VcpuConfiguration Configuration => _configuration;
+
+    internal CpuState* State => _s;
+
+    /// <summary>Called by devices during a port or MMIO access: the run returns behind the instruction.</summary>
+    public void RequestStop() => _stopRequested = true;
+
+    /// <summary>Puts CR0, CR3, CR4 and EFER in force in the MMU. Invalidations that the manual demands are the caller's.</summary>
+    /// <param name="eptp">The EPT pointer, 0 for native paging.</param>
+    /// <param name="vpid">The VPID, 0 for native paging.</param>
+    public void ContextChanged(ulong eptp, ushort vpid)
+    {
+        Mmu.SetContext(new PagingContext
+        {
+            Cr0 = System.Cr0,
+            Cr3 = System.Cr3,
+            Cr4 = System.Cr4,
+            Efer = System.Efer,
+            Eptp = eptp,
+            Vpid = vpid,
+        });
+        ModeChanged();
+    }
+
+    /// <summary>As <see cref="ContextChanged(ulong, ushort)"/>, keeping EPT as it is.</summary>
+    public void ContextChanged() => ContextChanged(Mmu.Context.Eptp, Mmu.Context.Vpid);
+
+    /// <summary>CPL or RFLAGS.AC changed: selects the banks of the filter.</summary>
+    public void ModeChanged()
+    {
+        AccessMode mode = System.Cpl == 3 ? AccessMode.User
+            : (_s->SystemFlags & (ulong)RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
+            : AccessMode.Supervisor;
+        Data.Mode = mode;
+        _s->ReadSlots = _filter.DataTable(mode);
+        _s->WriteSlots = _s->ReadSlots + TranslationFilter.Slots;
+        _s->FetchSlots = _filter.FetchTable(mode);
+    }
+
+    /// <summary>Runs until a VM exit.</summary>
+    /// <param name="instructionLimit">Returns <see cref="VmExitReason.InstructionLimit"/> when <see cref="CpuCounters.Instructions"/> has reached this, exactly.</param>
+    public VmExit Run(ulong instructionLimit)
+    {
+        while (true)
+        {
+            FoldCounts();
+            _code.ShortenHandlers();
+            ulong left = instructionLimit - Counters.Instructions;
+            if (instructionLimit <= Counters.Instructions)
+                return new VmExit { Reason = VmExitReason.InstructionLimit };
+
+            // Single steps where fetches must be looked up one by one, and where a whole block might pass the limit.
+            BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !TrapFlag ? BlockKind.Chained : BlockKind.SingleStep;
+            _chunk = kind == BlockKind.SingleStep ? 0 : (int)Math.Min(PackedCounts.ChunkInstructions, left - LongestBlock);
+            _s->Budget = PackedCounts.Budget(_chunk);
+            if (RunChunk(kind) is { } exit)
+            {
+                FoldCounts();
+                return exit;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _code.Dispose();
+        _self.Free();
+        _stateMemory.Dispose();
+    }
+
+    private bool TrapFlag => (_s->SystemFlags & (ulong)RFlags.Trap) != 0;
+
+    private ulong RetiredNow => Counters.Instructions + (ulong)(_chunk - PackedCounts.InstructionsLeft(_s->Budget));
+
+    // Runs until the budget of the chunk is used up (null) or a VM exit.
+    private VmExit? RunChunk(BlockKind kind)
+    {
+        nuint patch = 0;
+        int patchPage = -1;
+        MicroOp* again = null;
+        do
+        {
+            // A REP string instruction that stopped between elements goes on: it was fetched already.
+            MicroOp* op = again != null && _s->Attention == 0 ? again : FindOp(kind);
+            again = null;
+            if (op == null)
+            {
+                if (DeliverFault() is { } exit)
+                    return exit;
+                patch = 0;
+                continue;
+            }
+
+            // A link is patched only inside its page and while nothing dropped the block that holds it.
+            if (patch != 0 && _s->Attention == 0 && patchPage == _code.LastPage)
+                *(MicroOp**)patch = op;
+            patch = 0;
+            _s->Attention = 0;
+            bool wasTrapping = kind == BlockKind.SingleStep && TrapFlag;
+            Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, _s->Budget);
+            switch (_s->Leave)
+            {
+                case LeaveReason.Lookup:
+                    break;
+                case LeaveReason.Resolve:
+                    patch = (nuint)_s->Scratch0;
+                    patchPage = (int)_s->Scratch1;
+                    break;
+                case LeaveReason.Fault:
+                    Counters.ExtraFetchLookups++;
+                    Data.Faulted();
+                    if (DeliverFault() is { } faultExit)
+                        return faultExit;
+                    continue;
+                case LeaveReason.Exit:
+                    return RequestedExit;
+                case LeaveReason.Repeat:
+                    again = (MicroOp*)_s->Scratch0;
+                    break;
+                default:
+                    throw new global::System.Diagnostics.UnreachableException();
+            }
+
+            if (wasTrapping && EventDelivery.SingleStepTrap(this) is { } trapExit)
+                return trapExit;
+            if (_stopRequested)
+            {
+                _stopRequested = false;
+                return new VmExit { Reason = VmExitReason.StopRequested };
+            }
+        }
+        while (_s->Budget >= 0 && kind == BlockKind.Chained);
+        return null;
+    }
+
+    // The op at RIP, or null where the fetch faulted.
+    private MicroOp* FindOp(BlockKind kind)
+    {
+        ulong rip = _s->Rip;
+        var page = new LinearAddress(rip & ~0xFFFUL);
+        if (!Mmu.TryTranslate(new LinearAddress(rip), AccessKind.Fetch, FetchMode, out Translation translation))
+        {
+            Counters.ExtraFetchLookups++;
+            Faults.Raise(Mmu.Fault, ExceptionVector.GeneralProtection);
+            return null;
+        }
+
+        *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) = page.Value;
+        if (!translation.IsRam)
+            return _code.NotRam(rip);
+        uint* entries = _code.Page(translation.Address.Frame, kind);
+        if (kind == BlockKind.Chained)
+            Mmu.OfferFetch(page, FetchMode, (nint)entries);
+        uint entry = entries[rip & 0xFFF];
+        if (entry != 0)
+            return _s->Pool + entry;
+        return _code.Build(translation.Address, kind) is var built && built != null ? built : BuildCrossing(translation.Address, kind);
+    }
+
+    private AccessMode FetchMode => System.Cpl == 3 ? AccessMode.User : AccessMode.Supervisor;
+
+    /// <summary>The second fetch of a page-crossing instruction whose block is there.</summary>
+    internal MicroOp* CrossPage(MicroOp* op)
+    {
+        _s->Rip = *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + _s->Details[op - _s->Pool].PageOffset;
+        if (!TryTranslateSecondPage(out Translation second))
+        {
+            _s->Leave = LeaveReason.Fault;
+            return null;
+        }
+
+        CrossingKey key = _code.CrossingOf(op);
+        if (second.IsRam && (ulong)_code.Page(second.Address.Frame, key.Kind) == op->Immediate)
+            return op + 1;
+        return _code.BuildCrossing(key.First, second, key.Kind) + 1;
+    }
+
+    // The instruction at RIP needs bytes of the next page. Null where that fetch faulted.
+    private MicroOp* BuildCrossing(HostPhysicalAddress first, BlockKind kind)
+    {
+        if (!TryTranslateSecondPage(out Translation second))
+        {
+            Counters.ExtraFetchLookups++;
+            return null;
+        }
+
+        return _code.BuildCrossing(first, second, kind) + 1;
+    }
+
+    private bool TryTranslateSecondPage(out Translation second)
+    {
+        LinearAddress address = new((_s->Rip & ~0xFFFUL) + 0x1000);
+        Counters.ExtraFetchLookups++;
+        if (!Mmu.TryTranslate(address, AccessKind.Fetch, FetchMode, out second))
+            return Faults.Raise(Mmu.Fault, ExceptionVector.GeneralProtection);
+        if (second.IsRam && Mmu.FetchesAreSilent)
+            Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, BlockKind.Chained));
+        return true;
+    }
+
+    /// <summary>Runs the managed instruction of an op; see <see cref="SlowPath.ExecuteManaged"/>.</summary>
+    internal bool ExecuteManaged(MicroOp* op)
+    {
+        MicroOpDetail* detail = _s->Details + (op - _s->Pool);
+        _s->Rip = *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + detail->PageOffset;
+        _s->Budget += detail->CountsBefore;
+        Instruction* instruction = _code.Instruction(detail->InstructionIndex);
+        ManagedOutcome outcome = ((delegate*<Vcpu, in Instruction, ManagedOutcome>)op->Immediate)(this, in *instruction);
+        switch (outcome)
+        {
+            case ManagedOutcome.Next:
+                Data.ManagedRetired();
+                if (_s->Attention == 0)
+                    return true;
+                goto case ManagedOutcome.EndBlock;
+            case ManagedOutcome.EndBlock:
+                _s->Rip += (ulong)instruction->Length;
+                goto case ManagedOutcome.Branch;
+            case ManagedOutcome.Branch:
+                Retire();
+                _s->Leave = LeaveReason.Lookup;
+                return false;
+            case ManagedOutcome.Exit:
+                _s->Rip += (ulong)instruction->Length;
+                Retire();
+                _s->Leave = LeaveReason.Exit;
+                return false;
+            case ManagedOutcome.Refused:
+                Data.Faulted();
+                Counters.ExtraFetchLookups++;
+                _s->Leave = LeaveReason.Exit;
+                return false;
+            case ManagedOutcome.Repeat:
+                Data.ManagedRetired();
+                _s->Scratch0 = (ulong)op;
+                _s->Leave = LeaveReason.Repeat;
+                return false;
+            case ManagedOutcome.Fault:
+                _s->Leave = LeaveReason.Fault;
+                return false;
+            default:
+                throw new global::System.Diagnostics.UnreachableException();
+        }
+    }
+
+    private void Retire()
+    {
+        Data.ManagedRetired();
+        _s->Budget += PackedCounts.Of(1, 0, 0, 0);
+    }
+
+    // Moves what the packed budget counted into the counters.
+    private void FoldCounts()
+    {
+        long packed = _s->Budget;
+        Counters.Instructions += (ulong)(_chunk - PackedCounts.InstructionsLeft(packed));
+        Counters.HandlerLoads += (ulong)PackedCounts.Loads(packed);
+        Counters.HandlerStores += (ulong)PackedCounts.Stores(packed);
+        Counters.HandlerReadModifyWrites += (ulong)PackedCounts.ReadModifyWrites(packed);
+        Counters.ExtraFetchLookups += _s->CrossPageFetches;
+        _s->CrossPageFetches = 0;
+        _chunk = 0;
+        _s->Budget = 0;
+    }
+
+    // Turns the pending fault into a VM exit or delivers it to the guest.
+    private VmExit? DeliverFault()
+    {
+        PendingFault fault = Faults.Pending;
+        switch (fault.Failure)
+        {
+            case TranslationFailure.EptViolation:
+                return new VmExit
+                {
+                    Reason = VmExitReason.EptViolation,
+                    Linear = fault.Translation.Linear,
+                    GuestPhysical = fault.Translation.GuestPhysical,
+                    Qualification = fault.Translation.Qualification,
+                };
+            case TranslationFailure.EptMisconfiguration:
+                return new VmExit
+                {
+                    Reason = VmExitReason.EptMisconfiguration,
+                    Linear = fault.Translation.Linear,
+                    GuestPhysical = fault.Translation.GuestPhysical,
+                };
+            case TranslationFailure.PageFault:
+                Counters.PageFaults++;
+                break;
+            case TranslationFailure.None:
+            case TranslationFailure.NonCanonical:
+                break;
+        }
+
+        if (_configuration.InterceptExceptions)
+        {
+            return new VmExit
+            {
+                Reason = VmExitReason.Exception,
+                Vector = fault.Vector,
+                ErrorCode = fault.ErrorCode,
+                Linear = fault.Translation.Linear,
+            };
+        }
+
+        return EventDelivery.DeliverException(this, fault);
+    }
+}

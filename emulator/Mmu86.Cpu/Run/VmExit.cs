@@ -1,0 +1,64 @@
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>Why <see cref="Vcpu.Run"/> returned.</summary>
+public enum VmExitReason
+{
+    /// <summary>The number of instructions asked for has retired.</summary>
+    InstructionLimit,
+
+    /// <summary>HLT. RIP is behind it.</summary>
+    Halt,
+
+    /// <summary>SYSCALL while <see cref="VcpuConfiguration.InterceptSyscalls"/>. RIP is behind it; RCX and R11 are set as SYSCALL does.</summary>
+    Syscall,
+
+    /// <summary>An exception while <see cref="VcpuConfiguration.InterceptExceptions"/>. RIP is at the instruction (behind it for traps).</summary>
+    Exception,
+
+    /// <summary>The processor shut down: a fault while delivering a double fault.</summary>
+    TripleFault,
+
+    /// <summary>EPT violation. RIP is at the instruction, which runs again.</summary>
+    EptViolation,
+
+    /// <summary>EPT misconfiguration. RIP is at the instruction.</summary>
+    EptMisconfiguration,
+
+    /// <summary>Something that is not there yet: <see cref="VmExit.Detail"/> names it. RIP is at the instruction.</summary>
+    NotSupported,
+
+    /// <summary>A device asked the run to stop. RIP is behind the instruction.</summary>
+    StopRequested,
+
+    /// <summary>A marker of the measured part retired: <see cref="VmExit.Marker"/>.</summary>
+    Marker,
+}
+
+/// <summary>A VM exit as a value.</summary>
+public readonly record struct VmExit
+{
+    public required VmExitReason Reason { get; init; }
+
+    /// <summary>For exceptions.</summary>
+    public ExceptionVector Vector { get; init; }
+
+    /// <summary>For exceptions that have one.</summary>
+    public uint ErrorCode { get; init; }
+
+    /// <summary>The linear address, for page faults and EPT exits.</summary>
+    public LinearAddress Linear { get; init; }
+
+    /// <summary>The guest-physical address, for EPT exits.</summary>
+    public GuestPhysicalAddress GuestPhysical { get; init; }
+
+    /// <summary>For EPT violations.</summary>
+    public EptViolationQualification Qualification { get; init; }
+
+    /// <summary>The marker's displacement, for markers.</summary>
+    public uint Marker { get; init; }
+
+    /// <summary>What is not supported, in words; null otherwise.</summary>
+    public string? Detail { get; init; }
+}

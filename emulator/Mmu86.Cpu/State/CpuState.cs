@@ -1,0 +1,110 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Mmu86.Paging;
+
+namespace Mmu86.Cpu;
+
+/// <summary>Why the handlers returned to the run loop.</summary>
+internal enum LeaveReason
+{
+    /// <summary>RIP is at the next instruction; look it up and go on (budget used up, unknown target, end of block).</summary>
+    Lookup,
+
+    /// <summary>As <see cref="Lookup"/>, and the link at <see cref="CpuState.Scratch0"/> wants to be patched with the answer.</summary>
+    Resolve,
+
+    /// <summary>The instruction at RIP faulted; <see cref="Vcpu"/> holds what.</summary>
+    Fault,
+
+    /// <summary>A REP string instruction stopped between elements; RIP is at it and it goes on.</summary>
+    Repeat,
+
+    /// <summary>A managed instruction asks for a VM exit; RIP is behind it.</summary>
+    Exit,
+}
+
+/// <summary>The state of one virtual CPU that handlers touch: unmanaged, one block, at a stable address.</summary>
+/// <remarks>
+/// Registers are addressed by byte offset from the start of the state, so that AH..BH are offsets 1, 9, 17, 25 and a micro-op
+/// needs one byte for a register. Offsets 128 to 159 are registers that only addressing uses.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CpuState
+{
+    /// <summary>Byte offset of a register that is always zero: the absent base or index.</summary>
+    public const byte ZeroRegister = 16 * 8;
+
+    /// <summary>Byte offset of the linear address of the current code page: the base of RIP-relative operands and of RIP itself.</summary>
+    public const byte CodePageRegister = 17 * 8;
+
+    /// <summary>Byte offset of the FS base.</summary>
+    public const byte FsBaseRegister = 18 * 8;
+
+    /// <summary>Byte offset of the GS base.</summary>
+    public const byte GsBaseRegister = 19 * 8;
+
+    /// <summary>The largest store or load that a handler makes in one access, in bytes.</summary>
+    public const int BounceBytes = 64;
+
+    /// <summary>Byte offset of a constant, <see cref="FarBias"/>, for RIP-relative displacements that leave 31 bits when made page-relative.</summary>
+    public const byte FarBiasRegister = 20 * 8;
+
+    /// <summary>The value at <see cref="FarBiasRegister"/>: above any offset in a page plus an instruction's length.</summary>
+    public const ulong FarBias = 0x2000;
+
+    private fixed ulong _registers[21];
+
+    // The tables of the filter for the current mode. Swapped when CPL or AC change.
+    public FilterSlot* ReadSlots;
+    public FilterSlot* WriteSlots;
+    public FilterSlot* FetchSlots;
+
+    /// <summary>The micro-op pool: entry i of a code page is the op at Pool + 32 i.</summary>
+    public MicroOp* Pool;
+
+    /// <summary>Parallel to the pool: what only slow paths need.</summary>
+    public MicroOpDetail* Details;
+
+    // The lazy flags while no handler runs; in argument registers otherwise. See LazyFlags.
+    public ulong FlagResult;
+    public ulong FlagCarry;
+    public ulong FlagAux;
+
+    /// <summary>RFLAGS without the six status flags; bit 1 is always set.</summary>
+    public ulong SystemFlags;
+
+    /// <summary>The packed countdown (see <see cref="PackedCounts"/>) while no handler runs.</summary>
+    public long Budget;
+
+    /// <summary>RIP while no handler runs.</summary>
+    public ulong Rip;
+
+    /// <summary>Why the handlers returned.</summary>
+    public LeaveReason Leave;
+
+    /// <summary>Not zero: a slow instruction must leave after it completes (its block is gone, or the code page must be looked up again).</summary>
+    public int Attention;
+
+    /// <summary>Second fetches of page-crossing instructions so far.</summary>
+    public ulong CrossPageFetches;
+
+    /// <summary>The virtual CPU, for slow paths: a GCHandle.</summary>
+    public nint Self;
+
+    /// <summary>Where the last slow store was directed; <see cref="SlowMemory"/> commits from here.</summary>
+    public fixed byte Bounce[BounceBytes];
+
+    /// <summary>Results of helpers that return more than one word.</summary>
+    public ulong Scratch0;
+    public ulong Scratch1;
+}
+
+/// <summary>Access to registers of the state by byte offset.</summary>
+internal static unsafe class Registers
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong* Pointer(CpuState* s, byte offset) => (ulong*)((byte*)s + offset);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Read(CpuState* s, byte offset) => *(ulong*)((byte*)s + offset);
+}
