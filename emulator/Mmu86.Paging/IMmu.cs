@@ -14,8 +14,25 @@ public interface IMmu
     /// <summary>Why the last translation failed.</summary>
     TranslationFault Fault { get; }
 
-    /// <summary>What the slow side counted. Hits that the filter answered are not in it.</summary>
+    /// <summary>What the slow side counted. Hits that the filter answered are not in it: a report takes <see cref="Snapshot"/>.</summary>
     MmuStatistics Statistics { get; }
+
+    /// <summary>Everything counted so far, the hits included that the filter answered.</summary>
+    /// <param name="dataLookups">Data lookups that the CPU made: one for each page an access touches, answered by the filter or by
+    /// <see cref="TryTranslate"/>. An attempt at a non-canonical address is none.</param>
+    /// <param name="fetchLookups">Lookups for fetches, counted likewise.</param>
+    MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups);
+
+    /// <summary>Whether <see cref="Attribute"/> would let the filter serve better. Never a matter of correctness.</summary>
+    bool AttributionIsDue { get; }
+
+    /// <summary>Attributes the hits that the filter answered to the page size that it served, and chooses which it serves from now on.</summary>
+    /// <param name="dataLookups">As for <see cref="Snapshot"/>, exact at this moment: between two instructions.</param>
+    /// <param name="fetchLookups">Likewise.</param>
+    void Attribute(ulong dataLookups, ulong fetchLookups);
+
+    /// <summary>Walks for an access without leaving a trace, and tells every step. Structures say only what they would have answered.</summary>
+    WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode);
 
     /// <summary>Counts up whenever an entry of the first-level instruction TLB was evicted or invalidated: running code must look up again.</summary>
     ulong InstructionSideChanges { get; }

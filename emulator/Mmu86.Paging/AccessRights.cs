@@ -1,0 +1,105 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>The one predicate for access rights, asked of TLB entries and of finished walks alike.</summary>
+/// <remarks>
+/// SDM 3, "Determination of Access Rights" and "EPT Violations". The answers for every combination of access and cached rights are
+/// computed when a control bit changes; an access then costs one byte read. WP, SMEP, SMAP, NXE and AC act at each access on
+/// cached rights, so changing them invalidates nothing.
+/// </remarks>
+internal sealed unsafe class AccessRights
+{
+    /// <summary>The access is permitted.</summary>
+    public const byte Allowed = 0;
+
+    /// <summary>The rights deny the access.</summary>
+    public const byte Denied = 1;
+
+    /// <summary>The rights permit the write, but the entry's dirty flag is clear.</summary>
+    public const byte NotDirty = 2;
+
+    private const int Combinations = 128;
+    private const int AccessClasses = 12;
+
+    private readonly byte* _verdicts;
+    private Controls _controls = (Controls)0xFF;
+
+    /// <summary>Makes a predicate that waits for its first <see cref="Prepare"/>.</summary>
+    public AccessRights(Arena arena) => _verdicts = arena.Allocate<byte>(Combinations * AccessClasses);
+
+    [Flags]
+    private enum Controls : byte
+    {
+        None = 0,
+        Paging = 1,
+        WriteProtect = 2,
+        Smep = 4,
+        Smap = 8,
+        NoExecute = 16,
+    }
+
+    /// <summary>Kind and mode of an access as one index.</summary>
+    public static int Class(AccessKind kind, AccessMode mode) => ((int)kind << 2) | (int)mode;
+
+    /// <summary>The verdict on an access by its class and the rights (bits 6:0 of a TLB entry).</summary>
+    public byte Judge(int accessClass, ulong rights) => _verdicts[(accessClass * Combinations) + (int)(rights & (Combinations - 1))];
+
+    /// <summary>Computes the verdicts for a context.</summary>
+    public void Prepare(in PagingContext context)
+    {
+        Controls controls = (context.IsPaging ? Controls.Paging : 0)
+            | ((context.Cr0 & Cr0.WriteProtect) != 0 ? Controls.WriteProtect : 0)
+            | ((context.Cr4 & Cr4.Smep) != 0 ? Controls.Smep : 0)
+            | ((context.Cr4 & Cr4.Smap) != 0 ? Controls.Smap : 0)
+            | ((context.Efer & Efer.NoExecuteEnable) != 0 ? Controls.NoExecute : 0);
+        if (controls == _controls)
+            return;
+        _controls = controls;
+        for (int kind = 0; kind <= (int)AccessKind.Fetch; kind++)
+        {
+            for (int mode = 0; mode <= (int)AccessMode.Implicit; mode++)
+            {
+                byte* verdicts = _verdicts + (Class((AccessKind)kind, (AccessMode)mode) * Combinations);
+                for (int rights = 0; rights < Combinations; rights++)
+                    verdicts[rights] = Verdict(controls, (AccessKind)kind, (AccessMode)mode, (TranslationRights)rights);
+            }
+        }
+    }
+
+    private static byte Verdict(Controls controls, AccessKind kind, AccessMode mode, TranslationRights rights)
+    {
+        if (!GuestPermits(controls, kind, mode, rights) || !EptPermits(kind, rights))
+            return Denied;
+        return kind == AccessKind.Write && (rights & TranslationRights.Dirty) == 0 ? NotDirty : Allowed;
+    }
+
+    private static bool GuestPermits(Controls controls, AccessKind kind, AccessMode mode, TranslationRights rights)
+    {
+        if ((controls & Controls.Paging) == 0)
+            return true;
+        bool isUserAddress = (rights & TranslationRights.User) != 0;
+        bool isUserAccess = mode == AccessMode.User;
+        if (isUserAccess && !isUserAddress)
+            return false;
+        if (kind == AccessKind.Fetch)
+        {
+            // A cached XD=1 counts only while NXE=1.
+            bool isExecutable = (rights & TranslationRights.Executable) != 0 || (controls & Controls.NoExecute) == 0;
+            return isExecutable && (isUserAccess || !isUserAddress || (controls & Controls.Smep) == 0);
+        }
+
+        if (!isUserAccess && isUserAddress && (controls & Controls.Smap) != 0 && mode != AccessMode.SupervisorWithAc)
+            return false;
+        return kind == AccessKind.Read
+            || (rights & TranslationRights.Writable) != 0
+            || (!isUserAccess && (controls & Controls.WriteProtect) == 0);
+    }
+
+    private static bool EptPermits(AccessKind kind, TranslationRights rights) => kind switch
+    {
+        AccessKind.Read => (rights & TranslationRights.EptRead) != 0,
+        AccessKind.Write => (rights & TranslationRights.EptWrite) != 0,
+        _ => (rights & TranslationRights.EptExecute) != 0,
+    };
+}

@@ -1,0 +1,137 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <content>What is counted, and what is told.</content>
+public sealed unsafe partial class Mmu<TPolicy>
+{
+    /// <inheritdoc/>
+    public MmuStatistics Statistics => Read(0, 0);
+
+    /// <inheritdoc/>
+    public bool AttributionIsDue => TPolicy.Counts && (_data.IsDue || _fetch.IsDue);
+
+    /// <inheritdoc/>
+    public MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups) => Read(_data.Outstanding(dataLookups), _fetch.Outstanding(fetchLookups));
+
+    /// <inheritdoc/>
+    public void Attribute(ulong dataLookups, ulong fetchLookups)
+    {
+        bool dataChanges = _data.Settle(dataLookups, _l1Data);
+        bool fetchChanges = _fetch.Settle(fetchLookups, _l1Instruction);
+        if (dataChanges || fetchChanges)
+            _filter.Clear();
+    }
+
+    /// <inheritdoc/>
+    public WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode)
+    {
+        ulong linear = address.Value;
+        if (!IsCanonical(linear))
+            return Failure(linear, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
+        TranslationHit where = TranslationHit.None;
+        WalkReason reason = WalkReason.Miss;
+        TlbLevel first = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;
+        if (first.TryFind(linear, _space, _globalSpace, out TlbHit hit) || _l2.TryFind(linear, _space, _globalSpace, out hit))
+        {
+            byte verdict = _rights.Judge(AccessRights.Class(kind, mode), hit.Data);
+            if (verdict == AccessRights.Allowed)
+                where = hit.Lane->Array->Ordinal < _configuration.L1Instruction.Arrays.Count + _configuration.L1Data.Arrays.Count ? TranslationHit.L1 : TranslationHit.L2;
+            else
+                reason = verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
+        }
+
+        return _walker.TryWalk<InspectionWalk>(linear, kind, mode, out WalkResult result)
+            ? Success(result, result.Size, linear, kind, mode, where, where == TranslationHit.None ? reason : null)
+            : Failure(linear, kind, mode, _walker.Fault, reason, _walker.Recorder.Steps());
+    }
+
+    private MmuStatistics Read(ulong dataOutstanding, ulong fetchOutstanding)
+    {
+        var structures = new List<TlbStatistics>();
+        AddArrays(structures, _configuration.L1Instruction, _l1Instruction, _fetch.Admitted, fetchOutstanding);
+        AddArrays(structures, _configuration.L1Data, _l1Data, _data.Admitted, dataOutstanding);
+        AddArrays(structures, _configuration.L2, _l2, null, 0);
+        return new MmuStatistics
+        {
+            L1Instruction = StatisticsReader.Level("l1i", _l1Instruction, _fetch.Admitted, fetchOutstanding),
+            L1Data = StatisticsReader.Level("l1d", _l1Data, _data.Admitted, dataOutstanding),
+            L2 = StatisticsReader.Level("l2", _l2, null, 0),
+            Structures = structures,
+            Walks = new WalkStatistics
+            {
+                Miss = _walks.Miss,
+                Dirty = _walks.Dirty,
+                Rights = _walks.Rights,
+                Prefetch = 0,
+                GuestReferences = _walks.GuestReferences,
+                EptReferences = _walks.EptReferences,
+                Faulted = _walks.Faulted,
+                FaultedReferences = _walks.FaultedReferences,
+                FlagUpdates = _walks.FlagUpdates,
+                StructureCaches = StatisticsReader.StructureCaches(_caches),
+            },
+            Faults = new FaultStatistics(_walks.PageFaults, _walks.EptViolations, _walks.EptMisconfigurations),
+        };
+    }
+
+    private static void AddArrays(List<TlbStatistics> structures, TlbLevelConfiguration configuration, TlbLevel level, TlbLane* served, ulong outstanding)
+    {
+        for (int i = 0; i < level.ArrayCount; i++)
+            structures.Add(StatisticsReader.Array(configuration.Arrays[i].Name, level.Array(i), served, outstanding));
+    }
+
+    private void TellHit(TranslationHit where, in TlbHit hit, ulong linear, AccessKind kind, AccessMode mode)
+    {
+        ulong data = hit.Data;
+        ulong host = TlbEntry.HostAddress(data, linear, hit.Lane->Size);
+        _policy.Translated(new WalkTrace
+        {
+            Linear = new LinearAddress(linear),
+            Kind = kind,
+            Mode = mode,
+            Hit = where,
+            Reason = null,
+            References = [],
+            GuestPageSize = TlbEntry.GuestSize(data),
+            HostPageSize = _context.IsNested ? TlbEntry.EptSize(data) : null,
+            EntryPageSize = hit.Lane->Size,
+            GuestPhysical = _context.IsNested ? null : new GuestPhysicalAddress(host),
+            HostPhysical = new HostPhysicalAddress(host),
+            Rights = (TranslationRights)(data & TlbEntry.RightsMask),
+        });
+    }
+
+    private void TellWalk(in WalkResult result, in Translation translation, ulong linear, AccessKind kind, AccessMode mode, WalkReason reason) =>
+        _policy.Translated(Success(result, translation.EntryPageSize, linear, kind, mode, TranslationHit.None, reason));
+
+    private void TellFailure(ulong linear, AccessKind kind, AccessMode mode, WalkReason? reason) =>
+        _policy.Translated(Failure(linear, kind, mode, _fault, reason, reason is null ? [] : _walker.Recorder.Steps()));
+
+    private WalkTrace Success(in WalkResult result, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode, TranslationHit where, WalkReason? reason) => new()
+    {
+        Linear = new LinearAddress(linear),
+        Kind = kind,
+        Mode = mode,
+        Hit = where,
+        Reason = reason,
+        References = _walker.Recorder.Steps(),
+        GuestPageSize = TlbEntry.GuestSize(result.Flags),
+        HostPageSize = _context.IsNested ? TlbEntry.EptSize(result.Flags) : null,
+        EntryPageSize = entrySize,
+        GuestPhysical = new GuestPhysicalAddress(result.GuestPhysical),
+        HostPhysical = new HostPhysicalAddress(result.Host),
+        Rights = (TranslationRights)(result.Flags & TlbEntry.RightsMask),
+    };
+
+    private static WalkTrace Failure(ulong linear, AccessKind kind, AccessMode mode, TranslationFault fault, WalkReason? reason, WalkReference[] steps) => new()
+    {
+        Linear = new LinearAddress(linear),
+        Kind = kind,
+        Mode = mode,
+        Hit = TranslationHit.None,
+        Reason = reason,
+        References = steps,
+        Fault = fault,
+    };
+}

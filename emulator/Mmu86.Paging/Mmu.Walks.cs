@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <content>Accesses that no TLB entry answered by itself.</content>
+public sealed unsafe partial class Mmu<TPolicy>
+{
+    // A level answered (where) but its entry does not suffice, or none did. The walk decides, and the levels take what it found.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWalk(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, WalkReason reason, TranslationHit where, in TlbHit found, out Translation translation)
+    {
+        bool walked = TPolicy.Observes
+            ? _walker.TryWalk<ObservedWalk>(linear, kind, mode, out WalkResult result)
+            : _walker.TryWalk<ArchitecturalWalk>(linear, kind, mode, out result);
+        if (!walked)
+        {
+            translation = default;
+            Fail(level, linear);
+            if (TPolicy.Observes)
+                TellFailure(linear, kind, mode, reason);
+            return false;
+        }
+
+        _walks.Walked(_walker, reason);
+        uint space = result.IsGlobal ? _globalSpace : _space;
+        if (where == TranslationHit.None)
+        {
+            int held = _l2.Held(result.Size);
+            if (held < 0)
+            {
+                _l2.Unheld[(int)result.Size]++;
+            }
+            else
+            {
+                _l2.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out TlbHit filled);
+                filled.Lane->Misses++;
+            }
+
+            translation = Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+        }
+        else
+        {
+            translation = Refresh(linear, kind, mode, level, where, found, space, result);
+        }
+
+        if (TPolicy.Observes)
+            TellWalk(result, translation, linear, kind, mode, reason);
+        return true;
+    }
+
+    // An entry was found that did not suffice: whoever holds it takes what the tables say now.
+    private Translation Refresh(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result)
+    {
+        found.Lane->Hits++;
+        if (where == TranslationHit.L2)
+        {
+            if (Holds(_l2, found, linear, space, result.Size))
+            {
+                _l2.Update(found, result.Host, result.Flags);
+            }
+            else
+            {
+                _l2.Remove(found.Lane->Array, found.Entry);
+                if (_l2.Held(result.Size) is var held and >= 0)
+                    _l2.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
+            }
+
+            return Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+        }
+
+        // The copy in the second level was not looked up, and it would bring the old translation back.
+        if (_l2.TryFind(linear, _space, _globalSpace, out TlbHit copy))
+        {
+            if (Holds(_l2, copy, linear, space, result.Size))
+                _l2.Update(copy, result.Host, result.Flags);
+            else
+                _l2.Remove(copy.Lane->Array, copy.Entry);
+        }
+
+        TlbHit hit = found;
+        HostPhysicalAddress answer = new(result.Host);
+        if (Holds(level, found, linear, space, result.Size))
+        {
+            level.Update(found, result.Host, result.Flags);
+        }
+        else
+        {
+            // The page changed its size or became global: slots of other pages that the new entry covers may go too.
+            _filter.Clear();
+            level.Remove(found.Lane->Array, found.Entry);
+            int held = level.Held(result.Size);
+            if (held < 0)
+                return new Translation(answer, result.Size, _memory.IsRam(answer));
+            level.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out hit);
+        }
+
+        Offer(hit, linear, result.Host, kind, mode);
+        return new Translation(answer, hit.Lane->Size, _memory.IsRam(answer));
+    }
+
+    // Whether an entry is where a walk's result would be inserted.
+    private static bool Holds(TlbLevel level, in TlbHit entry, ulong linear, uint space, PageSize size)
+    {
+        int held = level.Held(size);
+        return held >= 0 && entry.Tag == Tag.Make(space, (PageSize)held, Tag.PageNumber(linear, (PageSize)held));
+    }
+
+    private void Fail(TlbLevel level, ulong linear)
+    {
+        _fault = _walker.Fault;
+        _walks.Failed(_walker);
+        // Nobody answered the lookup, whatever was found on the way.
+        level.Unresolved++;
+        _l2.Unresolved++;
+        if (_fault.Failure != TranslationFailure.EptViolation || (_fault.Qualification & EptViolationQualification.FinalTranslation) == 0)
+            return;
+        // SDM 3, "Operations that Invalidate Cached Mappings": combined mappings of an address whose translation EPT refused.
+        RemovePage(linear, _space);
+        if (_globalSpace != _space)
+            RemovePage(linear, _globalSpace);
+    }
+
+    private void RemovePage(ulong linear, uint space)
+    {
+        _l1Instruction.RemovePage(linear, space);
+        _l1Data.RemovePage(linear, space);
+        _l2.RemovePage(linear, space);
+    }
+}

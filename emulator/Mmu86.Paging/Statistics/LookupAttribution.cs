@@ -1,0 +1,86 @@
+namespace Mmu86.Paging;
+
+/// <summary>Attributes to a page size the hits that the filter answered, of data accesses or of fetches.</summary>
+/// <remarks>
+/// Nobody counts those hits: they are the lookups that the CPU made less those that reached the MMU. To know their page size all
+/// the same, the filter serves one lane (a page size of an array) at a time; hits of others are looked up and counted. Where those
+/// become the more frequent, the lane is changed, at a moment when the CPU says how many lookups it made.
+/// </remarks>
+internal unsafe struct LookupAttribution
+{
+    // How many refused lookups make it worth asking the CPU for its count.
+    private const ulong Patience = 256;
+
+    private TlbLane* _admitted;
+    private ulong _attributed;
+    private ulong _refused;
+
+    /// <summary>Lookups that reached the MMU.</summary>
+    public ulong SlowLookups;
+
+    /// <summary>Whether another lane may deserve the filter more.</summary>
+    public readonly bool IsDue => _refused >= Patience;
+
+    /// <summary>Whether the filter serves a lane. The first that asks is served.</summary>
+    public bool Admits(TlbLane* lane)
+    {
+        if (lane == _admitted)
+            return true;
+        if (_admitted == null)
+        {
+            _admitted = lane;
+            return true;
+        }
+
+        lane->Refused++;
+        _refused++;
+        return false;
+    }
+
+    /// <summary>The hits that the filter answered and that no lane has been given yet.</summary>
+    /// <param name="lookups">All lookups that the CPU made so far.</param>
+    public readonly ulong Outstanding(ulong lookups) => lookups - SlowLookups - _attributed;
+
+    /// <summary>The lane they belong to, or null.</summary>
+    public readonly TlbLane* Admitted => _admitted;
+
+    /// <summary>Gives the outstanding hits to the lane served, and serves the lane that was refused most, if it was refused oftener than that.</summary>
+    /// <param name="lookups">All lookups that the CPU made so far.</param>
+    /// <param name="level">The level of the lanes.</param>
+    /// <returns>Whether the lane changed: the caller empties the filter.</returns>
+    public bool Settle(ulong lookups, TlbLevel level)
+    {
+        ulong outstanding = Outstanding(lookups);
+        if (_admitted != null)
+            _admitted->Hits += outstanding;
+        _attributed += outstanding;
+        _refused = 0;
+        TlbLane* best = null;
+        for (int i = 0; i < level.ArrayCount; i++)
+        {
+            for (int size = 0; size < 3; size++)
+            {
+                TlbLane* lane = level.Array(i)->Lane(size);
+                if (lane == null)
+                    continue;
+                if (lane->Refused > outstanding && (best == null || lane->Refused > best->Refused))
+                    best = lane;
+            }
+        }
+
+        bool changes = best != null && best->Refused > outstanding;
+        if (changes)
+            _admitted = best;
+        for (int i = 0; i < level.ArrayCount; i++)
+        {
+            for (int size = 0; size < 3; size++)
+            {
+                TlbLane* lane = level.Array(i)->Lane(size);
+                if (lane != null)
+                    lane->Refused = 0;
+            }
+        }
+
+        return changes;
+    }
+}

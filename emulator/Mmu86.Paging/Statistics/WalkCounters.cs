@@ -1,0 +1,65 @@
+namespace Mmu86.Paging;
+
+/// <summary>Counts walks and failures.</summary>
+internal struct WalkCounters
+{
+    public ulong Miss;
+    public ulong Dirty;
+    public ulong Rights;
+    public ulong GuestReferences;
+    public ulong EptReferences;
+    public ulong Faulted;
+    public ulong FaultedReferences;
+    public ulong FlagUpdates;
+    public ulong PageFaults;
+    public ulong EptViolations;
+    public ulong EptMisconfigurations;
+
+    /// <summary>A walk ended in a translation.</summary>
+    public void Walked(Walker walker, WalkReason reason)
+    {
+        switch (reason)
+        {
+            case WalkReason.Miss:
+                Miss++;
+                break;
+            case WalkReason.Dirty:
+                Dirty++;
+                break;
+            case WalkReason.Rights:
+                Rights++;
+                break;
+            case WalkReason.Prefetch:
+            default:
+                throw new ArgumentOutOfRangeException(nameof(reason));
+        }
+
+        GuestReferences += walker.GuestReferences;
+        EptReferences += walker.EptReferences;
+        FlagUpdates += walker.FlagUpdates;
+    }
+
+    /// <summary>A walk ended in a fault or an exit.</summary>
+    public void Failed(Walker walker)
+    {
+        Faulted++;
+        FaultedReferences += walker.GuestReferences + walker.EptReferences;
+        FlagUpdates += walker.FlagUpdates;
+        switch (walker.Fault.Failure)
+        {
+            case TranslationFailure.PageFault:
+                PageFaults++;
+                break;
+            case TranslationFailure.EptViolation:
+                EptViolations++;
+                break;
+            case TranslationFailure.EptMisconfiguration:
+                EptMisconfigurations++;
+                break;
+            case TranslationFailure.None:
+            case TranslationFailure.NonCanonical:
+            default:
+                throw new InvalidOperationException("A walk failed without a reason.");
+        }
+    }
+}

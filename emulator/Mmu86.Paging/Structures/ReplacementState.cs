@@ -1,0 +1,169 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Mmu86.Paging;
+
+/// <summary>What one array remembers in order to choose a victim.</summary>
+/// <remarks>
+/// For LRU and FIFO a stamp for each entry; for the tree policies a word for each set, on which touching a way is
+/// <c>word = (word &amp; keep[way]) | point[way]</c>. So touching the way touched last changes nothing, which the filter relies on
+/// (ReplacementTests.Touch_MostRecentWayAgain_ChangesNothing holds it for every policy).
+/// A tree is a heap: node 1 is the root, node i has the children 2i and 2i+1, and its bit says on which side the victim is.
+/// </remarks>
+internal unsafe struct ReplacementState
+{
+    // The two low bits of a word of Mru3Plru are the group used last; trees follow.
+    private const int GroupBits = 2;
+
+    private Replacement _policy;
+    private int _stride;
+    private int _ways;
+    private ulong* _words;
+    private ulong* _keep;
+    private ulong* _point;
+    private ulong _clock;
+    private ulong _random;
+
+    /// <summary>Whether a hit changes nothing that decides a victim.</summary>
+    public readonly bool IgnoresHits => _policy is Replacement.Fifo or Replacement.Random;
+
+    /// <summary>Prepares the state of an array.</summary>
+    /// <param name="arena">Where it lives.</param>
+    /// <param name="policy">The policy; the geometry must suit it (<see cref="Geometry"/>).</param>
+    /// <param name="sets">Sets.</param>
+    /// <param name="ways">Ways.</param>
+    /// <param name="stride">Distance between the first entries of neighbouring sets.</param>
+    /// <param name="seed">For random replacement.</param>
+    public void Initialize(Arena arena, Replacement policy, int sets, int ways, int stride, ulong seed)
+    {
+        _policy = policy;
+        _ways = ways;
+        _stride = stride;
+        // xorshift never leaves zero.
+        _random = seed == 0 ? 0x9E37_79B9_7F4A_7C15 : seed;
+        switch (policy)
+        {
+            case Replacement.Lru:
+            case Replacement.Fifo:
+                _words = arena.Allocate<ulong>((long)sets * stride);
+                break;
+            case Replacement.TreePlru:
+                _words = arena.Allocate<ulong>(sets);
+                PrepareTrees(arena, ways, groups: 1);
+                break;
+            case Replacement.Mru3Plru:
+                _words = arena.Allocate<ulong>(sets);
+                PrepareTrees(arena, ways / 3, groups: 3);
+                break;
+            case Replacement.Random:
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(policy), policy, "Not a replacement policy.");
+        }
+    }
+
+    /// <summary>A hit used a way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Touch(int set, int way)
+    {
+        if (_keep != null)
+            _words[set] = (_words[set] & _keep[way]) | _point[way];
+        else if (_policy == Replacement.Lru)
+            _words[(set * _stride) + way] = ++_clock;
+    }
+
+    /// <summary>A fill used a way.</summary>
+    public void Fill(int set, int way)
+    {
+        if (_policy == Replacement.Fifo)
+            _words[(set * _stride) + way] = ++_clock;
+        else
+            Touch(set, way);
+    }
+
+    /// <summary>The way of a full set that gives way.</summary>
+    public int Victim(int set)
+    {
+        switch (_policy)
+        {
+            case Replacement.Lru:
+            case Replacement.Fifo:
+                return Oldest(_words + ((long)set * _stride));
+            case Replacement.TreePlru:
+                return Descend(_words[set], _ways);
+            case Replacement.Mru3Plru:
+                int ways = _ways / 3;
+                int group = ((int)(_words[set] & 3) + 1) % 3;
+                return (group * ways) + Descend(_words[set] >> (GroupBits + (group * (ways - 1))), ways);
+            default:
+                return (int)(NextRandom() % (uint)_ways);
+        }
+    }
+
+    /// <summary>What a set remembers, for tests: equal words choose equal victims.</summary>
+    public readonly ulong Word(int set, int way) => _policy switch
+    {
+        Replacement.Lru or Replacement.Fifo => _words[(set * _stride) + way],
+        Replacement.Random => _random,
+        _ => _words[set],
+    };
+
+    // Bit i-1 is node i; 0 says that the victim is on the left.
+    private static int Descend(ulong tree, int ways)
+    {
+        int node = 1;
+        while (node < ways)
+            node = (2 * node) + (int)((tree >> (node - 1)) & 1);
+        return node - ways;
+    }
+
+    private readonly int Oldest(ulong* stamps)
+    {
+        int oldest = 0;
+        for (int way = 1; way < _ways; way++)
+        {
+            if (stamps[way] < stamps[oldest])
+                oldest = way;
+        }
+
+        return oldest;
+    }
+
+    private ulong NextRandom()
+    {
+        _random ^= _random << 13;
+        _random ^= _random >> 7;
+        _random ^= _random << 17;
+        // The high bits of xorshift are the better ones.
+        return _random >> 32;
+    }
+
+    private void PrepareTrees(Arena arena, int ways, int groups)
+    {
+        int depth = BitOperations.Log2((uint)ways);
+        _keep = arena.Allocate<ulong>(ways * groups);
+        _point = arena.Allocate<ulong>(ways * groups);
+        for (int group = 0; group < groups; group++)
+        {
+            int shift = groups == 1 ? 0 : GroupBits + (group * (ways - 1));
+            for (int way = 0; way < ways; way++)
+            {
+                ulong path = 0;
+                ulong away = 0;
+                int node = 1;
+                for (int level = depth - 1; level >= 0; level--)
+                {
+                    int side = (way >> level) & 1;
+                    path |= 1UL << (node - 1);
+                    if (side == 0)
+                        away |= 1UL << (node - 1);
+                    node = (2 * node) + side;
+                }
+
+                ulong groupMask = groups == 1 ? 0UL : 3;
+                _keep[(group * ways) + way] = ~((path << shift) | groupMask);
+                _point[(group * ways) + way] = (away << shift) | (groupMask & (ulong)group);
+            }
+        }
+    }
+}

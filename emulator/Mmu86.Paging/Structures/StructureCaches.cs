@@ -1,0 +1,75 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>The caches of partial walks: of the guest's tables, of EPT, and the nested TLB.</summary>
+internal sealed unsafe class StructureCaches
+{
+    private readonly StructureCache* _all;
+
+    /// <summary>Builds those that the machine has.</summary>
+    public StructureCaches(Arena arena, TagPool pool, StructureCachesConfiguration configuration, ulong seed)
+    {
+        _all = arena.Allocate<StructureCache>((2 * TableLayout.MaximumLevels) + 1);
+        Guest = _all;
+        Ept = _all + TableLayout.MaximumLevels;
+        NestedTlb = _all + (2 * TableLayout.MaximumLevels);
+        (string Name, int Index, StructureCacheConfiguration Cache)[] caches =
+        [
+            ("pml4e", 4, configuration.Pml4e),
+            ("pdpte", 3, configuration.Pdpte),
+            ("pde", 2, configuration.Pde),
+            ("eptPml4e", TableLayout.MaximumLevels + 4, configuration.EptPml4e),
+            ("eptPdpte", TableLayout.MaximumLevels + 3, configuration.EptPdpte),
+            ("eptPde", TableLayout.MaximumLevels + 2, configuration.EptPde),
+            ("nestedTlb", 2 * TableLayout.MaximumLevels, configuration.NestedTlb),
+        ];
+        foreach ((string name, int index, StructureCacheConfiguration cache) in caches)
+        {
+            Geometry.Check(name, cache);
+            _all[index].Initialize(arena, pool, cache, seed + (ulong)index);
+        }
+    }
+
+    /// <summary>Of the guest's tables, by level. Combined with EPT where that is on: they give host-physical addresses.</summary>
+    public StructureCache* Guest { get; }
+
+    /// <summary>Of EPT, by level.</summary>
+    public StructureCache* Ept { get; }
+
+    /// <summary>Guest-physical page to host frame.</summary>
+    public StructureCache* NestedTlb { get; }
+
+    /// <summary>Drops the guest entries that would serve a linear address.</summary>
+    public void RemoveLinear(uint space, ulong address)
+    {
+        for (int level = 2; level < TableLayout.MaximumLevels; level++)
+            Guest[level].Remove(space, PageSize.Size4K, Walker.Prefix(address, level));
+    }
+
+    /// <summary>Drops the EPT entries and the nested-TLB entries that would serve a guest-physical address.</summary>
+    public void RemoveGuestPhysical(uint space, ulong address)
+    {
+        for (int level = 2; level < TableLayout.MaximumLevels; level++)
+            Ept[level].Remove(space, PageSize.Size4K, Walker.Prefix(address, level));
+        for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
+            NestedTlb->Remove(space, size, address >> size.Shift());
+    }
+
+    /// <summary>A space is to be retired.</summary>
+    /// <returns>How many entries die with it.</returns>
+    public uint Bury(uint space)
+    {
+        uint total = 0;
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+            total += _all[i].Bury(space);
+        return total;
+    }
+
+    /// <summary>Empties the ways of dead entries.</summary>
+    public void Sweep()
+    {
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+            _all[i].Sweep();
+    }
+}

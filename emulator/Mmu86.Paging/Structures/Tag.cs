@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>The tag word of every translation structure, so that one 64-bit compare decides a match.</summary>
+/// <remarks>
+/// <code>
+/// 63..16       15..14  13..1  0
+/// page number  size    space  valid
+/// </code>
+/// The page number is the address divided by the page size, 57 bits of address at most. The space stands for VPID, EPT root and
+/// PCID (or "global") together: see <see cref="AddressSpaces"/>. A zero word is an empty way.
+/// </remarks>
+internal static class Tag
+{
+    /// <summary>How many spaces the tag can name.</summary>
+    public const int Spaces = 1 << 13;
+
+    /// <summary>How many pairs of size and space there are: the range of <see cref="SizeAndSpace"/>.</summary>
+    public const int SizesAndSpaces = 1 << 15;
+
+    private const int UnusedAddressBits = 64 - 57;
+
+    /// <summary>The tag of a page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Make(uint space, PageSize size, ulong pageNumber) => (pageNumber << 16) | ((ulong)size << 14) | (space << 1) | 1;
+
+    /// <summary>The page number of an address, without the sign that makes it canonical.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong PageNumber(ulong address, PageSize size) => (address << UnusedAddressBits) >> (UnusedAddressBits + size.Shift());
+
+    /// <summary>The page size in a tag.</summary>
+    public static PageSize Size(ulong tag) => (PageSize)((tag >> 14) & 3);
+
+    /// <summary>The space in a tag.</summary>
+    public static uint Space(ulong tag) => (uint)(tag >> 1) & (Spaces - 1);
+
+    /// <summary>Size and space as one index.</summary>
+    public static uint SizeAndSpace(ulong tag) => (uint)(tag >> 1) & (SizesAndSpaces - 1);
+
+    /// <summary>The first address of the page: canonical, sign included.</summary>
+    public static ulong Address(ulong tag) => (ulong)((long)((tag >> 16) << (UnusedAddressBits + Size(tag).Shift())) >> UnusedAddressBits);
+}

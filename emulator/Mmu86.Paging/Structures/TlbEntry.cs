@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>The data word of a TLB entry.</summary>
+/// <remarks>
+/// <code>
+/// 63  62  61..58  57    56..54   53..52    51..12              11..10      9..7  6  5   4   3   2  1  0
+/// -   -   key     IPAT  EPT      EPT size  host frame of the   guest size  PAT   D  eX  eW  eR  X  U  W
+///                       memtype            entry's first page
+/// </code>
+/// Bits 6:0 are <see cref="TranslationRights"/> and index <see cref="AccessRights"/>. The memory types and the protection key are
+/// stored for the models that will read them; nothing does yet.
+/// </remarks>
+internal static class TlbEntry
+{
+    public const ulong RightsMask = 0x7F;
+    public const ulong Dirty = (ulong)TranslationRights.Dirty;
+    public const ulong EptRights = (ulong)(TranslationRights.EptRead | TranslationRights.EptWrite | TranslationRights.EptExecute);
+    public const ulong FrameMask = 0x000F_FFFF_FFFF_F000;
+    public const int PatShift = 7;
+    public const int GuestSizeShift = 10;
+    public const int EptSizeShift = 52;
+    public const int MemoryTypeShift = 54;
+    public const int KeyShift = 58;
+
+    /// <summary>The size of the guest page that the entry is (a fragment of).</summary>
+    public static PageSize GuestSize(ulong data) => (PageSize)((data >> GuestSizeShift) & 3);
+
+    /// <summary>The size of the EPT page behind the entry; the guest's where EPT is off.</summary>
+    public static PageSize EptSize(ulong data) => (PageSize)((data >> EptSizeShift) & 3);
+
+    /// <summary>The host-physical address that the entry gives for an address in it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong HostAddress(ulong data, ulong address, PageSize entrySize) => (data & FrameMask) | (address & entrySize.OffsetMask());
+}

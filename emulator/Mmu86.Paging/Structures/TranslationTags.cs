@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace Mmu86.Paging;
+
+/// <summary>Gives every address space its tags, and takes them away: how whole spaces are invalidated.</summary>
+internal sealed class TranslationTags
+{
+    private readonly TagPool _tlbPool;
+    private readonly TagPool _structurePool;
+    private readonly TlbLevel[] _levels;
+    private readonly StructureCaches _caches;
+
+    /// <summary>Makes the tags of an MMU without any space.</summary>
+    /// <param name="tlbPool">The tags of TLB entries.</param>
+    /// <param name="levels">The levels whose entries die with a TLB tag.</param>
+    /// <param name="structurePool">The tags of entries in caches of partial walks.</param>
+    /// <param name="caches">The caches whose entries die with a structure tag.</param>
+    public TranslationTags(TagPool tlbPool, TlbLevel[] levels, TagPool structurePool, StructureCaches caches)
+    {
+        _tlbPool = tlbPool;
+        _levels = levels;
+        _structurePool = structurePool;
+        _caches = caches;
+    }
+
+    /// <summary>The spaces known.</summary>
+    public AddressSpaces Spaces { get; } = new();
+
+    /// <summary>The index of a space, which is added if it is new. The caller made room (<see cref="HasRoom"/>).</summary>
+    public int Enter(ushort vpid, ulong root, ushort pcid)
+    {
+        int index = Spaces.Find(vpid, root, pcid);
+        if (index >= 0)
+            return index;
+        Debug.Assert(Spaces.Count < AddressSpaces.Limit);
+        return Spaces.Add(vpid, root, pcid, TakeTlbTag(), TakeStructureTag());
+    }
+
+    /// <summary>Whether that many spaces can be entered.</summary>
+    public bool HasRoom(int count) => Spaces.Count + count <= AddressSpaces.Limit;
+
+    /// <summary>Invalidates every TLB entry of a space.</summary>
+    public void InvalidateTlb(int index)
+    {
+        uint tag = Spaces[index].TlbTag;
+        ulong count = 0;
+        foreach (TlbLevel level in _levels)
+            count += level.Bury(tag);
+        if (count == 0)
+            return;
+        _tlbPool.Retire(tag);
+        Spaces[index].TlbTag = TakeTlbTag();
+    }
+
+    /// <summary>Invalidates every entry of a space in the caches of partial walks.</summary>
+    public void InvalidateStructures(int index)
+    {
+        uint tag = Spaces[index].StructureTag;
+        if (_caches.Bury(tag) == 0)
+            return;
+        _structurePool.Retire(tag);
+        Spaces[index].StructureTag = TakeStructureTag();
+    }
+
+    /// <summary>Invalidates everything and forgets every space. A processor may drop any entry at any time; this one does where it has seen too many spaces.</summary>
+    public void ForgetAll()
+    {
+        for (int index = 0; index < Spaces.Count; index++)
+        {
+            InvalidateTlb(index);
+            InvalidateStructures(index);
+            _tlbPool.Retire(Spaces[index].TlbTag);
+            _structurePool.Retire(Spaces[index].StructureTag);
+        }
+
+        Spaces.Clear();
+    }
+
+    private uint TakeTlbTag()
+    {
+        if (_tlbPool.NeedsSweep)
+        {
+            foreach (TlbLevel level in _levels)
+                level.Sweep();
+            _tlbPool.Swept();
+        }
+
+        return _tlbPool.Take();
+    }
+
+    private uint TakeStructureTag()
+    {
+        if (_structurePool.NeedsSweep)
+        {
+            _caches.Sweep();
+            _structurePool.Swept();
+        }
+
+        return _structurePool.Take();
+    }
+}

@@ -1,0 +1,17 @@
+namespace Mmu86.Paging;
+
+/// <summary>Bits of the EPT pointer. SDM 3, "Extended-Page-Table Pointer (EPTP)".</summary>
+public static class EptPointer
+{
+    /// <summary>Bits 5:3 for a walk of four levels: one less than the number of levels.</summary>
+    public const ulong FourLevels = 3UL << 3;
+
+    /// <summary>Bits 2:0: the tables are write-back memory.</summary>
+    public const ulong WriteBack = 6;
+
+    /// <summary>Bit 6: the processor sets accessed and dirty flags in EPT entries.</summary>
+    public const ulong AccessedAndDirty = 1UL << 6;
+
+    /// <summary>Bits 51:12: the host-physical address of the top table.</summary>
+    public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+}

@@ -1,0 +1,22 @@
+namespace Mmu86.Paging;
+
+/// <summary>How the walker reaches the entries of a table.</summary>
+internal interface IEntryAccess
+{
+    /// <summary>Whether table addresses are guest-physical and go through EPT.</summary>
+    static abstract bool IsNested { get; }
+}
+
+/// <summary>Table addresses are host-physical: native paging, and EPT itself.</summary>
+internal readonly struct HostTables : IEntryAccess
+{
+    /// <inheritdoc/>
+    public static bool IsNested => false;
+}
+
+/// <summary>Table addresses are guest-physical: the guest's tables under EPT.</summary>
+internal readonly struct GuestTables : IEntryAccess
+{
+    /// <inheritdoc/>
+    public static bool IsNested => true;
+}
