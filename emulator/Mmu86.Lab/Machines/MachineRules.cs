@@ -70,9 +70,8 @@ internal sealed class MachineRules
                 Refuse($"cpuid.tlbDescriptors[{i}]", $"must be a byte such as 0x63, not '{text}'");
         }
 
-        // Leaf 2 has room for 15 descriptors besides the count byte.
-        if (cpuid.TlbDescriptors.Count > 15)
-            Refuse("cpuid.tlbDescriptors", "leaf 2 has room for 15 descriptors");
+        if (cpuid.TlbDescriptors.Count > MachineCpuid.MaximumDescriptors)
+            Refuse("cpuid.tlbDescriptors", $"leaf 2 has room for {MachineCpuid.MaximumDescriptors} descriptors");
     }
 
     /// <summary>A descriptor byte of leaf 2, written <c>0x..</c>.</summary>
@@ -183,8 +182,6 @@ internal sealed class MachineRules
             return;
         if (cache.Entries % cache.Ways != 0)
             Refuse($"{path}.ways", $"must divide the {cache.Entries} entries, and {cache.Ways} does not");
-        else if (!BitOperations.IsPow2(cache.Entries / cache.Ways))
-            Refuse($"{path}.entries", $"make {cache.Entries / cache.Ways} sets; the number of sets must be a power of two");
     }
 
     private void CheckReplacement(Replacement replacement, int ways, string path)
