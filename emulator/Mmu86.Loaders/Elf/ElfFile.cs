@@ -98,7 +98,7 @@ public sealed class ElfFile
         if (segments.Count == 0)
             throw new ImageFormatException("The program headers have no PT_LOAD segment with a size: there is nothing to load.");
 
-        segments.Sort((left, right) => left.Linear.Value.CompareTo(right.Linear.Value));
+        segments.Sort((left, right) => (left.Linear.Value, left.Index).CompareTo((right.Linear.Value, right.Index)));
         for (int i = 1; i < segments.Count; i++)
         {
             ElfSegment below = segments[i - 1];

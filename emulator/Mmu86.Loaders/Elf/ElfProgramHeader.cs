@@ -53,9 +53,10 @@ internal readonly record struct ElfProgramHeader
     {
         if (FileSize > MemorySize)
             throw Bad($"p_filesz 0x{FileSize:x} is larger than p_memsz 0x{MemorySize:x}");
-        if (FileOffset > fileLength)
+        // Where a segment has no bytes, linkers write any offset, also one behind the end of the file.
+        if (FileSize != 0 && FileOffset > fileLength)
             throw Bad($"p_offset 0x{FileOffset:x} lies outside the file ({fileLength} bytes)");
-        if (FileSize > fileLength - FileOffset)
+        if (FileSize != 0 && FileSize > fileLength - FileOffset)
             throw Bad($"p_filesz 0x{FileSize:x} from p_offset 0x{FileOffset:x} goes past the end of the file ({fileLength} bytes)");
         if (MemorySize > ulong.MaxValue - Linear)
             throw Bad($"p_memsz 0x{MemorySize:x} from p_vaddr 0x{Linear:x} wraps around the address space");
@@ -74,7 +75,7 @@ internal readonly record struct ElfProgramHeader
         Linear = new LinearAddress(Linear),
         Physical = new GuestPhysicalAddress(Physical),
         FileOffset = FileOffset,
-        Bytes = file.Slice((int)FileOffset, (int)FileSize),
+        Bytes = FileSize == 0 ? default : file.Slice((int)FileOffset, (int)FileSize),
         MemorySize = MemorySize,
         Alignment = Math.Max(1, Alignment),
         Rights = (PageRights)(Flags & (uint)(PageRights.Read | PageRights.Write | PageRights.Execute)),
