@@ -9,8 +9,8 @@ public sealed record AccessCounts
     /// <summary>Stores of retired instructions. A read-modify-write is a load and a store.</summary>
     public required long Stores { get; init; }
 
-    /// <summary>Fetch lookups: one for each instruction attempted, a second where it crosses a page. Null where not modelled.</summary>
-    public long? Fetches { get; init; }
+    /// <summary>Fetch lookups: one for each instruction attempted, a second where it crosses a page.</summary>
+    public required long Fetches { get; init; }
 
     /// <summary>Accesses that crossed a page and so were two lookups.</summary>
     public required long Splits { get; init; }

@@ -44,7 +44,7 @@ public sealed class RunReportTests
         Assert.Equal(
             "schema version program machine paging fidelity guestPage hostPage memoryBytes seed exit instructions repIterations accesses faults memory host",
             Keys(report));
-        Assert.Equal("loads stores splits implicit", Keys(report["accesses"]));
+        Assert.Equal("loads stores fetches splits implicit", Keys(report["accesses"]));
     }
 
     [Fact]

@@ -35,7 +35,6 @@ internal static class SampleReports
     {
         Fidelity = Fidelity.Fast,
         Cycles = null,
-        Accesses = Counts(10).Accesses with { Fetches = null },
         Tlb = null,
         Walks = null,
         Measured = null,

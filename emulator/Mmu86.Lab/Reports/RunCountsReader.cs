@@ -1,0 +1,146 @@
+using Mmu86.Cpu;
+using Mmu86.Lab.Machines;
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Reports;
+
+/// <summary>Turns what a virtual CPU and its MMU counted into what a report shows.</summary>
+public sealed class RunCountsReader
+{
+    private readonly MmuDescription _mmu;
+    private readonly PagingMode _paging;
+    private readonly Fidelity _fidelity;
+
+    /// <summary>Prepares to read the counters of one machine.</summary>
+    /// <param name="machine">The machine that was asked for.</param>
+    /// <param name="paging">Decides whether EPT has counts.</param>
+    /// <param name="fidelity">Decides whether translation hardware and cycles have counts.</param>
+    public RunCountsReader(MachineDescription machine, PagingMode paging, Fidelity fidelity)
+    {
+        _mmu = machine.Mmu;
+        _paging = paging;
+        _fidelity = fidelity;
+    }
+
+    /// <summary>Everything counted so far.</summary>
+    /// <param name="cpu">The CPU's counters, exact: between two instructions.</param>
+    /// <param name="mmu">The MMU's, by <see cref="IMmu.Snapshot"/> at the same moment.</param>
+    public RunCounts Read(CpuCounters cpu, MmuStatistics mmu)
+    {
+        bool isModelled = _fidelity != Fidelity.Fast;
+        long walkCycles = WalkCycles(mmu.Walks);
+        return new RunCounts
+        {
+            Instructions = Count(cpu.Instructions),
+            RepIterations = Count(cpu.RepIterations),
+            Cycles = isModelled ? Count(cpu.Instructions) + (Count(mmu.L2.Hits) * _mmu.Latencies.L2HitCycles) + walkCycles : null,
+            Accesses = new AccessCounts
+            {
+                Loads = Count(cpu.Loads),
+                Stores = Count(cpu.Stores),
+                Fetches = Count(cpu.FetchLookups),
+                Splits = Count(cpu.Splits),
+                Implicit = Count(cpu.Implicit),
+            },
+            Tlb = isModelled ? ReadTlb(mmu) : null,
+            Walks = isModelled ? ReadWalks(mmu.Walks, walkCycles) : null,
+            Faults = new FaultCounts
+            {
+                PageFaults = Count(cpu.PageFaults),
+                EptViolations = _paging == PagingMode.Nested ? Count(mmu.Faults.EptViolations) : null,
+                EptMisconfigurations = _paging == PagingMode.Nested ? Count(mmu.Faults.EptMisconfigurations) : null,
+            },
+        };
+    }
+
+    // A walk that ends in a fault keeps the walker as busy as one that ends in a translation.
+    private long WalkCycles(WalkStatistics walks) =>
+        (Count(walks.Count + walks.Faulted) * _mmu.Latencies.WalkStartCycles)
+        + (Count(walks.References + walks.FaultedReferences) * _mmu.Latencies.WalkReferenceCycles);
+
+    private TlbCounts ReadTlb(MmuStatistics mmu)
+    {
+        TlbArrayConfiguration[] arrays = [.. _mmu.L1Instruction.Arrays, .. _mmu.L1Data.Arrays, .. _mmu.L2.Arrays];
+        OrderedDictionary<string, LookupCounts> structures = [];
+        foreach (TlbStatistics array in mmu.Structures)
+            structures.Add(array.Name, ReadLookups(array, arrays.Where(configuration => configuration.Name == array.Name)));
+        return new TlbCounts
+        {
+            L1i = ReadLookups(mmu.L1Instruction, _mmu.L1Instruction.Arrays),
+            L1d = ReadLookups(mmu.L1Data, _mmu.L1Data.Arrays),
+            L2 = ReadLookups(mmu.L2, _mmu.L2.Arrays),
+            Structures = structures,
+        };
+    }
+
+    private static LookupCounts ReadLookups(TlbStatistics tlb, IEnumerable<TlbArrayConfiguration> arrays)
+    {
+        HashSet<string> held = [.. arrays.SelectMany(array => array.PageSizes)];
+        return new LookupCounts
+        {
+            Lookups = Count(tlb.Lookups),
+            Hits = Count(tlb.Hits),
+            Misses = Count(tlb.Misses),
+            Fills = Count(tlb.Fills),
+            Evictions = Count(tlb.Evictions),
+            Invalidations = Count(tlb.Invalidations),
+            Unresolved = Count(tlb.Unresolved),
+            BySize = new PageSizeCounts
+            {
+                Size4K = ReadSize(tlb.Size4K, held.Contains("4k")),
+                Size2M = ReadSize(tlb.Size2M, held.Contains("2m")),
+                Size1G = ReadSize(tlb.Size1G, held.Contains("1g")),
+            },
+        };
+    }
+
+    // Misses of a size that is not held exist too: walks that filled nothing.
+    private static SizeCounts? ReadSize(PageSizeStatistics size, bool isHeld) => !isHeld && size == default ? null : new SizeCounts
+    {
+        Lookups = Count(size.Lookups),
+        Hits = Count(size.Hits),
+        Misses = Count(size.Misses),
+        Fills = Count(size.Fills),
+        Evictions = Count(size.Evictions),
+        Invalidations = Count(size.Invalidations),
+    };
+
+    private WalkCounts ReadWalks(WalkStatistics walks, long cycles) => new()
+    {
+        Count = Count(walks.Count),
+        References = Count(walks.References),
+        GuestReferences = Count(walks.GuestReferences),
+        EptReferences = Count(walks.EptReferences),
+        Cycles = cycles,
+        Faulted = Count(walks.Faulted),
+        FaultedReferences = Count(walks.FaultedReferences),
+        AdUpdates = Count(walks.FlagUpdates),
+        ByReason = new WalkReasonCounts
+        {
+            Miss = Count(walks.Miss),
+            Dirty = Count(walks.Dirty),
+            Rights = Count(walks.Rights),
+            Prefetch = Count(walks.Prefetch),
+        },
+        StructureCaches = new StructureCacheCounts
+        {
+            Pml4e = ReadCache(walks, "pml4e"),
+            Pdpte = ReadCache(walks, "pdpte"),
+            Pde = ReadCache(walks, "pde"),
+            EptPml4e = ReadEptCache(walks, "eptPml4e"),
+            EptPdpte = ReadEptCache(walks, "eptPdpte"),
+            EptPde = ReadEptCache(walks, "eptPde"),
+            NestedTlb = ReadEptCache(walks, "nestedTlb"),
+        },
+    };
+
+    private HitCounts? ReadEptCache(WalkStatistics walks, string name) => _paging == PagingMode.Nested ? ReadCache(walks, name) : null;
+
+    private static HitCounts? ReadCache(WalkStatistics walks, string name)
+    {
+        StructureCacheStatistics cache = walks.StructureCaches.Single(cache => cache.Name == name);
+        return cache.Exists ? new HitCounts { Hits = Count(cache.Hits), Misses = Count(cache.Misses) } : null;
+    }
+
+    private static long Count(ulong value) => checked((long)value);
+}
