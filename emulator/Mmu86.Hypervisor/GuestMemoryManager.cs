@@ -4,45 +4,42 @@ using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
 
-/// <summary>How an attempt to give a guest a page ended.</summary>
-public enum PopulateResult
-{
-    /// <summary>The page is mapped.</summary>
-    Mapped,
-
-    /// <summary>The address is not RAM of the guest.</summary>
-    NotRam,
-
-    /// <summary>The host has no frame left.</summary>
-    HostMemoryExhausted,
-}
-
 /// <summary>One guest's memory below EPT: the only writer of its EPT (accessed and dirty flags are the walker's).</summary>
-/// <remarks>A page gets its frames when it is first touched: on an EPT violation, or when a loader writes it. SDM 3, "EPT Translation Mechanism".</remarks>
+/// <remarks>
+/// A page gets its frames when it is first touched: on an EPT violation, or when a loader writes it. RAM is mapped with the largest
+/// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
+/// that are none either, so that an access there ends at the device bus as it does without EPT. SDM 3, "EPT Translation Mechanism".
+/// </remarks>
 public sealed class GuestMemoryManager : IGuestPhysicalMemory
 {
     private const int RootLevel = 4;
 
+    // The last frame of the device hole, where no device is: it stands for all addresses beyond the guest's memory.
+    private const ulong VoidFrame = HostMemory.HoleEnd - 4096;
+
+    // EPT of four levels translates 48 bits.
+    private const ulong GuestPhysicalEnd = 1UL << 48;
+
     private readonly HostMemory _host;
     private readonly HostFrameAllocator _frames;
     private readonly GuestPhysicalLayout _layout;
-    private readonly PageSize _pageSize;
+    private readonly PageSize _largestPage;
     private readonly HostPhysicalAddress _root;
 
     /// <summary>Makes an empty EPT: its root table.</summary>
     /// <param name="host">The RAM of the host.</param>
     /// <param name="frames">Where frames come from.</param>
     /// <param name="sizeInBytes">Guest memory in bytes, the device hole not counted.</param>
-    /// <param name="pageSize">The size of every EPT page.</param>
-    /// <exception cref="InvalidOperationException">The host has no frame for the root.</exception>
+    /// <param name="pageSize">The largest EPT page used.</param>
+    /// <exception cref="HostMemoryExhaustedException">The host has no frame for the root.</exception>
     public GuestMemoryManager(HostMemory host, HostFrameAllocator frames, ulong sizeInBytes, PageSize pageSize)
     {
         _host = host;
         _frames = frames;
         _layout = new GuestPhysicalLayout(sizeInBytes);
-        _pageSize = pageSize;
+        _largestPage = pageSize;
         if (!frames.TryTake(PageSize.Size4K, out _root))
-            throw new InvalidOperationException("The host has no frame left for the root of EPT.");
+            throw new HostMemoryExhaustedException();
     }
 
     /// <inheritdoc/>
@@ -51,19 +48,21 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
     /// <summary>The EPT pointer: write-back, a walk of four levels, no accessed and dirty flags. SDM 3, "Extended-Page-Table Pointer (EPTP)".</summary>
     public ulong Eptp => _root.Value | (3 << 3) | 6;
 
-    /// <summary>Frames of 4 KiB that the guest has, tables not counted.</summary>
+    /// <summary>Frames of 4 KiB of RAM that the guest has, tables not counted.</summary>
     public ulong GuestFramesMapped { get; private set; }
 
     /// <summary>Frames of 4 KiB that EPT itself takes.</summary>
     public ulong TableFrames { get; private set; } = 1;
 
-    /// <summary>Gives the guest the page that holds an address, if it has none yet.</summary>
-    public PopulateResult Populate(GuestPhysicalAddress address)
+    /// <summary>Maps the page that holds an address, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
+    /// <returns>False where the host has no frame left, or where no EPT of four levels reaches the address.</returns>
+    public bool TryPopulate(GuestPhysicalAddress address)
     {
-        if (!_layout.IsRam(address, 1))
-            return PopulateResult.NotRam;
+        if (address.Value >= GuestPhysicalEnd)
+            return false;
         HostPhysicalAddress table = _root;
-        int leafLevel = 1 + (int)_pageSize;
+        PageSize size = LargestPageAt(address);
+        int leafLevel = 1 + (int)size;
         for (int level = RootLevel; level > leafLevel; level--)
         {
             HostPhysicalAddress at = EntryAddress(table, address, level);
@@ -71,7 +70,7 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
             if ((entry & EptEntry.Rights) == 0)
             {
                 if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress next))
-                    return PopulateResult.HostMemoryExhausted;
+                    return false;
                 TableFrames++;
                 entry = next.Value | EptEntry.Rights;
                 _host.Write(at, entry);
@@ -81,35 +80,30 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         }
 
         HostPhysicalAddress leaf = EntryAddress(table, address, leafLevel);
-        if ((_host.Read<ulong>(leaf) & EptEntry.Rights) != 0)
-            return PopulateResult.Mapped;
-        if (!_frames.TryTake(_pageSize, out HostPhysicalAddress page))
-            return PopulateResult.HostMemoryExhausted;
-        GuestFramesMapped += _pageSize.Bytes() >> 12;
-        _host.Write(leaf, page.Value | EptEntry.Rights | EptEntry.MemoryTypeWriteBack | (_pageSize == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
-        return PopulateResult.Mapped;
+        return (_host.Read<ulong>(leaf) & EptEntry.Rights) != 0 || TryWriteLeaf(leaf, address, size);
     }
 
     /// <summary>Where a guest-physical address is in the host.</summary>
     /// <returns>False where it is not populated.</returns>
     public bool TryTranslate(GuestPhysicalAddress address, out HostPhysicalAddress host)
     {
+        host = default;
+        if (address.Value >= GuestPhysicalEnd)
+            return false;
         HostPhysicalAddress table = _root;
-        int leafLevel = 1 + (int)_pageSize;
-        for (int level = RootLevel; level >= leafLevel; level--)
+        for (int level = RootLevel; level >= 1; level--)
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, address, level));
             if ((entry & EptEntry.Rights) == 0)
-            {
-                host = default;
                 return false;
-            }
-
             table = new HostPhysicalAddress(entry & EptEntry.AddressMask);
+            if (level > 1 && (entry & EptEntry.PageSizeBit) == 0)
+                continue;
+            host = new HostPhysicalAddress(table.Value + (address.Value & ((PageSize)(level - 1)).OffsetMask()));
+            return true;
         }
 
-        host = new HostPhysicalAddress(table.Value + (address.Value & _pageSize.OffsetMask()));
-        return true;
+        throw new System.Diagnostics.UnreachableException();
     }
 
     /// <inheritdoc/>
@@ -134,7 +128,9 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         while (source.Length != 0)
         {
             ReadOnlySpan<byte> part = source[..BytesInFrame(address, source.Length)];
-            _host.Write(PopulatedAddress(address), part);
+            if (!TryPopulate(address) || !TryTranslate(address, out HostPhysicalAddress host))
+                throw new HostMemoryExhaustedException();
+            _host.Write(host, part);
             source = source[part.Length..];
             address = new GuestPhysicalAddress(address.Value + (ulong)part.Length);
         }
@@ -160,13 +156,30 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
     private static HostPhysicalAddress EntryAddress(HostPhysicalAddress table, GuestPhysicalAddress address, int level) =>
         new(table.Value + (((address.Value >> (12 + (9 * (level - 1)))) & 0x1FF) * sizeof(ulong)));
 
-    private HostPhysicalAddress PopulatedAddress(GuestPhysicalAddress address)
+    private bool TryWriteLeaf(HostPhysicalAddress leaf, GuestPhysicalAddress address, PageSize size)
     {
-        PopulateResult result = Populate(address);
-        if (result == PopulateResult.HostMemoryExhausted)
-            throw new HostMemoryExhaustedException();
-        if (result == PopulateResult.NotRam || !TryTranslate(address, out HostPhysicalAddress host))
-            throw new ArgumentOutOfRangeException(nameof(address), address, "Not RAM of the guest.");
-        return host;
+        HostPhysicalAddress page;
+        if (_layout.IsRam(address, 1))
+        {
+            if (!_frames.TryTake(size, out page))
+                return false;
+            GuestFramesMapped += size.Bytes() >> 12;
+        }
+        else
+        {
+            bool hole = address.Value >= HostMemory.HoleStart && address.Value < HostMemory.HoleEnd;
+            page = new HostPhysicalAddress(hole ? address.Value & ~0xFFFUL : VoidFrame);
+        }
+
+        _host.Write(leaf, page.Value | EptEntry.Rights | EptEntry.MemoryTypeWriteBack | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
+        return true;
+    }
+
+    private PageSize LargestPageAt(GuestPhysicalAddress address)
+    {
+        PageSize size = _largestPage;
+        while (size != PageSize.Size4K && !_layout.IsRam(new GuestPhysicalAddress(address.Value & ~size.OffsetMask()), size.Bytes()))
+            size--;
+        return size;
     }
 }

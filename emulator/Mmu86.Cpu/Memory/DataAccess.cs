@@ -335,6 +335,10 @@ public sealed unsafe class DataAccess
     {
         if (_mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
             return true;
+
+        // A non-canonical address never reaches the TLBs.
+        if (_mmu.Fault.Failure == TranslationFailure.NonCanonical)
+            _lookups--;
         return _faults.Raise(_mmu.Fault, nonCanonicalVector);
     }
 }

@@ -73,6 +73,9 @@ public sealed unsafe class Vcpu : IDisposable
     /// <summary>What was counted. Exact between runs.</summary>
     public CpuCounters Counters { get; }
 
+    /// <summary>Everything that the MMU counted, the hits included that the filter answered. Between runs.</summary>
+    public MmuStatistics Statistics => Mmu.Snapshot(Counters.DataLookups, Counters.FetchLookups);
+
     /// <summary>The time-stamp counter: the virtual clock plus the guest's offset.</summary>
     public ulong TimeStamp => _configuration.Clock.Read(RetiredNow, Counters.RepIterations) + System.TscOffset;
 
@@ -126,6 +129,8 @@ public sealed unsafe class Vcpu : IDisposable
         {
             FoldCounts();
             _code.ShortenHandlers();
+            if (Mmu.AttributionIsDue)
+                Mmu.Attribute(Counters.DataLookups, Counters.FetchLookups);
             ulong left = instructionLimit - Counters.Instructions;
             if (instructionLimit <= Counters.Instructions)
                 return new VmExit { Reason = VmExitReason.InstructionLimit };
@@ -222,7 +227,7 @@ public sealed unsafe class Vcpu : IDisposable
         var page = new LinearAddress(rip & ~0xFFFUL);
         if (!Mmu.TryTranslate(new LinearAddress(rip), AccessKind.Fetch, FetchMode, out Translation translation))
         {
-            Counters.ExtraFetchLookups++;
+            CountFailedFetch();
             Faults.Raise(Mmu.Fault, ExceptionVector.GeneralProtection);
             return null;
         }
@@ -269,12 +274,23 @@ public sealed unsafe class Vcpu : IDisposable
         return _code.BuildCrossing(first, second, kind) + 1;
     }
 
+    // A non-canonical address never reaches the TLBs.
+    private void CountFailedFetch()
+    {
+        if (Mmu.Fault.Failure != TranslationFailure.NonCanonical)
+            Counters.ExtraFetchLookups++;
+    }
+
     private bool TryTranslateSecondPage(out Translation second)
     {
         LinearAddress address = new((_s->Rip & ~0xFFFUL) + 0x1000);
-        Counters.ExtraFetchLookups++;
         if (!Mmu.TryTranslate(address, AccessKind.Fetch, FetchMode, out second))
+        {
+            CountFailedFetch();
             return Faults.Raise(Mmu.Fault, ExceptionVector.GeneralProtection);
+        }
+
+        Counters.ExtraFetchLookups++;
         if (second.IsRam && Mmu.FetchesAreSilent)
             Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, BlockKind.Chained));
         return true;

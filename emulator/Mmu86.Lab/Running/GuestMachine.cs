@@ -1,0 +1,315 @@
+using Mmu86.Cpu;
+using Mmu86.Devices;
+using Mmu86.Hypervisor;
+using Mmu86.Lab.Machines;
+using Mmu86.Lab.Personality;
+using Mmu86.Lab.Reports;
+using Mmu86.Loaders;
+using Mmu86.Loaders.Bare;
+using Mmu86.Loaders.Elf;
+using Mmu86.Loaders.Processes;
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Lab.Running;
+
+/// <summary>A machine with a guest in it, ready to run: everything that one run owns.</summary>
+public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInvalidator, IDisposable
+{
+    // The tables of EPT in front of the guest's own frames: a leaf table for each 2 MiB, and alignment of large pages.
+    private const ulong EptReserveBytes = 16UL << 20;
+
+    // Past this, invalidating page by page costs more than starting anew.
+    private const ulong MostPagesInvalidatedSingly = 64;
+
+    private const int MicroOpCapacity = 1 << 20;
+    private const ushort GuestVpid = 1;
+
+    private readonly RunOptions _options;
+    private readonly HostMemory _host;
+    private readonly GuestMemoryManager? _guestMemory;
+    private readonly IDisposable _mmuLifetime;
+    private readonly DebugExit _debugExit;
+    private readonly LinuxPersonality? _personality;
+    private readonly GuestOutput _output;
+
+    private GuestMachine(RunOptions options, GuestOutput output, ITranslationObserver? observer)
+    {
+        _options = options;
+        _output = output;
+        _host = new HostMemory(HostBytes(options));
+        try
+        {
+            IGuestPhysicalMemory memory;
+            if (options.Paging == PagingMode.Nested)
+            {
+                _guestMemory = new GuestMemoryManager(_host, new HostFrameAllocator(_host), options.MemoryBytes, options.HostPage);
+                memory = _guestMemory;
+            }
+            else
+            {
+                memory = new NativeGuestMemory(_host);
+            }
+
+            GuestKind kind = GuestKind.Recognise(options);
+            Personality = kind.Personality;
+            Image = Load(kind, memory, options);
+            Mmu = MakeMmu(observer, out _mmuLifetime);
+            Ports = new PortBus();
+            Mmio = new MmioBus();
+            Post = new PostPort();
+            _debugExit = new DebugExit(this);
+            if (Personality == PersonalityKind.Bare)
+                AttachDevices();
+            else
+                _personality = new LinuxPersonality(output.Standard, output.Error, options.Seed);
+            Vcpu = new Vcpu(
+                new VcpuBus { Memory = _host, Ports = Ports, Mmio = Mmio },
+                Mmu,
+                new VcpuConfiguration
+                {
+                    InterceptSyscalls = Personality == PersonalityKind.Linux,
+                    InterceptExceptions = Personality == PersonalityKind.Linux,
+                    Cpuid = new MachineCpuid(options.Machine.Cpuid),
+                    Clock = new InstructionClock(),
+                    MaximumMicroOps = MicroOpCapacity,
+                });
+            InitialState.Apply(Vcpu, Image, _guestMemory?.Eptp ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
+            if (Image is ProcessImage process)
+                process.AddressSpace.Attach(this);
+        }
+        catch
+        {
+            _mmuLifetime?.Dispose();
+            _host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The virtual CPU.</summary>
+    public Vcpu Vcpu { get; }
+
+    /// <summary>Its translation hardware.</summary>
+    public IMmu Mmu { get; }
+
+    /// <summary>The guest as it was placed.</summary>
+    public GuestImage Image { get; }
+
+    /// <summary>The world it runs in.</summary>
+    public PersonalityKind Personality { get; }
+
+    /// <summary>Its I/O ports.</summary>
+    public PortBus Ports { get; }
+
+    /// <summary>Its physical addresses that are no RAM.</summary>
+    public MmioBus Mmio { get; }
+
+    /// <summary>The last POST code.</summary>
+    public PostPort Post { get; }
+
+    /// <summary>System calls that nobody answered; null for bare guests.</summary>
+    public IReadOnlyDictionary<string, long>? UnansweredCalls => _personality?.Unanswered;
+
+    /// <inheritdoc/>
+    public ProcessAddressSpace AddressSpace => ((ProcessImage)Image).AddressSpace;
+
+    /// <inheritdoc/>
+    public ulong VirtualNanoseconds =>
+        (ulong)((UInt128)Vcpu.TimeStamp * 1_000_000_000 / (ulong)_options.Machine.Clock.FrequencyHertz);
+
+    /// <inheritdoc/>
+    public ulong FsBase
+    {
+        get => Vcpu.Registers.FsBase;
+        set => Vcpu.Registers.FsBase = value;
+    }
+
+    /// <inheritdoc/>
+    public ulong GsBase
+    {
+        get => Vcpu.Registers.GsBase;
+        set => Vcpu.Registers.GsBase = value;
+    }
+
+    /// <summary>Frames of the host that the guest owns, EPT included; null without EPT, where all of the host is the guest's.</summary>
+    public ulong? HostFramesUsed => _guestMemory is null ? null : _guestMemory.GuestFramesMapped + _guestMemory.TableFrames;
+
+    /// <summary>Frames that the guest touched first; null without EPT, where nobody watches.</summary>
+    public ulong? GuestFramesTouched => _guestMemory?.GuestFramesMapped;
+
+    /// <summary>Makes a machine and places the guest in it.</summary>
+    /// <param name="options">What to run, and on what.</param>
+    /// <param name="output">Where the guest's bytes go.</param>
+    /// <param name="observer">Sees every translation, at a cost in host time; null for none.</param>
+    /// <exception cref="ImageFormatException">The image is broken, or does not fit.</exception>
+    /// <exception cref="ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
+    /// <exception cref="HostMemoryExhaustedException">The host has too little memory to place the image.</exception>
+    public static GuestMachine Build(RunOptions options, GuestOutput output, ITranslationObserver? observer) => new(options, output, observer);
+
+    /// <summary>Runs on.</summary>
+    /// <param name="instructionLimit">Stops when so many instructions have retired since the start, exactly.</param>
+    /// <param name="marker">Told when the guest passes a marker of its measured part.</param>
+    /// <returns>How the guest ended; null where the limit was reached first.</returns>
+    /// <exception cref="IOException">The guest's output cannot be written.</exception>
+    public ExitReport? Run(ulong instructionLimit, Action<uint> marker)
+    {
+        while (true)
+        {
+            VmExit exit = Vcpu.Run(instructionLimit);
+            switch (exit.Reason)
+            {
+                case VmExitReason.InstructionLimit:
+                    return null;
+                case VmExitReason.Marker:
+                    marker(exit.Marker);
+                    break;
+                case VmExitReason.Syscall:
+                    if (Answer() is { } status)
+                        return new ExitReport { Kind = ExitKind.Exited, Status = status };
+                    break;
+                case VmExitReason.EptViolation:
+                    if (_guestMemory!.TryPopulate(exit.GuestPhysical))
+                        break;
+                    return RunEnds.HostMemoryExhausted(exit, Vcpu);
+                default:
+                    return RunEnds.Describe(exit, Vcpu, Image.Symbols, _debugExit.ExitStatus);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    void IRunStopper.RequestStop() => Vcpu.RequestStop();
+
+    /// <inheritdoc/>
+    void ITranslationInvalidator.Invalidate(LinearAddress start, ulong lengthInBytes, PageSize size)
+    {
+        ulong pages = lengthInBytes >> size.Shift();
+        if (pages > MostPagesInvalidatedSingly)
+        {
+            Mmu.InvalidateAll();
+            return;
+        }
+
+        for (ulong page = 0; page < pages; page++)
+            Mmu.InvalidatePage(new LinearAddress(start.Value + (page << size.Shift())));
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead(LinearAddress address, Span<byte> destination)
+    {
+        if (!TryFind(address, AccessKind.Read, out HostPhysicalAddress host))
+            return false;
+        _host.Read(host, destination);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TryWrite(LinearAddress address, ReadOnlySpan<byte> source)
+    {
+        if (!TryFind(address, AccessKind.Write, out HostPhysicalAddress host))
+            return false;
+        _host.Write(host, source);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _output.Standard.Flush();
+        _output.Error.Flush();
+        Vcpu.Dispose();
+        _mmuLifetime.Dispose();
+        _host.Dispose();
+    }
+
+    private static ulong HostBytes(RunOptions options)
+    {
+        if (options.Paging != PagingMode.Nested)
+            return options.MemoryBytes;
+
+        // All that was promised: guest memory, a leaf table of EPT for each 2 MiB, one large page lost to alignment.
+        ulong promised = options.MemoryBytes + (options.MemoryBytes >> 9) + (options.HostPage == PageSize.Size4K ? 0 : 2 * options.HostPage.Bytes()) + EptReserveBytes;
+        ulong wanted = options.HostMemoryBytes ?? promised;
+        return (Math.Min(wanted, HostMemory.MaximumBytes) + 0xFFF) & ~0xFFFUL;
+    }
+
+    private static GuestImage Load(GuestKind kind, IGuestPhysicalMemory memory, RunOptions options)
+    {
+        if (kind.Flat is { } flat)
+            return BareLoader.Load(flat, memory, options.GuestPage);
+        ElfFile elf = kind.Elf!;
+        if (kind.Personality == PersonalityKind.Bare)
+            return BareLoader.Load(elf, memory, options.GuestPage);
+        return LinuxProcessLoader.Load(elf, memory, new LinuxProcessOptions
+        {
+            Arguments = [options.Program.Name, .. options.Program.Arguments],
+            Environment = [],
+            ExecutablePath = options.Program.Name,
+            Seed = options.Seed,
+            GuestPage = options.GuestPage,
+            HardwareCapabilities = new MachineCpuid(options.Machine.Cpuid).Read(1, 0).Edx,
+        });
+    }
+
+    private IMmu MakeMmu(ITranslationObserver? observer, out IDisposable lifetime)
+    {
+        MachineDescription machine = _options.Fidelity == Fidelity.Fast ? MachineCatalogue.ForFastFidelity(_options.Machine) : _options.Machine;
+        MmuConfiguration configuration = machine.ToMmuConfiguration(_options.Seed);
+        if (observer is not null)
+        {
+            var observed = new Mmu<Observed>(_host, configuration, new Observed(observer));
+            lifetime = observed;
+            return observed;
+        }
+
+        if (_options.Fidelity == Fidelity.Fast)
+        {
+            var uncounted = new Mmu<Uncounted>(_host, configuration, default);
+            lifetime = uncounted;
+            return uncounted;
+        }
+
+        var plain = new Mmu<Unobserved>(_host, configuration, default);
+        lifetime = plain;
+        return plain;
+    }
+
+    private void AttachDevices()
+    {
+        Ports.Attach(SerialPort.FirstPort, SerialPort.PortCount, new SerialPort(new StreamSink(_output.Standard), new UnconnectedLine()));
+        Ports.Attach(DebugExit.Port, DebugExit.PortCount, _debugExit);
+        Ports.Attach(DebugConsole.Port, DebugConsole.PortCount, new DebugConsole(new StreamSink(_output.Debug)));
+        Ports.Attach(PostPort.Port, PostPort.PortCount, Post);
+        Ports.Attach(PostPort.AlternativePort, PostPort.PortCount, Post);
+    }
+
+    // The exit status where the call ended the process.
+    private int? Answer()
+    {
+        RegisterFile registers = Vcpu.Registers;
+        var call = new SystemCall(registers.Rax, registers.Rdi, registers.Rsi, registers.Rdx, registers[10], registers[8], registers[9]);
+        SystemCallOutcome outcome = _personality!.Answer(call, this);
+        registers.Rax = (ulong)outcome.Result;
+        return outcome.ExitStatus;
+    }
+
+    private bool TryFind(LinearAddress address, AccessKind kind, out HostPhysicalAddress host)
+    {
+        while (true)
+        {
+            WalkTrace trace = Mmu.Inspect(address, kind, AccessMode.User);
+            if (trace.HostPhysical is { } found)
+            {
+                host = found;
+                return _host.IsRam(found);
+            }
+
+            host = default;
+
+            // A page of the process that the hypervisor has not given a frame yet.
+            if (trace.Fault is not { Failure: TranslationFailure.EptViolation } fault || !_guestMemory!.TryPopulate(fault.GuestPhysical))
+                return false;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Reflection;
+using Mmu86.Cpu;
+using Mmu86.Lab.Reports;
+using Mmu86.Paging;
+
+namespace Mmu86.Lab.Running;
+
+/// <summary>Runs a guest from its first instruction to its end and reports what it cost.</summary>
+public sealed class GuestRunner
+{
+    // How often progress is told and cancellation is asked: some tens of milliseconds.
+    private const ulong SliceInstructions = 20_000_000;
+
+    private readonly RunOptions _options;
+    private readonly GuestOutput _output;
+    private RunCounts? _begin;
+    private RunCounts? _measured;
+
+    /// <summary>Prepares a run.</summary>
+    public GuestRunner(RunOptions options, GuestOutput output)
+    {
+        _options = options;
+        _output = output;
+    }
+
+    /// <summary>Told the number of instructions retired, every few tens of milliseconds.</summary>
+    public IProgress<ulong>? Progress { get; init; }
+
+    /// <summary>Runs.</summary>
+    /// <param name="cancellation">Ends the run early: the report says so.</param>
+    /// <exception cref="Loaders.ImageFormatException">The image is broken, or does not fit.</exception>
+    /// <exception cref="Loaders.ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
+    /// <exception cref="Hypervisor.HostMemoryExhaustedException">The host has too little memory to place the image.</exception>
+    /// <exception cref="IOException">The guest's output cannot be written.</exception>
+    public RunReport Run(CancellationToken cancellation)
+    {
+        using GuestMachine machine = GuestMachine.Build(_options, _output, observer: null);
+        TimeSpan cpuStart = ThreadCpuTime.Now;
+        var wall = Stopwatch.StartNew();
+        ExitReport exit = RunToEnd(machine, cancellation);
+        wall.Stop();
+        TimeSpan cpu = ThreadCpuTime.Now - cpuStart;
+        RunCounts counts = Count(machine);
+        _output.Standard.Flush();
+        _output.Error.Flush();
+        return new RunReport
+        {
+            Version = typeof(GuestRunner).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
+            Program = new ProgramReport
+            {
+                Name = _options.Program.Name,
+                Sha256 = _options.Program.Sha256,
+                Arguments = _options.Program.Arguments,
+            },
+            Machine = _options.Machine,
+            Paging = _options.Paging,
+            Fidelity = _options.Fidelity,
+            GuestPage = PageSizeNames.Of(_options.GuestPage),
+            HostPage = _options.Paging == PagingMode.Nested ? PageSizeNames.Of(_options.HostPage) : null,
+            MemoryBytes = (long)_options.MemoryBytes,
+            Seed = _options.Seed,
+            Exit = exit,
+            Instructions = counts.Instructions,
+            RepIterations = counts.RepIterations,
+            Cycles = counts.Cycles,
+            Accesses = counts.Accesses,
+            Tlb = counts.Tlb,
+            Walks = counts.Walks,
+            Faults = counts.Faults,
+            Memory = machine.HostFramesUsed is { } used
+                ? new MemoryReport { GuestFramesTouched = (long?)machine.GuestFramesTouched, HostFramesUsed = (long)used }
+                : null,
+            Unsupported = Unanswered(machine),
+            Measured = _measured,
+            Host = HostReport.From(counts.Instructions, cpu, wall.Elapsed),
+        };
+    }
+
+    private ExitReport RunToEnd(GuestMachine machine, CancellationToken cancellation)
+    {
+        ulong limit = _options.MaxInstructions ?? ulong.MaxValue;
+        while (true)
+        {
+            ulong retired = machine.Vcpu.Counters.Instructions;
+            if (retired >= limit)
+                return new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = $"--max-instructions {limit} was reached" };
+            if (cancellation.IsCancellationRequested)
+                return new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.InterruptedStatus, Detail = "interrupted" };
+            Progress?.Report(retired);
+            ulong slice = limit - retired <= SliceInstructions ? limit : retired + SliceInstructions;
+            if (machine.Run(slice, marker => Mark(machine, marker)) is { } exit)
+                return exit;
+        }
+    }
+
+    // The first begin and the first end behind it count.
+    private void Mark(GuestMachine machine, uint marker)
+    {
+        if (marker == Markers.Begin)
+            _begin ??= Count(machine);
+        else if (_begin is not null)
+            _measured ??= Count(machine).Since(_begin);
+    }
+
+    private RunCounts Count(GuestMachine machine) =>
+        RunCountsReader.Read(machine.Vcpu, _options.Fidelity, _options.Machine.Mmu.Latencies);
+
+    private static UnsupportedCounts? Unanswered(GuestMachine machine)
+    {
+        IReadOnlyDictionary<string, long>? calls = machine.UnansweredCalls is { Count: > 0 } unanswered ? unanswered : null;
+        OrderedDictionary<string, long>? ports = null;
+        foreach ((ushort port, Memory.UnclaimedPort use) in machine.Ports.Unclaimed)
+            (ports ??= []).Add($"0x{port:x}", (long)(use.Reads + use.Writes));
+        return calls is null && ports is null ? null : new UnsupportedCounts { SystemCalls = calls, Ports = ports };
+    }
+}
