@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using System.Reflection;
 using Mmu86.Cpu;
 using Mmu86.Lab.Reports;
-using Mmu86.Paging;
 
 namespace Mmu86.Lab.Running;
 
@@ -14,6 +12,7 @@ public sealed class GuestRunner
 
     private readonly RunOptions _options;
     private readonly GuestOutput _output;
+    private readonly RunCountsReader _reader;
     private RunCounts? _begin;
     private RunCounts? _measured;
 
@@ -22,6 +21,7 @@ public sealed class GuestRunner
     {
         _options = options;
         _output = output;
+        _reader = new RunCountsReader(options.Machine, options.Paging, options.Fidelity);
     }
 
     /// <summary>Told the number of instructions retired, every few tens of milliseconds.</summary>
@@ -44,37 +44,18 @@ public sealed class GuestRunner
         RunCounts counts = Count(machine);
         _output.Standard.Flush();
         _output.Error.Flush();
-        return new RunReport
+        return RunReportBuilder.Build(_options, new RunOutcome
         {
-            Version = typeof(GuestRunner).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
-            Program = new ProgramReport
-            {
-                Name = _options.Program.Name,
-                Sha256 = _options.Program.Sha256,
-                Arguments = _options.Program.Arguments,
-            },
-            Machine = _options.Machine,
-            Paging = _options.Paging,
-            Fidelity = _options.Fidelity,
-            GuestPage = PageSizeNames.Of(_options.GuestPage),
-            HostPage = _options.Paging == PagingMode.Nested ? PageSizeNames.Of(_options.HostPage) : null,
-            MemoryBytes = (long)_options.MemoryBytes,
-            Seed = _options.Seed,
             Exit = exit,
-            Instructions = counts.Instructions,
-            RepIterations = counts.RepIterations,
-            Cycles = counts.Cycles,
-            Accesses = counts.Accesses,
-            Tlb = counts.Tlb,
-            Walks = counts.Walks,
-            Faults = counts.Faults,
+            Counts = counts,
+            Measured = _measured,
             Memory = machine.HostFramesUsed is { } used
                 ? new MemoryReport { GuestFramesTouched = (long?)machine.GuestFramesTouched, HostFramesUsed = (long)used }
                 : null,
             Unsupported = Unanswered(machine),
-            Measured = _measured,
-            Host = HostReport.From(counts.Instructions, cpu, wall.Elapsed),
-        };
+            CpuTime = cpu,
+            WallTime = wall.Elapsed,
+        });
     }
 
     private ExitReport RunToEnd(GuestMachine machine, CancellationToken cancellation)
@@ -103,8 +84,7 @@ public sealed class GuestRunner
             _measured ??= Count(machine).Since(_begin);
     }
 
-    private RunCounts Count(GuestMachine machine) =>
-        RunCountsReader.Read(machine.Vcpu, _options.Fidelity, _options.Machine.Mmu.Latencies);
+    private RunCounts Count(GuestMachine machine) => _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics);
 
     private static UnsupportedCounts? Unanswered(GuestMachine machine)
     {
