@@ -20,6 +20,9 @@ public static class GuestCatalogue
         new StrideGuest(),
         new PointerChaseGuest(),
         new GupsGuest(),
+        new DemandPagingGuest(),
+        new TwoProcessesGuest(),
+        new StaleTranslationGuest(),
     ];
 
     /// <summary>Every guest once, as its name without suffix finds it, in the order in which they are listed.</summary>

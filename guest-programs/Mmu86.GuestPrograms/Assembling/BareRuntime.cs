@@ -20,7 +20,6 @@ internal sealed class BareRuntime(GuestAssembler guest) : GuestRuntime(guest)
     {
         Assembler c = Guest.Code;
         Label halt = c.CreateLabel();
-        c.xor(eax, eax);
         c.@out(DebugExit, al);
 
         // Here is only who has no debug exit. Bochs sends at the speed of the line, so let it finish before the end.

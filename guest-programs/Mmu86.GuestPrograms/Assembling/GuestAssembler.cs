@@ -165,7 +165,18 @@ internal sealed class GuestAssembler
     public void PrintDecimal() => _runtime.CallPrintDecimal();
 
     /// <summary>Ends the guest with status 0.</summary>
-    public void Exit() => _runtime.Exit();
+    public void Exit()
+    {
+        Code.xor(eax, eax);
+        _runtime.Exit();
+    }
+
+    /// <summary>Ends the guest with the status in AL.</summary>
+    public void ExitWithStatus()
+    {
+        Code.movzx(eax, al);
+        _runtime.Exit();
+    }
 
     /// <summary>Resolves all addresses and writes the image.</summary>
     public byte[] Link()

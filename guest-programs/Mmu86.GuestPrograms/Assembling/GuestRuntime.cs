@@ -27,7 +27,7 @@ internal abstract class GuestRuntime(GuestAssembler guest)
         Guest.Code.call(_printDecimal);
     }
 
-    /// <summary>Emits what ends the guest with status 0.</summary>
+    /// <summary>Emits what ends the guest with the status in EAX.</summary>
     public abstract void Exit();
 
     /// <summary>Emits the functions that were called. Comes last.</summary>

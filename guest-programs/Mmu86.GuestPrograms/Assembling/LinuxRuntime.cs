@@ -13,8 +13,8 @@ internal sealed class LinuxRuntime(GuestAssembler guest) : GuestRuntime(guest)
     public override void Exit()
     {
         Assembler c = Guest.Code;
+        c.mov(edi, eax);
         c.mov(eax, ExitCall);
-        c.xor(edi, edi);
         c.syscall();
     }
 

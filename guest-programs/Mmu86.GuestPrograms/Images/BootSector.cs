@@ -107,8 +107,8 @@ internal static class BootSector
     /// <summary>From real mode straight to 64-bit mode: SDM 3, "Initializing IA-32e Mode", with PE and PG set at once.</summary>
     private static void EmitLongMode(Assembler c)
     {
-        const uint PhysicalAddressExtension = 1 << 5, ProtectionAndPaging = 0x8000_0001;
-        const uint CacheDisableAndNotWriteThrough = 0x6000_0000;
+        // CR0 as Mmu86 starts its bare guests: PE, ET, NE, WP, PG.
+        const uint PhysicalAddressExtension = 1 << 5, StartCr0 = 0x8001_0031;
         const uint ExtendedFeatures = 0xC000_0080, LongModeEnable = 1 << 8;
         c.cli();
         c.lgdt(__[Address + GdtPointer]);
@@ -121,9 +121,7 @@ internal static class BootSector
         c.rdmsr();
         c.or(eax, LongModeEnable);
         c.wrmsr();
-        c.mov(eax, cr0);
-        c.and(eax, ~CacheDisableAndNotWriteThrough);
-        c.or(eax, ProtectionAndPaging);
+        c.mov(eax, StartCr0);
         c.mov(cr0, eax);
         c.AddInstruction(Instruction.CreateBranch(Code.Jmp_ptr1616, CodeSelector, BootImage.LoaderAddress));
     }

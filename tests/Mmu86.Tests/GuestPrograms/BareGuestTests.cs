@@ -24,6 +24,11 @@ public sealed class BareGuestTests
         { "stride", "100 100" },
         { "gups", "77 100000" },
         { "pointer-chase", "1000 123456" },
+        { "kernel-demand-paging", "1" },
+        { "kernel-demand-paging", "500" },
+        { "kernel-two-processes", "1" },
+        { "kernel-two-processes", "1000" },
+        { "kernel-stale-translation", "" },
     };
 
     [SkippableTheory]
