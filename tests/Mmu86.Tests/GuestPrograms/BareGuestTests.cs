@@ -16,6 +16,8 @@ public sealed class BareGuestTests
         { "sieve", "100000" },
         { "fibonacci", "21" },
         { "quicksort", "20000" },
+        { "heapsort", "20000" },
+        { "tree", "20000" },
         { "hash-table", "20000" },
         { "crc", "100003" },
         { "bytecode", "10000" },
