@@ -82,4 +82,19 @@ public sealed class GuestCatalogueTests
 
         Assert.Throws<GuestArgumentException>(() => GuestCatalogue.Find("stride")!.Build(options));
     }
+
+    [Fact]
+    public void Readme_Table_HasEveryGuestWithItsQuestionAndDefaults()
+    {
+        string[] rows = [.. File.ReadAllLines(Path.Combine(Repository.Root, "guest-programs", "README.md")).Where(line => line.StartsWith("| `"))];
+
+        Assert.Equal(GuestCatalogue.All.Count, rows.Length);
+        foreach ((GuestProgram guest, string row) in GuestCatalogue.All.Zip(rows))
+        {
+            Assert.StartsWith($"| `{guest.Name}` | {guest.Question} |", row);
+            string digits = row.Replace(" ", "");
+            Assert.All(guest.Parameters, parameter => Assert.Matches($"`{parameter.Name}`[a-z]*\\({parameter.Default}\\)", digits));
+            Assert.Equal(guest.Variants.HasFlag(GuestVariants.RingThree), row.Contains("ring 3"));
+        }
+    }
 }
