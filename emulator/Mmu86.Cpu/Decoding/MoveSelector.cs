@@ -30,7 +30,7 @@ internal static unsafe class MoveSelector
                 return 0;
             x.Op->Destination = x.Register(0);
             x.Loads = 1;
-            return x.Instruction.MemoryDisplSize == 8 ? Absolute(ref x, MoveForm.Load, x.RegisterBytes(0)) : Memory(ref x, MoveForm.Load, x.RegisterBytes(0));
+            return IsAbsolute(x.Instruction) ? Absolute(ref x, MoveForm.Load, x.RegisterBytes(0)) : Memory(ref x, MoveForm.Load, x.RegisterBytes(0));
         }
 
         if (first == OpKind.Memory && second == OpKind.Register)
@@ -39,7 +39,7 @@ internal static unsafe class MoveSelector
                 return 0;
             x.Op->Source = x.Register(1);
             x.Stores = 1;
-            return x.Instruction.MemoryDisplSize == 8 ? Absolute(ref x, MoveForm.Store, x.RegisterBytes(1)) : Memory(ref x, MoveForm.Store, x.RegisterBytes(1));
+            return IsAbsolute(x.Instruction) ? Absolute(ref x, MoveForm.Store, x.RegisterBytes(1)) : Memory(ref x, MoveForm.Store, x.RegisterBytes(1));
         }
 
         x.Op->Immediate = x.Immediate(1);
@@ -133,6 +133,10 @@ internal static unsafe class MoveSelector
         StoreImmediate,
         Exchange,
     }
+
+    // The moffs forms. An eight-byte displacement alone does not tell: Iced says 8 of every 32-bit displacement in 64-bit mode.
+    private static bool IsAbsolute(in Instruction instruction) =>
+        instruction.Code is >= Code.Mov_AL_moffs8 and <= Code.Mov_moffs64_RAX && instruction.MemoryDisplSize == 8;
 
     private static nint Absolute(ref Selection x, MoveForm form, int bytes)
     {
