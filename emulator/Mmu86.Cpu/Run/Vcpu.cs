@@ -22,6 +22,8 @@ public sealed unsafe class Vcpu : IDisposable
     // Near an event ops run singly: a block has at most this many instructions.
     private const int LongestBlock = BlockBuilder.MaximumInstructions;
 
+    private const ulong ShorteningInterval = 100_000;
+
     private readonly Reservation _stateMemory;
     private readonly CpuState* _s;
     private readonly GCHandle _self;
@@ -30,6 +32,7 @@ public sealed unsafe class Vcpu : IDisposable
     private readonly TranslationFilter _filter;
     private int _chunk;
     private bool _stopRequested;
+    private ulong _nextShortening;
 
     /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
     public Vcpu(VcpuBus bus, IMmu mmu, VcpuConfiguration configuration)
@@ -128,7 +131,7 @@ public sealed unsafe class Vcpu : IDisposable
         while (true)
         {
             FoldCounts();
-            _code.ShortenHandlers();
+            ShortenHandlers();
             if (Mmu.AttributionIsDue)
                 Mmu.Attribute(Counters.DataLookups, Counters.FetchLookups);
             ulong left = instructionLimit - Counters.Instructions;
@@ -153,6 +156,15 @@ public sealed unsafe class Vcpu : IDisposable
         _code.Dispose();
         _self.Free();
         _stateMemory.Dispose();
+    }
+
+    // Ops that never run stay on the list for good, so looking through it at each single step would cost more than the steps.
+    private void ShortenHandlers()
+    {
+        if (Counters.Instructions < _nextShortening)
+            return;
+        _code.ShortenHandlers();
+        _nextShortening = Counters.Instructions + ShorteningInterval;
     }
 
     private bool TrapFlag => (_s->SystemFlags & (ulong)RFlags.Trap) != 0;
