@@ -39,7 +39,6 @@ internal static unsafe class BranchSelector
             case OpKind.NearBranch64:
                 x.IsTerminal = true;
                 x.Stores = 1;
-                x.Detail->Flags |= MicroOpFlags.StackReference;
                 var target = (long)x.Instruction.NearBranch64;
                 if (target is >= 0 and < 4096)
                 {
@@ -52,7 +51,6 @@ internal static unsafe class BranchSelector
             case OpKind.Register when x.RegisterBytes(0) == 8:
                 x.IsTerminal = true;
                 x.Stores = 1;
-                x.Detail->Flags |= MicroOpFlags.StackReference;
                 x.Op->Source = x.Register(0);
                 return Handlers.Of(&Calls<FilteredMemory>.Register);
             case OpKind.Memory when x.Instruction.Code == Code.Call_rm64:

@@ -70,8 +70,7 @@ internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Inst
         }
 
         Op->Displacement = (int)displacement;
-        bool stack = Instruction.MemorySegment == Iced.Intel.Register.SS;
-        if (stack)
+        if (IsStackReference)
             Detail->Flags |= MicroOpFlags.StackReference;
 
         // 32-bit addressing: 0x67 with any base or index of 32 bits, or a bare 32-bit displacement.
@@ -82,6 +81,11 @@ internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Inst
             return AddressKind.Segmented;
         return indexed ? AddressKind.Indexed : AddressKind.Base;
     }
+
+    // The base register chooses SS. Prefixes for ES, CS, SS and DS are ignored in 64-bit mode; for FS and GS they are not.
+    private readonly bool IsStackReference =>
+        Instruction.MemoryBase is Iced.Intel.Register.RSP or Iced.Intel.Register.RBP or Iced.Intel.Register.ESP or Iced.Intel.Register.EBP
+        && Instruction.SegmentPrefix is not (Iced.Intel.Register.FS or Iced.Intel.Register.GS);
 
     /// <summary>The immediate operand, sign-extended to 64 bits.</summary>
     public readonly ulong Immediate(int operand) => Instruction.GetImmediate(operand);

@@ -8,7 +8,6 @@ internal static unsafe class StackSelector
     public static nint Push(ref Selection x)
     {
         bool narrow = x.Instruction.StackPointerIncrement == -2;
-        x.Detail->Flags |= MicroOpFlags.StackReference;
         x.Stores = 1;
         if (x.IsRegister(0))
         {

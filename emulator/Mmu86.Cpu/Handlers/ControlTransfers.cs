@@ -91,7 +91,7 @@ internal static unsafe class Calls<TMemory>
     public static void Direct(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong stack = Registers.Read(s, Rsp) - 8;
-        if (!TMemory.TryWrite(s, op, stack, 8, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, 8, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
@@ -111,7 +111,7 @@ internal static unsafe class Calls<TMemory>
     public static void OtherPage(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong stack = Registers.Read(s, Rsp) - 8;
-        if (!TMemory.TryWrite(s, op, stack, 8, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, 8, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
@@ -139,7 +139,7 @@ internal static unsafe class Calls<TMemory>
         }
 
         ulong stack = Registers.Read(s, Rsp) - 8;
-        if (!TMemory.TryWrite(s, op, stack, 8, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, 8, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
@@ -240,7 +240,7 @@ internal static unsafe class MemoryTransfers<TMemory, TAddress>
         }
 
         ulong stack = Registers.Read(s, Rsp) - 8;
-        if (!TMemory.TryWrite(s, op, stack, 8, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, 8, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);

@@ -17,6 +17,9 @@ internal unsafe interface IHandlerMemory
     /// <returns>As <see cref="TryRead"/>.</returns>
     static abstract bool TryWrite(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer);
 
+    /// <summary>As <see cref="TryWrite"/>, for what goes onto the stack: a non-canonical address is #SS(0), whatever the memory operand would raise.</summary>
+    static abstract bool TryPush(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer);
+
     /// <summary>The bytes were stored: on the slow side, brings them where they belong and guards code.</summary>
     static abstract void Commit(CpuState* s);
 }
@@ -32,6 +35,10 @@ internal readonly unsafe struct FilteredMemory : IHandlerMemory
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryWrite(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer) =>
+        Probe(s->WriteSlots, address, size, out pointer);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryPush(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer) =>
         Probe(s->WriteSlots, address, size, out pointer);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -66,6 +73,13 @@ internal readonly unsafe struct SlowMemory : IHandlerMemory
     public static bool TryWrite(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer)
     {
         pointer = SlowPath.Write(s, op, address, size);
+        return pointer != null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryPush(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer)
+    {
+        pointer = SlowPath.Push(s, address, size);
         return pointer != null;
     }
 

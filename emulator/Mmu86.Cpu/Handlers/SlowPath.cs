@@ -16,6 +16,10 @@ internal static unsafe class SlowPath
         Owner(s).Data.HandlerWrite(op, address, size);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    public static byte* Push(CpuState* s, ulong address, uint size) =>
+        Owner(s).Data.HandlerPush(address, size);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Commit(CpuState* s) => Owner(s).Data.HandlerCommit();
 
     /// <summary>The instruction whose accesses the slow side made has retired.</summary>

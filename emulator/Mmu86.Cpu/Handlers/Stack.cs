@@ -14,7 +14,7 @@ internal static unsafe class Stack<TMemory, TWidth>
     public static void PushRegister(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong stack = Registers.Read(s, Rsp) - TWidth.Bytes;
-        if (!TMemory.TryWrite(s, op, stack, TWidth.Bytes, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, TWidth.Bytes, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
@@ -33,7 +33,7 @@ internal static unsafe class Stack<TMemory, TWidth>
     public static void PushImmediate(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong stack = Registers.Read(s, Rsp) - TWidth.Bytes;
-        if (!TMemory.TryWrite(s, op, stack, TWidth.Bytes, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, TWidth.Bytes, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
@@ -109,7 +109,7 @@ internal static unsafe class StackMemory<TMemory, TAddress, TWidth>
 
         ulong value = TWidth.Load(source);
         ulong stack = Registers.Read(s, Rsp) - TWidth.Bytes;
-        if (!TMemory.TryWrite(s, op, stack, TWidth.Bytes, out byte* pointer))
+        if (!TMemory.TryPush(s, op, stack, TWidth.Bytes, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);

@@ -138,6 +138,8 @@ public sealed unsafe class DataAccess
         return pointer;
     }
 
+    internal byte* HandlerPush(ulong address, uint size) => TryWriteSpan(address, size, Mode, ExceptionVector.StackFault);
+
     internal void HandlerCommit() => Commit();
 
     /// <summary>An instruction of the handlers retired: its accesses are counted by its block, its splits here.</summary>
@@ -207,6 +209,8 @@ public sealed unsafe class DataAccess
     private byte* ReadSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
     {
         uint inFirst = 4096 - (uint)(address & 0xFFF);
+        if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
+            return null;
         _lookups++;
         if (!Translate(address, AccessKind.Read, mode, nonCanonicalVector, out Translation first))
             return null;
@@ -232,6 +236,8 @@ public sealed unsafe class DataAccess
     private byte* TryWriteSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
     {
         uint inFirst = 4096 - (uint)(address & 0xFFF);
+        if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
+            return null;
         _lookups++;
         if (!Translate(address, AccessKind.Write, mode, nonCanonicalVector, out Translation first))
             return null;
@@ -330,6 +336,15 @@ public sealed unsafe class DataAccess
     }
 
     private static uint LargestPowerOfTwo(uint size) => size >= 8 ? 8u : size >= 4 ? 4u : size >= 2 ? 2u : 1u;
+
+    // Both parts of a page-crossing access must be canonical before either is translated: the first page's fault must not come first.
+    private bool IsCanonical(ulong address, uint inFirst, ExceptionVector nonCanonicalVector)
+    {
+        if (Canonical.Is(address) && Canonical.Is(address + inFirst))
+            return true;
+        return _faults.Raise(
+            new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(address) }, nonCanonicalVector);
+    }
 
     private bool Translate(ulong address, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector, out Translation translation)
     {
