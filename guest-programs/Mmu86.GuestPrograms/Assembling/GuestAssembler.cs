@@ -121,7 +121,7 @@ internal sealed class GuestAssembler
             Code.AddInstruction(Instruction.Create(Iced.Intel.Code.Mov_r64_imm64, register.Value, value));
     }
 
-    /// <summary>Writes a zero into the first word of every page of a range, so that none is touched first in the measured part.</summary>
+    /// <summary>Writes a zero into every page of a range, so that none is touched first in the measured part.</summary>
     /// <remarks>Changes RDI and RCX.</remarks>
     public void TouchPages(ulong address, ulong bytes)
     {
@@ -129,10 +129,14 @@ internal sealed class GuestAssembler
         Load(rcx, (bytes + PageBytes - 1) / PageBytes);
         Label next = Code.CreateLabel();
         Code.Label(ref next);
-        Code.mov(__qword_ptr[rdi], 0);
+        Code.mov(__byte_ptr[rdi], 0);
         AddConstant(rdi, PageBytes);
         Code.dec(rcx);
         Code.jnz(next);
+
+        // A range that does not begin with a page may end in one more.
+        Load(rdi, address + bytes - 1);
+        Code.mov(__byte_ptr[rdi], 0);
     }
 
     /// <summary>Adds a constant below 2 GiB.</summary>

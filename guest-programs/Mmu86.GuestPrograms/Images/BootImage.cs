@@ -41,7 +41,7 @@ public static class BootImage
         var elf = new Elf64ImageReader(bareImage);
         if (!elf.IsStandalone)
             throw new InvalidDataException("Only ring-0 images boot: EI_OSABI is not 255.");
-        if (options.MemoryBytes % MemoryGranularity != 0 || options.MemoryBytes > 3 * GuestPageSize.OneGibibyte)
+        if (options.MemoryBytes is 0 or > 3 * GuestPageSize.OneGibibyte || options.MemoryBytes % MemoryGranularity != 0)
             throw new GuestArgumentException($"The memory of a boot image is {options.MemoryBytes} bytes; it must be a multiple of 4 MiB up to 3 GiB.");
 
         BootPageTables tables = BootPageTables.Below(options.MemoryBytes - StackBytes, options);
@@ -62,7 +62,7 @@ public static class BootImage
     private static void CheckFit(Elf64ImageReader elf, BootPageTables tables, BootImageOptions options)
     {
         ulong end = elf.Segments.Max(segment => segment.End);
-        if (end > tables.Address || options.MemoryBytes < StackBytes)
+        if (end > tables.Address)
             throw new GuestArgumentException($"The guest reaches up to 0x{end:X}, more than {options.MemoryBytes >> 20} MiB of memory with page tables and stack.");
         if (elf.Segments.Min(segment => segment.Address) < LeastGuestAddress)
             throw new InvalidDataException("The guest is linked below 1 MiB, where the boot loader is.");

@@ -50,6 +50,22 @@ public sealed class NativeGuestTests
         Assert.Equal(0, status);
     }
 
+    [SkippableTheory]
+    [InlineData("pointer-chase", "2m", "70 123")]
+    [InlineData("pointer-chase", "1g", "1 5")]
+    [InlineData("stride", "2m", "3 4")]
+    [InlineData("gups", "2m", "2 1000")]
+    public void RingThreeImage_ForLargePages_PrintsItsExpectedOutput(string name, string page, string arguments)
+    {
+        GuestProgram guest = GuestCatalogue.Find(name)!;
+        var options = new GuestBuildOptions { GuestPage = page, Arguments = arguments.Split(' ') };
+        using var process = new GuestProcess();
+
+        (_, string output) = process.RunNatively(guest.Build(options));
+
+        Assert.Equal(guest.ExpectedOutput(options), output);
+    }
+
     [Fact]
     public void RingThreeImages_AllOfThem_HaveACaseHere()
     {
