@@ -8,6 +8,9 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public MmuStatistics Statistics => Read(0, 0);
 
+    /// <summary>Misses of the three levels: cheap enough to compare after every access.</summary>
+    internal (ulong L1Instruction, ulong L1Data, ulong L2) Misses => (_l1Instruction.Misses, _l1Data.Misses, _l2.Misses);
+
     /// <inheritdoc/>
     public bool AttributionIsDue => TPolicy.Counts && (_data.IsDue || _fetch.IsDue);
 

@@ -88,6 +88,22 @@ internal sealed unsafe class TlbLevel
     /// <summary>Misses whose translation the level holds in no size, by page size.</summary>
     public ulong[] Unheld { get; } = new ulong[PageSizeCount];
 
+    /// <summary>Lookups that the level did not answer.</summary>
+    public ulong Misses
+    {
+        get
+        {
+            ulong misses = Unresolved + Unheld[0] + Unheld[1] + Unheld[2];
+            foreach (TlbArray* array in _arrays)
+            {
+                for (int size = 0; size < PageSizeCount; size++)
+                    misses += array->Lane(size) == null ? 0 : array->Lane(size)->Misses;
+            }
+
+            return misses;
+        }
+    }
+
     /// <summary>One of the arrays.</summary>
     public TlbArray* Array(int index) => _arrays[index];
 

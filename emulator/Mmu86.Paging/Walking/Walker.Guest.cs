@@ -14,8 +14,9 @@ internal sealed unsafe partial class Walker
         where TWalk : struct, IWalkKind
     {
         result = default;
+        // Without paging there is no 64-bit mode, and a linear address has 32 bits.
         if (!_isPaging)
-            return TryFinish<TAccess, TWalk>(address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
+            return TryFinish<TAccess, TWalk>((uint)address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
 
         Unsafe.SkipInit(out Descent descent);
         descent.Address = address;

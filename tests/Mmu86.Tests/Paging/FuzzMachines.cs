@@ -1,0 +1,62 @@
+using Mmu86.Paging;
+
+namespace Mmu86.Tests.Paging;
+
+/// <summary>Geometries for random tests: small, so that sets fill, and of every policy.</summary>
+internal static class FuzzMachines
+{
+    private static readonly Dictionary<string, MmuConfiguration> All = new()
+    {
+        ["skylake"] = Machines.Skylake,
+        ["ideal"] = Machines.Ideal,
+        ["uncached"] = Machines.Uncached,
+        ["lru"] = Small(Replacement.Lru),
+        ["tree-plru"] = Small(Replacement.TreePlru),
+        ["fifo"] = Small(Replacement.Fifo),
+        ["random"] = Small(Replacement.Random),
+        // Every size in one array of three groups, and no second level.
+        ["mru3-plru"] = Machines.Uncached with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m", "1g"], 1, 12, Replacement.Mru3Plru)),
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m", "1g"], 2, 12, Replacement.Mru3Plru)),
+            StructureCaches = Machines.Caches(1),
+        },
+        // Large pages are fragments everywhere.
+        ["small-pages-only"] = Machines.Uncached with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k"], 4, 2, Replacement.Lru)),
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k"], 3, 5, Replacement.Lru)),
+            L2 = Machines.Level(Machines.Array("l2", ["4k"], 16, 4, Replacement.Lru, IndexHash.Xor)),
+            StructureCaches = Machines.Caches(1),
+        },
+        // Two arrays share the 4 KiB pages; 1 GiB pages are fragments in the first level and absent from the second.
+        ["two-arrays"] = Machines.Uncached with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m"], 0, 0)),
+            L1Data = Machines.Level(
+                Machines.Array("l1d-a", ["4k", "2m"], 4, 4, Replacement.Lru), Machines.Array("l1d-b", ["4k"], 4, 4, Replacement.TreePlru)),
+            L2 = Machines.Level(Machines.Array("l2-1g", ["1g"], 1, 2, Replacement.Lru)),
+            StructureCaches = Machines.Caches(2),
+        },
+        // Only the second level exists.
+        ["second-level-only"] = Machines.Uncached with
+        {
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 4, Replacement.Lru)),
+        },
+    };
+
+    public static IEnumerable<string> Names => All.Keys;
+
+    public static MmuConfiguration Get(string name) => All[name];
+
+    private static MmuConfiguration Small(Replacement replacement) => Machines.Uncached with
+    {
+        L1Instruction = Machines.Level(Machines.Array("l1i-4k", ["4k"], 4, 4, replacement), Machines.Array("l1i-2m", ["2m"], 1, 2, replacement)),
+        L1Data = Machines.Level(
+            Machines.Array("l1d-4k", ["4k"], 4, 4, replacement),
+            Machines.Array("l1d-2m", ["2m"], 2, 2, replacement),
+            Machines.Array("l1d-1g", ["1g"], 1, 1, replacement)),
+        L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 4, replacement, IndexHash.Xor), Machines.Array("l2-1g", ["1g"], 1, 2, replacement)),
+        StructureCaches = Machines.Caches(1),
+    };
+}
