@@ -3,6 +3,9 @@ namespace Mmu86.Lab.Configuration;
 /// <summary>Finds the name that a person probably meant.</summary>
 public static class Suggestion
 {
+    // With two letters, one edit is half of the word.
+    private const int ShortestName = 3;
+
     // A name longer than this is no typing error of ours, and the distance below is quadratic.
     private const int LongestName = 100;
 
@@ -10,7 +13,7 @@ public static class Suggestion
     /// <returns>Null where none is near: more than a third of the letters differ and neither begins with the other.</returns>
     public static string? Nearest(string written, IEnumerable<string> candidates)
     {
-        if (written.Length is 0 or > LongestName)
+        if (written.Length is < ShortestName or > LongestName)
             return null;
 
         string? best = null;

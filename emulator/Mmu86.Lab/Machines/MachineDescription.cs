@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Machines;
@@ -23,6 +24,10 @@ public sealed record MachineDescription
     /// <summary>Where each number comes from: a path in this document, of one value or of everything below it, to a source in words.</summary>
     public IReadOnlyDictionary<string, string>? Sources { get; init; }
 
+    /// <summary>Whether a PDPTE may map a 1 GiB page.</summary>
+    [JsonIgnore]
+    public bool HasPage1G => Cpuid.Features.Contains("pdpe1gb");
+
     /// <summary>The configuration of the memory-management unit.</summary>
     /// <param name="seed">The seed of random replacement: the run's.</param>
     public MmuConfiguration ToMmuConfiguration(ulong seed) => new()
@@ -33,7 +38,7 @@ public sealed record MachineDescription
         StructureCaches = Mmu.StructureCaches,
         Latencies = Mmu.Latencies,
         PhysicalAddressBits = Cpuid.PhysicalAddressBits,
-        HasPage1G = Cpuid.Features.Contains("pdpe1gb"),
+        HasPage1G = HasPage1G,
         LookUpEveryAccess = Mmu.LookUpEveryAccess,
         Seed = seed,
     };

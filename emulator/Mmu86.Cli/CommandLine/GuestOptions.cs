@@ -1,0 +1,130 @@
+using System.CommandLine;
+using Mmu86.Cli.Programs;
+using Mmu86.Lab;
+using Mmu86.Lab.Machines;
+using Mmu86.Loaders;
+using Mmu86.X86;
+
+namespace Mmu86.Cli.CommandLine;
+
+/// <summary>The options and arguments of every command that runs a guest, and what they make together.</summary>
+internal sealed class GuestOptions
+{
+    private const string DefaultMemory = "1G";
+
+    private readonly string[] _guestWords;
+
+    private readonly Argument<string> _program = new("PROGRAM")
+    {
+        Description = "A bundled guest (see 'mmu86 list guests') or the path of an ELF64 executable or flat binary",
+    };
+
+    private readonly Argument<string[]> _arguments = new(Mistakes.GuestArguments)
+    {
+        Description = "The guest's arguments; those that begin with '-' go after '--'",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<string?> _machine = Text("--machine", "NAME|FILE", $"Preset or JSON machine description [default: {MachineCatalogue.DefaultName}]");
+    private readonly Option<string?> _paging = Text("--paging", "native|nested|shadow", "What lies below the guest's page tables [default: native]");
+    private readonly Option<string?> _guestPage = Text("--guest-page", "4k|2m|1g", "Page size of the loader's guest tables [default: 4k]");
+    private readonly Option<string?> _hostPage = Text("--host-page", "4k|2m|1g", "Page size of EPT [default: 4k]");
+    private readonly Option<string?> _fidelity = Text("--fidelity", "fast|tlb|cycles", "Architecture only, exact TLBs, or data caches too [default: tlb]");
+    private readonly Option<string?> _memory = Text("--memory", "SIZE", $"Guest-physical memory [default: {DefaultMemory}]");
+    private readonly Option<string?> _hostMemory = Text("--host-memory", "SIZE", "Frames of the host [default: all that was promised]");
+    private readonly Option<string?> _maxInstructions = Text("--max-instructions", "N", "Stop exactly there, with status 75");
+    private readonly Option<string?> _seed = Text("--seed", "N", "The only source of randomness [default: 1]");
+    private readonly Option<string?> _personality = Text("--personality", "linux|bare", "Ring 3 with system calls answered, or ring 0 [default: by the file]");
+    private readonly Option<string?> _format = Text("--format", "elf|flat|multiboot|rom", "The kind of file [default: recognised]");
+    private readonly Option<string?> _loadAddress = Text("--load-address", "ADDRESS", "Where a flat binary goes");
+    private readonly Option<string?> _entry = Text("--entry", "ADDRESS", "Where a flat binary starts [default: its first byte]");
+
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Override one value of the machine by its path in 'mmu86 show machine'; repeatable",
+        HelpName = "PATH=VALUE",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private GuestOptions(string[] guestWords) => _guestWords = guestWords;
+
+    /// <summary>Adds arguments and options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="guestWords">What followed <c>--</c>.</param>
+    public static GuestOptions AddTo(Command command, string[] guestWords)
+    {
+        var options = new GuestOptions(guestWords);
+        command.Add(options._program);
+        command.Add(options._arguments);
+        foreach (Option option in new Option[]
+        {
+            options._machine, options._set, options._paging, options._guestPage, options._hostPage, options._fidelity, options._memory, options._hostMemory,
+            options._maxInstructions, options._seed, options._personality, options._format, options._loadAddress, options._entry,
+        })
+        {
+            command.Add(option);
+        }
+
+        return options;
+    }
+
+    /// <summary>An option with one text.</summary>
+    public static Option<string?> Text(string name, string value, string description) => new(name) { Description = description, HelpName = value };
+
+    /// <summary>What the command line asks for.</summary>
+    /// <exception cref="UserErrorException">Status 64, 65 or 69.</exception>
+    /// <exception cref="Mmu86.Lab.Configuration.ConfigurationException">The machine is wrong.</exception>
+    public RunOptions Read(ParseResult parsed)
+    {
+        PageSize guestPage = Page(parsed, _guestPage);
+        ulong memory = Values.MemorySize("--memory", parsed.GetValue(_memory) ?? DefaultMemory, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes);
+        MachineDescription machine = MachineCatalogue.Find(parsed.GetValue(_machine) ?? MachineCatalogue.DefaultName, parsed.GetValue(_set) ?? []);
+        var options = new RunOptions
+        {
+            Machine = machine,
+            Paging = Values.Choice<PagingMode>("--paging", parsed.GetValue(_paging) ?? "native", [
+                new("native", PagingMode.Native), new("nested", PagingMode.Nested), Choice<PagingMode>.Later("shadow")]),
+            Fidelity = Values.Choice<Fidelity>("--fidelity", parsed.GetValue(_fidelity) ?? "tlb", [
+                new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), Choice<Fidelity>.Later("cycles")]),
+            GuestPage = guestPage,
+            HostPage = Page(parsed, _hostPage),
+            MemoryBytes = memory,
+            HostMemoryBytes = parsed.GetValue(_hostMemory) is string host
+                ? Values.MemorySize("--host-memory", host, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes)
+                : null,
+            MaxInstructions = Number(parsed, _maxInstructions),
+            Seed = Number(parsed, _seed) ?? 1,
+            Personality = parsed.GetValue(_personality) is string personality
+                ? Values.Choice<PersonalityKind>("--personality", personality, [new("linux", PersonalityKind.Linux), new("bare", PersonalityKind.Bare)])
+                : null,
+            Format = parsed.GetValue(_format) is string format
+                ? Values.Choice<ImageKind>("--format", format, [
+                    new("elf", ImageKind.Elf), new("flat", ImageKind.Flat), Choice<ImageKind>.Later("multiboot"), Choice<ImageKind>.Later("rom")])
+                : null,
+            LoadAddress = Number(parsed, _loadAddress),
+            Entry = Number(parsed, _entry),
+            Program = ProgramFinder.Find(parsed.GetRequiredValue(_program), [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage),
+        };
+        RequireAddressable(options);
+        return options;
+    }
+
+    private static ulong? Number(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is string text ? Values.Number(option.Name, text) : null;
+
+    private static PageSize Page(ParseResult parsed, Option<string?> option) => Values.Choice<PageSize>(option.Name, parsed.GetValue(option) ?? "4k", [
+        new("4k", PageSize.Size4K), new("2m", PageSize.Size2M), new("1g", PageSize.Size1G)]);
+
+    private static void RequireAddressable(RunOptions options)
+    {
+        // The PC's hole of 1 GiB below 4 GiB moves what does not fit below it up.
+        ulong highest = options.MemoryBytes + (options.MemoryBytes > 3UL << 30 ? 1UL << 30 : 0);
+        if (highest > 1UL << options.Machine.Cpuid.PhysicalAddressBits)
+        {
+            throw UserErrorException.Usage(
+                $"--memory: {options.MemoryBytes >> 30}G are more than the {options.Machine.Cpuid.PhysicalAddressBits} physical-address bits of machine {options.Machine.Name} reach");
+        }
+
+        if (options.GuestPage == PageSize.Size1G && !options.Machine.HasPage1G)
+            throw UserErrorException.Usage($"--guest-page: machine {options.Machine.Name} has no 1g pages (cpuid.features lacks pdpe1gb)");
+    }
+}

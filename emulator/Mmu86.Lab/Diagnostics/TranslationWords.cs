@@ -1,0 +1,130 @@
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Lab.Diagnostics;
+
+/// <summary>Translations in words: one place, so that records, stories and reports say the same.</summary>
+public static class TranslationWords
+{
+    /// <summary><c>fetch</c>, <c>read</c> or <c>write</c>.</summary>
+    public static string Of(AccessKind kind) => kind switch
+    {
+        AccessKind.Fetch => "fetch",
+        AccessKind.Read => "read",
+        AccessKind.Write => "write",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+
+    /// <summary>On whose behalf, for a sentence.</summary>
+    public static string Of(AccessMode mode) => mode switch
+    {
+        AccessMode.User => "user mode",
+        AccessMode.Supervisor => "supervisor mode",
+        AccessMode.SupervisorWithAc => "supervisor mode with AC=1",
+        AccessMode.Implicit => "the processor itself",
+        _ => throw new ArgumentOutOfRangeException(nameof(mode)),
+    };
+
+    /// <summary>A page size for a sentence: <c>4 KiB</c>.</summary>
+    public static string Of(PageSize size) => size switch
+    {
+        PageSize.Size4K => "4 KiB",
+        PageSize.Size2M => "2 MiB",
+        PageSize.Size1G => "1 GiB",
+        _ => throw new ArgumentOutOfRangeException(nameof(size)),
+    };
+
+    /// <summary>The name of an entry by level: <c>PML4E</c> to <c>PTE</c>.</summary>
+    public static string EntryName(WalkDimension dimension, int level)
+    {
+        string name = level switch
+        {
+            4 => "PML4E",
+            3 => "PDPTE",
+            2 => "PDE",
+            1 => "PTE",
+            _ => throw new ArgumentOutOfRangeException(nameof(level)),
+        };
+        return dimension == WalkDimension.Ept ? $"EPT {name}" : name;
+    }
+
+    /// <summary>The key of a source in records and reports.</summary>
+    public static string Key(WalkSource source) => source switch
+    {
+        WalkSource.Memory => "memory",
+        WalkSource.Pml4eCache => "pml4e",
+        WalkSource.PdpteCache => "pdpte",
+        WalkSource.PdeCache => "pde",
+        WalkSource.EptPml4eCache => "eptPml4e",
+        WalkSource.EptPdpteCache => "eptPdpte",
+        WalkSource.EptPdeCache => "eptPde",
+        WalkSource.NestedTlb => "nestedTlb",
+        _ => throw new ArgumentOutOfRangeException(nameof(source)),
+    };
+
+    /// <summary>A source for a sentence.</summary>
+    public static string Of(WalkSource source) => source switch
+    {
+        WalkSource.Memory => "memory",
+        WalkSource.Pml4eCache => "PML4E cache",
+        WalkSource.PdpteCache => "PDPTE cache",
+        WalkSource.PdeCache => "PDE cache",
+        WalkSource.EptPml4eCache => "EPT PML4E cache",
+        WalkSource.EptPdpteCache => "EPT PDPTE cache",
+        WalkSource.EptPdeCache => "EPT PDE cache",
+        WalkSource.NestedTlb => "nested TLB",
+        _ => throw new ArgumentOutOfRangeException(nameof(source)),
+    };
+
+    /// <summary>The rights of a translation as words for records.</summary>
+    public static IReadOnlyList<string> Of(TranslationRights rights)
+    {
+        List<string> words = [];
+        Add(TranslationRights.Writable, "writable");
+        Add(TranslationRights.User, "user");
+        Add(TranslationRights.Executable, "executable");
+        Add(TranslationRights.Dirty, "dirty");
+        Add(TranslationRights.EptRead, "eptRead");
+        Add(TranslationRights.EptWrite, "eptWrite");
+        Add(TranslationRights.EptExecute, "eptExecute");
+        return words;
+
+        void Add(TranslationRights right, string word)
+        {
+            if ((rights & right) != 0)
+                words.Add(word);
+        }
+    }
+
+    /// <summary>A page fault's error code in words: <c>a user write to a page that is not present</c>.</summary>
+    public static string Of(PageFaultErrorCode code)
+    {
+        string access = (code & PageFaultErrorCode.InstructionFetch) != 0 ? "fetch" : (code & PageFaultErrorCode.Write) != 0 ? "write" : "read";
+        string who = (code & PageFaultErrorCode.User) != 0 ? "user" : "supervisor";
+        string why = (code & PageFaultErrorCode.Reserved) != 0 ? "met a reserved bit"
+            : (code & PageFaultErrorCode.Present) == 0 ? "met an entry that is not present"
+            : "was denied by the rights of the page";
+        return $"a {who} {access} {why}";
+    }
+
+    /// <summary>A failed translation in one sentence without a full stop.</summary>
+    public static string Of(in TranslationFault fault) => fault.Failure switch
+    {
+        TranslationFailure.NonCanonical => $"{fault.Linear} is not canonical",
+        TranslationFailure.PageFault => $"#PF with error code 0x{(uint)fault.ErrorCode:x} at {fault.Linear}: {Of(fault.ErrorCode)}",
+        TranslationFailure.EptViolation => $"EPT violation at {fault.GuestPhysical}, qualification 0x{(ulong)fault.Qualification:x}: {Of(fault.Qualification)}",
+        TranslationFailure.EptMisconfiguration => $"EPT misconfiguration at {fault.GuestPhysical}",
+        TranslationFailure.None => "no failure",
+        _ => throw new ArgumentOutOfRangeException(nameof(fault)),
+    };
+
+    private static string Of(EptViolationQualification qualification)
+    {
+        string access = (qualification & EptViolationQualification.Fetch) != 0 ? "fetch" : (qualification & EptViolationQualification.Write) != 0 ? "write" : "read";
+        const EptViolationQualification Rights =
+            EptViolationQualification.GuestPhysicalReadable | EptViolationQualification.GuestPhysicalWritable | EptViolationQualification.GuestPhysicalExecutable;
+        string why = (qualification & Rights) == 0 ? "met an entry that is not present" : "was denied by EPT's rights";
+        string where = (qualification & EptViolationQualification.FinalTranslation) != 0 ? "of the address itself" : "of a guest table";
+        return $"a {access} {where} {why}";
+    }
+}

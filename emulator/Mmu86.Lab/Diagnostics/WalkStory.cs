@@ -1,0 +1,156 @@
+using System.Text;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Lab.Diagnostics;
+
+/// <summary>Tells one translation step by step: every entry with its dimension, level, address, value, flags and where it is found.</summary>
+public sealed class WalkStory
+{
+    private readonly StringBuilder _text = new();
+    private readonly WalkTrace _trace;
+    private readonly PagingContext _context;
+    private int _number;
+
+    private WalkStory(WalkTrace trace, in PagingContext context)
+    {
+        _trace = trace;
+        _context = context;
+    }
+
+    /// <summary>Tells an inspection.</summary>
+    /// <param name="trace">By <see cref="IMmu.Inspect"/>: every step, whatever the caches would answer.</param>
+    /// <param name="context">The context that it was made in.</param>
+    /// <returns>Lines, each ended by a line feed.</returns>
+    public static string Tell(WalkTrace trace, in PagingContext context)
+    {
+        var story = new WalkStory(trace, context);
+        story.TellStart();
+        story.TellSteps();
+        story.TellEnd();
+        return story._text.ToString();
+    }
+
+    private void TellStart()
+    {
+        Line($"{Capital(Article(TranslationWords.Of(_trace.Kind)))} of {_trace.Linear} on behalf of {TranslationWords.Of(_trace.Mode)}.");
+        if (_trace.Fault is { Failure: TranslationFailure.NonCanonical })
+            return;
+        Line(_trace.Hit switch
+        {
+            TranslationHit.L1 => "The first-level TLB has the translation: no entry would be read now. The tables say:",
+            TranslationHit.L2 => "The second-level TLB has the translation: no entry would be read now. The tables say:",
+            _ => "No TLB has the translation: the tables are walked.",
+        });
+        if (!_context.IsPaging)
+            Line("CR0.PG is 0: the linear address is the guest-physical address.");
+        else
+            Line($"CR3 is 0x{_context.Cr3:x}: the PML4 table is at {TableAddress(_context.Cr3)}.");
+        if (_context.IsNested)
+            Line($"EPTP is 0x{_context.Eptp:x}: guest-physical addresses go through EPT from {new HostPhysicalAddress(_context.Eptp & EptEntry.AddressMask)} on.");
+        Line("");
+    }
+
+    private void TellSteps()
+    {
+        IReadOnlyList<WalkReference> steps = _trace.References;
+        for (int i = 0; i < steps.Count;)
+        {
+            int run = i;
+            while (run < steps.Count && steps[run].Dimension == WalkDimension.Ept)
+                run++;
+            if (run > i)
+                TellEpt(i, run);
+            if (run < steps.Count)
+                TellStep(steps[run], indentation: "  ");
+            i = run + 1;
+        }
+    }
+
+    // A run of EPT steps translates the address of the guest entry that follows it, or at the end the address of the access.
+    private void TellEpt(int first, int end)
+    {
+        IReadOnlyList<WalkReference> steps = _trace.References;
+        GuestPhysicalAddress? address = end < steps.Count ? steps[end].GuestEntry : _trace.GuestPhysical ?? FailedAddress;
+        string purpose = end < steps.Count ? $"to find the {TranslationWords.EntryName(WalkDimension.Guest, steps[end].Level)}" : "to find the byte itself";
+        Line($"  EPT translates {(address is { } known ? known.ToString() : "an address")} {purpose}:");
+        for (int i = first; i < end; i++)
+            TellStep(steps[i], indentation: "    ");
+    }
+
+    private GuestPhysicalAddress? FailedAddress =>
+        _trace.Fault is { Failure: TranslationFailure.EptViolation or TranslationFailure.EptMisconfiguration } fault ? fault.GuestPhysical : null;
+
+    private void TellStep(WalkReference step, string indentation)
+    {
+        _number++;
+        string name = TranslationWords.EntryName(step.Dimension, step.Level);
+        string where = step.Entry is { } host ? $"{(step.GuestEntry is { } guest && _context.IsNested ? $"{guest} = " : "")}{host}" : "";
+        string flags = EntryFlags.Of(step.Dimension, step.Level, step.Before);
+        string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
+        string found = step.Source == WalkSource.Memory ? "read from memory" : $"answered by the {TranslationWords.Of(step.Source)}";
+        Line($"{indentation}{_number,2}  {name,-9}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}  [{found}]");
+    }
+
+    private static string NewFlags(WalkReference step)
+    {
+        string[] before = EntryFlags.Of(step.Dimension, step.Level, step.Before).Split(' ');
+        return string.Join(' ', EntryFlags.Of(step.Dimension, step.Level, step.After).Split(' ').Except(before)) + " set";
+    }
+
+    private string LeadsTo(WalkReference step)
+    {
+        bool isEpt = step.Dimension == WalkDimension.Ept;
+        bool isPresent = isEpt ? (step.Before & EptEntry.Rights) != 0 : (step.Before & PagingEntry.Present) != 0;
+        if (!isPresent)
+            return "nothing";
+        if (!EntryFlags.MapsPage(step.Level, step.Before))
+            return $"{(step.Level == 4 ? "PDPT" : step.Level == 3 ? "page directory" : "page table")} at {Address(step.Before & PagingEntry.AddressMask, isEpt)}";
+        var size = (PageSize)(step.Level - 1);
+        return $"{TranslationWords.Of(size)} page at {Address(step.Before & PagingEntry.AddressMask & ~size.OffsetMask(), isEpt)}";
+    }
+
+    // What a guest table says is guest-physical; without EPT that is host-physical too.
+    private string Address(ulong value, bool isEpt) => isEpt || !_context.IsNested ? new HostPhysicalAddress(value).ToString() : new GuestPhysicalAddress(value).ToString();
+
+    private string TableAddress(ulong cr3) => Address(cr3 & PagingEntry.AddressMask, isEpt: false);
+
+    private void TellEnd()
+    {
+        if (_trace.Fault is { } fault)
+        {
+            Line("");
+            Line($"It ends in a fault: {TranslationWords.Of(fault)}.");
+            return;
+        }
+
+        Line("");
+        string guest = _context.IsNested && _trace.GuestPhysical is { } guestPhysical ? $" is {guestPhysical} for the guest and" : " is";
+        Line($"{_trace.Linear}{guest} {_trace.HostPhysical} in the host, frame 0x{_trace.HostPhysical!.Value.Frame.Value:x}.");
+        string pages = $"Guest page {(_trace.GuestPageSize is { } g ? TranslationWords.Of(g) : "none")}"
+            + (_trace.HostPageSize is { } h ? $", EPT page {TranslationWords.Of(h)}" : "")
+            + (_trace.EntryPageSize is { } e ? $", TLB entry {TranslationWords.Of(e)}" : "");
+        Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}.");
+        int cached = _trace.References.Count - _trace.MemoryReferences;
+        Line($"{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $", {Count(cached, "step")} answered by caches of partial walks")}.");
+    }
+
+    private string RightsInWords(TranslationRights rights)
+    {
+        string words = $"{((rights & TranslationRights.User) != 0 ? "user" : "supervisor")} page, "
+            + $"{((rights & TranslationRights.Writable) != 0 ? "writable" : "read-only")}, "
+            + $"{((rights & TranslationRights.Executable) != 0 ? "executable" : "not executable")}";
+        if (!_context.IsNested)
+            return words;
+        string ept = ((rights & TranslationRights.EptRead) != 0 ? "R" : "-") + ((rights & TranslationRights.EptWrite) != 0 ? "W" : "-") + ((rights & TranslationRights.EptExecute) != 0 ? "X" : "-");
+        return $"{words}; EPT {ept}";
+    }
+
+    private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";
+
+    private static string Article(string noun) => $"a {noun}";
+
+    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+
+    private void Line(string text) => _text.Append(text).Append('\n');
+}

@@ -1,0 +1,168 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Mmu86.Lab.Diagnostics;
+using Mmu86.Lab.Machines;
+using Mmu86.Paging;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.Lab;
+
+public sealed class WalkStoryTests
+{
+    private const ulong GuestFlags = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User | PagingEntry.Accessed;
+    private const ulong EptFlags = EptEntry.Rights;
+
+    private static readonly PagingContext s_nested = new()
+    {
+        Cr0 = Cr0.ProtectionEnable | Cr0.Paging,
+        Cr3 = 0x5000,
+        Cr4 = Cr4.PhysicalAddressExtension,
+        Efer = Efer.LongModeActive | Efer.LongModeEnable,
+        Eptp = 0x10_001E,
+        Vpid = 1,
+    };
+
+    [Fact]
+    public void Tell_NestedWalk_ExplainsWhatEptTranslatesAndEndsWithTheHostFrame()
+    {
+        string story = WalkStory.Tell(NestedTrace(), s_nested);
+        Assert.Equal(
+            """
+            A write of L:0x40abc on behalf of user mode.
+            No TLB has the translation: the tables are walked.
+            CR3 is 0x5000: the PML4 table is at G:0x5000.
+            EPTP is 0x10001e: guest-physical addresses go through EPT from H:0x100000 on.
+
+              EPT translates G:0x5000 to find the PML4E:
+                 1  EPT PDE    H:0x101000  0x00000000002000b7  R W X WB PS  -> 2 MiB page at H:0x200000  [read from memory]
+               2  PML4E      G:0x5000 = H:0x205000  0x0000000000006027  P R/W U/S A  -> PDPT at G:0x6000  [read from memory]
+               3  PDE        H:0x206000  0x0000000000007027  P R/W U/S A  -> page table at G:0x7000  [answered by the PDE cache]
+               4  PTE        G:0x7200 = H:0x207200  0x0000000000009027  P R/W U/S A (then D set)  -> 4 KiB page at G:0x9000  [read from memory]
+              EPT translates G:0x9abc to find the byte itself:
+                 5  EPT PDE    H:0x101000  0x00000000002000b7  R W X WB PS  -> 2 MiB page at H:0x200000  [answered by the nested TLB]
+
+            L:0x40abc is G:0x9abc for the guest and H:0x209abc in the host, frame 0x209.
+            Guest page 4 KiB, EPT page 2 MiB, TLB entry 4 KiB; user page, writable, executable; EPT RWX.
+            3 references to memory, 2 steps answered by caches of partial walks.
+
+            """,
+            story);
+    }
+
+    [Fact]
+    public void Tell_NotPresent_EndsWithTheFault()
+    {
+        WalkTrace trace = NestedTrace() with
+        {
+            References = [Guest(4, 0x5000, 0)],
+            HostPhysical = null,
+            Fault = new TranslationFault
+            {
+                Failure = TranslationFailure.PageFault,
+                Linear = new LinearAddress(0x40abc),
+                ErrorCode = PageFaultErrorCode.User | PageFaultErrorCode.Write,
+            },
+        };
+        string story = WalkStory.Tell(trace, s_nested);
+        Assert.Contains("  not present  -> nothing  [read from memory]\n", story);
+        Assert.EndsWith("It ends in a fault: #PF with error code 0x6 at L:0x40abc: a user write met an entry that is not present.\n", story);
+    }
+
+    [Fact]
+    public void Tell_NonCanonical_SaysSoAtOnce()
+    {
+        WalkTrace trace = NestedTrace() with
+        {
+            References = [],
+            HostPhysical = null,
+            Fault = new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(1UL << 63) },
+        };
+        Assert.EndsWith("\nIt ends in a fault: L:0x8000000000000000 is not canonical.\n", WalkStory.Tell(trace, s_nested));
+    }
+
+    [Fact]
+    public void ToJson_NestedWalk_HasTheKeysOfTheContract()
+    {
+        var records = new TranslationRecords(MachineCatalogue.Preset("skylake"));
+        TranslationRecord record = records.Build(new InstructionText(7, 0x401000, [0x89, 0x08], "mov [rax],ecx"), new InspectedAccess(1, 4, NestedTrace()));
+        JsonObject line = JsonNode.Parse(Encoding.UTF8.GetString(TranslationRecords.ToJson(record).Span))!.AsObject();
+        Assert.Equal(
+            "schema n rip bytes asm access linear hit walk guestPageSize hostPageSize entryPageSize guestPhysical hostPhysical rights",
+            string.Join(' ', line.Select(pair => pair.Key)));
+        Assert.Equal("""{"kind":"write","size":4,"index":1}""", line["access"]!.ToJsonString());
+        Assert.Equal("walk", (string?)line["hit"]);
+        Assert.Equal("0x401000 8908", $"{line["rip"]} {line["bytes"]}");
+        JsonObject step = line["walk"]![3]!.AsObject();
+        Assert.Equal("dim level entry guestEntry before after source cycles", string.Join(' ', step.Select(pair => pair.Key)));
+        Assert.Equal("guest 1 0x207200 0x9027 0x9067 memory 5", $"{step["dim"]} {step["level"]} {step["entry"]} {step["before"]} {step["after"]} {step["source"]} {step["cycles"]}");
+        Assert.Equal("nestedTlb 0", $"{line["walk"]![4]!["source"]} {line["walk"]![4]!["cycles"]}");
+        Assert.Equal("0x9abc 0x209abc 4k 2m 4k", $"{line["guestPhysical"]} {line["hostPhysical"]} {line["guestPageSize"]} {line["hostPageSize"]} {line["entryPageSize"]}");
+    }
+
+    [Fact]
+    public void ToJson_EptViolation_IsAnExitAndNoFault()
+    {
+        var records = new TranslationRecords(MachineCatalogue.Preset("skylake"));
+        WalkTrace trace = NestedTrace() with
+        {
+            HostPhysical = null,
+            Fault = new TranslationFault
+            {
+                Failure = TranslationFailure.EptViolation,
+                Linear = new LinearAddress(0x40abc),
+                GuestPhysical = new GuestPhysicalAddress(0x9abc),
+                Qualification = EptViolationQualification.Write | EptViolationQualification.LinearAddressValid | EptViolationQualification.FinalTranslation,
+            },
+        };
+        TranslationRecord record = records.Build(new InstructionText(0, 0, null, null), new InspectedAccess(0, null, trace));
+        Assert.Null(record.Fault);
+        Assert.Equal(("eptViolation", "0x9abc", "0x182"), (record.Exit!.Kind, record.Exit.GuestPhysical, record.Exit.Qualification));
+    }
+
+    private static WalkTrace NestedTrace() => new()
+    {
+        Linear = new LinearAddress(0x40abc),
+        Kind = AccessKind.Write,
+        Mode = AccessMode.User,
+        Hit = TranslationHit.None,
+        Reason = WalkReason.Miss,
+        References =
+        [
+            Ept(WalkSource.Memory),
+            Guest(4, 0x5000, 0x6000 | GuestFlags),
+            Guest(2, null, 0x7000 | GuestFlags) with { Entry = new HostPhysicalAddress(0x206000), Source = WalkSource.PdeCache },
+            Guest(1, 0x7200, 0x9000 | GuestFlags) with { After = 0x9000 | GuestFlags | PagingEntry.Dirty },
+            Ept(WalkSource.NestedTlb),
+        ],
+        GuestPageSize = PageSize.Size4K,
+        HostPageSize = PageSize.Size2M,
+        EntryPageSize = PageSize.Size4K,
+        GuestPhysical = new GuestPhysicalAddress(0x9abc),
+        HostPhysical = new HostPhysicalAddress(0x209abc),
+        Rights = TranslationRights.Writable | TranslationRights.User | TranslationRights.Executable | TranslationRights.Dirty
+            | TranslationRights.EptRead | TranslationRights.EptWrite | TranslationRights.EptExecute,
+    };
+
+    private static WalkReference Guest(int level, ulong? guest, ulong entry) => new()
+    {
+        Dimension = WalkDimension.Guest,
+        Level = level,
+        Entry = guest is { } address ? new HostPhysicalAddress(0x200000 + address) : null,
+        GuestEntry = guest is { } known ? new GuestPhysicalAddress(known) : null,
+        Before = entry,
+        After = entry,
+        Source = WalkSource.Memory,
+    };
+
+    private static WalkReference Ept(WalkSource source) => new()
+    {
+        Dimension = WalkDimension.Ept,
+        Level = 2,
+        Entry = new HostPhysicalAddress(0x101000),
+        GuestEntry = null,
+        Before = 0x200000 | EptFlags | EptEntry.PageSizeBit | EptEntry.MemoryTypeWriteBack,
+        After = 0x200000 | EptFlags | EptEntry.PageSizeBit | EptEntry.MemoryTypeWriteBack,
+        Source = source,
+    };
+}
