@@ -19,4 +19,7 @@ internal static class ExitStatus
 
     /// <summary>A file could not be written.</summary>
     public const int InputOutput = 74;
+
+    /// <summary>A limit was reached.</summary>
+    public const int Limit = 75;
 }

@@ -1,1 +1,1 @@
-return Mmu86.Cli.CommandLine.Application.Run(args);
+return Mmu86.Cli.CommandLine.Application.Run(args, Mmu86.Cli.CommandLine.StandardStreams.OfProcess());

@@ -19,14 +19,41 @@ public sealed class CommandLineTests
     [InlineData("show machine zen3", 69, "mmu86: machine zen3: is not supported yet; there are skylake, ideal, uncached\n")]
     [InlineData("show machine nosuch", 65, "mmu86: machine nosuch: is neither a preset (skylake, ideal, uncached) nor a file\n")]
     [InlineData("show machine skylake --set mmu.l1Data.arrays[0].ways=3", 64, "mmu86: --set: mmu.l1Data.arrays[0].ways: must be a power of two for treePlru, not 3\n")]
-    [InlineData("show machine skylake --set mmu.l3=1", 64, "mmu86: --set: mmu.l3: no value of this name; did you mean 'mmu.l2'?\n")]
+    [InlineData("show machine skylake --set mmu.l3=1", 64, "mmu86: --set: mmu.l3: no value of this name; 'mmu' has l1Instruction, l1Data, l2, structureCaches, latencies, lookUpEveryAccess\n")]
+    [InlineData("run", 64, "mmu86: PROGRAM is missing; see 'mmu86 run --help'\n")]
+    [InlineData("run seive", 65, "mmu86: there is no guest and no file 'seive'; did you mean 'sieve'?\n")]
+    [InlineData("run ./nosuch", 65, "mmu86: there is no file ./nosuch\n")]
+    [InlineData("run /", 65, "mmu86: / is a directory\n")]
+    [InlineData("run sieve -x", 64, "mmu86: unknown option '-x'; a word for the guest goes after '--': mmu86 run PROGRAM -- -x\n")]
+    [InlineData("run -5 sieve", 64, "mmu86: unknown option '-5'; a word for the guest goes after '--': mmu86 run PROGRAM -- -5\n")]
+    [InlineData("run sieve --machin skylake", 64, "mmu86: unknown option '--machin'; did you mean '--machine'? a word for the guest goes after '--': mmu86 run PROGRAM -- --machin\n")]
+    [InlineData("run sieve abc", 64, "mmu86: ")]
+    [InlineData("run sieve --memory 12Q", 64, "mmu86: --memory: '12Q' is not a size; sizes look like 64M or 1G\n")]
+    [InlineData("run sieve --memory 4K", 64, "mmu86: --memory: '4K' must be a multiple of 4K from 1M to 1T\n")]
+    [InlineData("run sieve --memory 99999999999999999999G", 64, "mmu86: --memory: '99999999999999999999G' is not a size; sizes look like 64M or 1G\n")]
+    [InlineData("run sieve --memory 1T", 64, "mmu86: --memory: 1024G are more than the 39 physical-address bits of machine skylake reach\n")]
+    [InlineData("run sieve --seed x", 64, "mmu86: --seed: 'x' is not a number from 0 to 2^64-1\n")]
+    [InlineData("run sieve --seed -1", 64, "mmu86: --seed: '-1' is not a number from 0 to 2^64-1\n")]
+    [InlineData("run sieve --max-instructions", 64, "mmu86: ")]
+    [InlineData("run sieve --paging nestd", 64, "mmu86: --paging: 'nestd' is none of native, nested, shadow; did you mean 'nested'?\n")]
+    [InlineData("run sieve --paging shadow", 69, "mmu86: --paging shadow is not available yet\n")]
+    [InlineData("run sieve --fidelity cycles", 69, "mmu86: --fidelity cycles is not available yet\n")]
+    [InlineData("run sieve --classify", 69, "mmu86: --classify is not available yet\n")]
+    [InlineData("run sieve --format rom", 69, "mmu86: --format rom is not available yet\n")]
+    [InlineData("run sieve --machine haswell", 69, "mmu86: machine haswell: is not supported yet; there are skylake, ideal, uncached\n")]
+    [InlineData("run sieve --guest-page 8k", 64, "mmu86: --guest-page: '8k' is none of 4k, 2m, 1g\n")]
+    [InlineData("run sieve --set mmu.l2=5", 64, "mmu86: --set: mmu.l2: must be an object, not 5\n")]
+    [InlineData("run sieve --entry 0x1000", 64, "mmu86: --entry: sieve is no flat binary; its file says where it goes\n")]
+    [InlineData("run sieve --host-memory 1G", 64, "mmu86: --host-memory: with native paging the host's memory is the guest's; use --memory\n")]
+    [InlineData("run sieve --json /nosuch/folder/report.json", 74, "mmu86: --json: /nosuch/folder/report.json cannot be written\n")]
+    [InlineData("run sieve --json /", 74, "mmu86: --json: / cannot be written\n")]
     [InlineData("sweep sieve --grid lru", 69, "mmu86: the command 'sweep' is not available yet\n")]
     [InlineData("vms noisy-neighbour", 69, "mmu86: the command 'vms' is not available yet\n")]
     [InlineData("boot vmlinuz -- quiet", 69, "mmu86: the command 'boot' is not available yet\n")]
     [InlineData("serve", 69, "mmu86: the command 'serve' is not available yet\n")]
     public void WrongCommandLine_EndsWithItsStatusAndOneSentence(string words, int status, string error)
     {
-        ProcessResult result = Mmu86Process.Run(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        ProcessResult result = Mmu86Process.RunInside(words.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(status, result.Status);
         Assert.StartsWith(error, result.Error);
         Assert.Equal("", result.Output);
@@ -35,6 +62,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("--help")]
+    [InlineData("run --help")]
     [InlineData("list --help")]
     [InlineData("show --help")]
     [InlineData("show machine --help")]
@@ -42,12 +70,19 @@ public sealed class CommandLineTests
     [InlineData("sweep --help")]
     public void Help_EveryCommand_IsOnStandardOutput(string words)
     {
-        ProcessResult result = Mmu86Process.Run(words.Split(' '));
+        ProcessResult result = Mmu86Process.RunInside(words.Split(' '));
         Assert.Equal(0, result.Status);
         Assert.Contains("Usage:", result.Output);
         Assert.DoesNotContain('\u001b', result.Output);
         Assert.Equal("", result.Error);
     }
+
+    [Theory]
+    [InlineData("lst", 64, "mmu86: unknown command 'lst'; did you mean 'list'?\n")]
+    [InlineData("show guest seive", 65, "mmu86: there is no guest 'seive'; did you mean 'sieve'?\n")]
+    [InlineData("sweep sieve --grid lru", 69, "mmu86: the command 'sweep' is not available yet\n")]
+    public void WrongCommandLine_AsAProcess_EndsAlike(string words, int status, string error) =>
+        Assert.Equal(new ProcessResult(status, "", error), Mmu86Process.Run(words.Split(' ')));
 
     [Fact]
     public void Version_IsOneLine()
@@ -75,20 +110,20 @@ public sealed class CommandLineTests
     [Fact]
     public void ShowMachine_OfAFileThatItPrinted_PrintsItAgain()
     {
-        string printed = Mmu86Process.Run("show", "machine", "skylake").Output;
+        string printed = Mmu86Process.RunInside("show", "machine", "skylake").Output;
         using var file = new TemporaryFile(printed);
-        ProcessResult again = Mmu86Process.Run("show", "machine", file.Path);
+        ProcessResult again = Mmu86Process.RunInside("show", "machine", file.Path);
         Assert.Equal((0, "", printed), (again.Status, again.Error, again.Output));
     }
 
     [Fact]
     public void ShowMachine_FileWithSeveralErrors_NamesThemAll()
     {
-        JsonNode machine = JsonNode.Parse(Mmu86Process.Run("show", "machine", "skylake").Output)!;
+        JsonNode machine = JsonNode.Parse(Mmu86Process.RunInside("show", "machine", "skylake").Output)!;
         machine["mmu"]!["l2"]!["arrays"]![0]!["sets"] = -1;
         machine["cpuid"]!["physicalAddressBits"] = 60;
         using var file = new TemporaryFile(machine.ToJsonString());
-        ProcessResult result = Mmu86Process.Run("show", "machine", file.Path);
+        ProcessResult result = Mmu86Process.RunInside("show", "machine", file.Path);
         Assert.Equal(65, result.Status);
         Assert.Equal(
             $"mmu86: machine file {file.Path}: cpuid.physicalAddressBits: must be 36 to 52, not 60\n" +

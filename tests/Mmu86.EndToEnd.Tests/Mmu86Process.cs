@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Mmu86.Cli.CommandLine;
 
 namespace Mmu86.EndToEnd.Tests;
 
@@ -26,6 +27,15 @@ internal static class Mmu86Process
         }
 
         return new ProcessResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>Runs it inside this process: for what happens before a guest runs.</summary>
+    public static ProcessResult RunInside(params string[] words)
+    {
+        using var output = new MemoryStream();
+        using var error = new MemoryStream();
+        int status = Application.Run(words, new StandardStreams(output, error));
+        return new ProcessResult(status, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
     }
 
     /// <summary>Starts it; the caller waits for it.</summary>

@@ -3,7 +3,9 @@ using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 using Mmu86.Cli.Commands;
 using Mmu86.GuestPrograms;
+using Mmu86.Hypervisor;
 using Mmu86.Lab.Configuration;
+using Mmu86.Loaders;
 
 namespace Mmu86.Cli.CommandLine;
 
@@ -12,8 +14,9 @@ internal static class Application
 {
     /// <summary>Runs one command.</summary>
     /// <param name="words">The command line without the name of the program.</param>
+    /// <param name="streams">Where results and diagnostics go.</param>
     /// <returns>The exit status of the process.</returns>
-    public static int Run(string[] words)
+    public static int Run(string[] words, StandardStreams streams)
     {
         try
         {
@@ -22,14 +25,15 @@ internal static class Application
             int dashes = Array.IndexOf(words, "--");
             string[] ours = dashes < 0 ? words : words[..dashes];
             string[] guestWords = dashes < 0 ? [] : words[(dashes + 1)..];
-            ParseResult parsed = Build(guestWords).Parse(ours, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+            ParseResult parsed = Build(guestWords, streams).Parse(ours, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
             if (!AsksForHelpOrVersion(parsed) && !LaterCommands.Has(parsed.CommandResult.Command.Name))
                 Mistakes.Refuse(parsed, guestWords);
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            using StreamWriter output = new(streams.Output, leaveOpen: true) { NewLine = "\n" };
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
         }
         catch (UserErrorException error)
         {
-            return Fail(error.Status, error.Message);
+            return Fail(streams, error.Status, error.Message);
         }
         catch (ConfigurationException error)
         {
@@ -40,28 +44,45 @@ internal static class Application
                 ConfigurationOrigin.NotYet => ExitStatus.Unavailable,
                 _ => ExitStatus.Internal,
             };
-            return Fail(status, error.Message);
+            return Fail(streams, status, error.Message);
         }
         catch (GuestArgumentException error)
         {
-            return Fail(ExitStatus.Usage, error.Message);
+            return Fail(streams, ExitStatus.Usage, error.Message);
+        }
+        catch (ImageNotSupportedException error)
+        {
+            return Fail(streams, ExitStatus.Unavailable, error.Message);
+        }
+        catch (ImageFormatException error)
+        {
+            return Fail(streams, ExitStatus.BadInput, error.Message);
+        }
+        catch (HostMemoryExhaustedException error)
+        {
+            return Fail(streams, ExitStatus.Limit, error.Message);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Fail(streams, ExitStatus.Unavailable, "the operating system refused so much memory; try a smaller --memory");
         }
         catch (IOException error)
         {
-            return Fail(ExitStatus.InputOutput, error.Message);
+            return Fail(streams, ExitStatus.InputOutput, error.Message);
         }
         catch (Exception error)
         {
-            return Fail(ExitStatus.Internal, $"internal error: {error}");
+            return Fail(streams, ExitStatus.Internal, $"internal error: {error}");
         }
     }
 
-    private static RootCommand Build(string[] guestWords)
+    private static RootCommand Build(string[] guestWords, StandardStreams streams)
     {
         var root = new RootCommand("Runs x86-64 programs on an emulated processor whose every memory access goes through an emulated MMU, and reports what that cost.")
         {
-            ListCommand.Create(),
-            ShowCommand.Create(),
+            RunCommand.Create(guestWords, streams),
+            ListCommand.Create(streams),
+            ShowCommand.Create(streams),
         };
         foreach (Command later in LaterCommands.Create())
             root.Add(later);
@@ -81,10 +102,10 @@ internal static class Application
             throw new UserErrorException(ExitStatus.Unavailable, $"needs Linux on x86-64; {RuntimeInformation.RuntimeIdentifier} has not been tested");
     }
 
-    private static int Fail(int status, string message)
+    private static int Fail(StandardStreams streams, int status, string message)
     {
         foreach (string line in message.Split('\n', StringSplitOptions.RemoveEmptyEntries))
-            Streams.Diagnose(line);
+            streams.Diagnose(line);
         return status;
     }
 }

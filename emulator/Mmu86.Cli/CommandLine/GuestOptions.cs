@@ -106,6 +106,11 @@ internal sealed class GuestOptions
             Program = ProgramFinder.Find(parsed.GetRequiredValue(_program), [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage),
         };
         RequireAddressable(options);
+        bool isFlat = (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) == ImageKind.Flat;
+        if (!isFlat && (options.LoadAddress ?? options.Entry) is not null)
+            throw UserErrorException.Usage($"{(options.LoadAddress is null ? "--entry" : "--load-address")}: {options.Program.Name} is no flat binary; its file says where it goes");
+        if (options.HostMemoryBytes is not null && options.Paging == PagingMode.Native)
+            throw UserErrorException.Usage("--host-memory: with native paging the host's memory is the guest's; use --memory");
         return options;
     }
 

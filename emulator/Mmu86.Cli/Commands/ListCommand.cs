@@ -23,29 +23,30 @@ internal static class ListCommand
     ];
 
     /// <summary>The command.</summary>
-    public static Command Create()
+    /// <param name="streams">Where the list goes.</param>
+    public static Command Create(StandardStreams streams)
     {
         var kind = new Argument<string>("KIND") { Description = "guests, machines, policies or scenarios" };
         var command = new Command("list", "What there is, one line each") { kind };
-        command.SetAction(parsed => List(parsed.GetRequiredValue(kind)));
+        command.SetAction(parsed => List(parsed.GetRequiredValue(kind), streams));
         return command;
     }
 
-    private static int List(string kind)
+    private static int List(string kind, StandardStreams streams)
     {
         switch (kind)
         {
             case "guests":
-                Print(GuestCatalogue.All.Select(guest => (Usage(guest), guest.Question)));
+                Print(streams, GuestCatalogue.All.Select(guest => (Usage(guest), guest.Question)));
                 return ExitStatus.Success;
             case "machines":
-                Print(MachineCatalogue.Names.Select(name => (name, MachineCatalogue.Preset(name).Description)));
+                Print(streams, MachineCatalogue.Names.Select(name => (name, MachineCatalogue.Preset(name).Description)));
                 return ExitStatus.Success;
             case "policies":
-                Print(s_policies);
+                Print(streams, s_policies);
                 return ExitStatus.Success;
             case "scenarios":
-                Streams.Diagnose("there are no scenarios yet");
+                streams.Diagnose("there are no scenarios yet");
                 return ExitStatus.Success;
             default:
                 throw UserErrorException.Usage($"there is no list of '{kind}', only of {string.Join(", ", s_kinds)}{Suggestion.Ending(kind, s_kinds)}");
@@ -56,13 +57,13 @@ internal static class ListCommand
     public static string Usage(GuestProgram guest) =>
         guest.Name + string.Concat(guest.Parameters.Select(parameter => $" [{parameter.Name}")) + new string(']', guest.Parameters.Count);
 
-    private static void Print(IEnumerable<(string Name, string Text)> lines)
+    private static void Print(StandardStreams streams, IEnumerable<(string Name, string Text)> lines)
     {
         (string Name, string Text)[] all = [.. lines];
         int width = all.Max(line => line.Name.Length);
         var text = new StringBuilder();
         foreach ((string name, string meaning) in all)
             text.Append(name.PadRight(width)).Append("  ").Append(meaning).Append('\n');
-        Streams.Output(text.ToString());
+        streams.Print(text.ToString());
     }
 }

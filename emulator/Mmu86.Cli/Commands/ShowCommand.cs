@@ -12,28 +12,29 @@ namespace Mmu86.Cli.Commands;
 internal static class ShowCommand
 {
     /// <summary>The command.</summary>
-    public static Command Create() => new("show", "One machine or guest in full") { CreateMachine(), CreateGuest() };
+    /// <param name="streams">Where the answer goes.</param>
+    public static Command Create(StandardStreams streams) => new("show", "One machine or guest in full") { CreateMachine(streams), CreateGuest(streams) };
 
-    private static Command CreateMachine()
+    private static Command CreateMachine(StandardStreams streams)
     {
         var name = new Argument<string>("NAME") { Description = "A preset, or a file" };
         var set = new Option<string[]>("--set") { Description = "Override one value by its path; repeatable", HelpName = "PATH=VALUE", Arity = ArgumentArity.ZeroOrMore };
         var command = new Command("machine", "Prints a machine as the JSON that --machine accepts") { name, set };
         command.SetAction(parsed =>
         {
-            Streams.Output(MachineJson.Write(MachineCatalogue.Find(parsed.GetRequiredValue(name), parsed.GetValue(set) ?? [])));
+            streams.Print(MachineJson.Write(MachineCatalogue.Find(parsed.GetRequiredValue(name), parsed.GetValue(set) ?? [])));
             return ExitStatus.Success;
         });
         return command;
     }
 
-    private static Command CreateGuest()
+    private static Command CreateGuest(StandardStreams streams)
     {
         var name = new Argument<string>("NAME") { Description = "A bundled guest, or NAME@bare for its ring-0 image" };
         var command = new Command("guest", "Prints what a bundled guest asks, takes and is") { name };
         command.SetAction(parsed =>
         {
-            Streams.Output(Describe(GuestFinder.Find(parsed.GetRequiredValue(name))));
+            streams.Print(Describe(GuestFinder.Find(parsed.GetRequiredValue(name))));
             return ExitStatus.Success;
         });
         return command;

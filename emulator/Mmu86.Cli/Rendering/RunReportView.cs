@@ -179,7 +179,7 @@ internal sealed class RunReportView
             bool isText = index++ == 0 || name is "";
             if (name is null)
                 continue;
-            var column = new TableColumn(new Text(name, new Style(decoration: Decoration.Dim))) { NoWrap = true, Padding = new Padding(1, 0) };
+            var column = new TableColumn(new Text(name, new Style(decoration: Decoration.Dim))) { NoWrap = true, Padding = new Padding(1, 0, 2, 0) };
             table.AddColumn(isText ? column : column.RightAligned());
         }
 

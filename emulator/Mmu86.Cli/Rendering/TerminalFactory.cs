@@ -1,4 +1,4 @@
-using System.Text;
+using Mmu86.Cli.CommandLine;
 using Spectre.Console;
 
 namespace Mmu86.Cli.Rendering;
@@ -9,13 +9,12 @@ internal static class TerminalFactory
     // Where nobody has a width, tables shall not be cut to that of an old terminal.
     private const int WidthOfFiles = 160;
 
-    /// <summary>Whether standard error is a terminal.</summary>
-    public static bool IsTerminal => !Console.IsErrorRedirected;
-
-    /// <summary>The console. The writer is the caller's to flush.</summary>
-    public static IAnsiConsole Create(TextWriter writer)
+    /// <summary>The console.</summary>
+    /// <param name="writer">Standard error as text; the caller's to flush.</param>
+    /// <param name="streams">Knows whether it is a terminal.</param>
+    public static IAnsiConsole Create(TextWriter writer, StandardStreams streams)
     {
-        bool hasColour = IsTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        bool hasColour = streams.ErrorIsTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = hasColour ? AnsiSupport.Yes : AnsiSupport.No,
@@ -23,11 +22,8 @@ internal static class TerminalFactory
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(writer),
         });
-        if (!IsTerminal)
+        if (!streams.ErrorIsTerminal)
             console.Profile.Width = WidthOfFiles;
         return console;
     }
-
-    /// <summary>Standard error as text.</summary>
-    public static StreamWriter OpenError() => new(Console.OpenStandardError(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
 }

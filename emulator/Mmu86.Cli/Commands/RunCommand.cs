@@ -1,0 +1,93 @@
+using System.CommandLine;
+using Mmu86.Cli.CommandLine;
+using Mmu86.Cli.Rendering;
+using Mmu86.Lab;
+using Mmu86.Lab.Reports;
+using Mmu86.Lab.Running;
+
+namespace Mmu86.Cli.Commands;
+
+/// <summary><c>mmu86 run PROGRAM [ARGS...]</c>: runs a guest and reports what it cost.</summary>
+internal static class RunCommand
+{
+    /// <summary>The command.</summary>
+    /// <param name="guestWords">What followed <c>--</c>.</param>
+    /// <param name="streams">Where output and report go.</param>
+    public static Command Create(string[] guestWords, StandardStreams streams)
+    {
+        var command = new Command("run", "Runs a guest and reports what it cost");
+        GuestOptions guest = GuestOptions.AddTo(command, guestWords);
+        Option<string?> json = GuestOptions.Text("--json", "FILE|-", "Write the report as JSON; with '-' it alone is on standard output");
+        var quiet = new Option<bool>("--quiet") { Description = "No progress, no report on the terminal" };
+        var classify = new Option<bool>("--classify") { Description = "Classes of misses (not available yet)" };
+        command.Add(json);
+        command.Add(quiet);
+        command.Add(classify);
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(classify))
+                throw UserErrorException.NotYet("--classify is not available yet");
+            return Run(guest.Read(parsed), parsed.GetValue(json), parsed.GetValue(quiet) ? Verbosity.Quiet : Verbosity.Reporting, streams);
+        });
+        return command;
+    }
+
+    private enum Verbosity
+    {
+        Quiet,
+        Reporting,
+    }
+
+    private static int Run(RunOptions options, string? jsonPath, Verbosity verbosity, StandardStreams streams)
+    {
+        using ReportTarget? json = ReportTarget.Open(jsonPath, streams);
+        RunReport report;
+        using (var interruption = new Interruption())
+        {
+            report = RunGuest(options, json, verbosity, interruption, streams);
+        }
+
+        json?.Write(ReportJson.Write(report));
+        json?.Flush();
+        if (verbosity == Verbosity.Reporting)
+            WriteReport(report, streams);
+        if (report.Exit.Kind != ExitKind.Exited && report.Exit.Detail is string detail)
+            streams.Diagnose($"{report.Program.Name}: {detail}");
+        return report.Exit.Status;
+    }
+
+    private static RunReport RunGuest(RunOptions options, ReportTarget? json, Verbosity verbosity, Interruption interruption, StandardStreams streams)
+    {
+        using var error = new GuestStream(streams.Error, "standard error");
+        using var standard = json is { IsStandardOutput: true } ? new GuestStream(streams.Error, "standard error") : new GuestStream(streams.Output, "standard output");
+        using var progress = new ProgressLine(options.Program.Name, streams)
+        {
+            IsWanted = verbosity == Verbosity.Reporting && streams.ErrorIsTerminal,
+            Slice = () =>
+            {
+                standard.Flush();
+                error.Flush();
+            },
+        };
+        standard.Leaving = progress.Hide;
+        error.Leaving = progress.Hide;
+        var runner = new GuestRunner(options, new GuestOutput(standard, error, error)) { Progress = progress };
+        RunReport report = runner.Run(interruption.Token);
+        return interruption.Token.IsCancellationRequested && report.Exit.Status == ExitReport.InterruptedStatus
+            ? report with { Exit = report.Exit with { Status = interruption.Status } }
+            : report;
+    }
+
+    private static void WriteReport(RunReport report, StandardStreams streams)
+    {
+        try
+        {
+            using StreamWriter writer = streams.ErrorWriter();
+            RunReportView.Write(TerminalFactory.Create(writer, streams), report);
+        }
+        catch (IOException)
+        {
+            // Nobody reads it; the guest's status is what counts.
+        }
+    }
+}
