@@ -171,7 +171,11 @@ internal static unsafe class Calls<TMemory>
         ulong target = *(ulong*)pointer;
         if (!Canonical.Is(target))
         {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            // The block does not count an attempt that faults, the slow side counts its lookup.
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            else
+                Calls<SlowMemory>.Return(s, op, result, carry, aux, budget);
             return;
         }
 
@@ -213,7 +217,11 @@ internal static unsafe class MemoryTransfers<TMemory, TAddress>
         ulong target = *(ulong*)pointer;
         if (!Canonical.Is(target))
         {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            // The block does not count an attempt that faults, the slow side counts its lookup.
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            else
+                MemoryTransfers<SlowMemory, TAddress>.Jump(s, op, result, carry, aux, budget);
             return;
         }
 
@@ -235,7 +243,11 @@ internal static unsafe class MemoryTransfers<TMemory, TAddress>
         ulong target = *(ulong*)source;
         if (!Canonical.Is(target))
         {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            // The block does not count an attempt that faults, the slow side counts its lookup.
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            else
+                MemoryTransfers<SlowMemory, TAddress>.Call(s, op, result, carry, aux, budget);
             return;
         }
 

@@ -151,7 +151,11 @@ internal static unsafe class DivideMemory<TMemory, TAddress, TOperation, TWidth>
 
         if (!TOperation.TryDivide<TWidth>(s, TWidth.Load(pointer)))
         {
-            Leaving.DivideError(s, op, result, carry, aux, budget);
+            // The block does not count an attempt that faults, the slow side counts its lookup.
+            if (TMemory.IsSlow)
+                Leaving.DivideError(s, op, result, carry, aux, budget);
+            else
+                DivideMemory<SlowMemory, TAddress, TOperation, TWidth>.Load(s, op, result, carry, aux, budget);
             return;
         }
 
