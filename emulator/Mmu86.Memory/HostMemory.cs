@@ -41,6 +41,9 @@ public sealed unsafe class HostMemory : IDisposable
         _highTop = sizeInBytes > HoleStart ? HoleEnd + (sizeInBytes - HoleStart) : HoleEnd;
         ulong span = sizeInBytes > HoleStart ? _highTop : _lowTop;
         _ram = new Reservation(span);
+
+        // Guests with a large footprint spend their time in the real machine's TLB misses otherwise (bench/README.md).
+        _ram.PreferHugePages();
         _codeLines = new Reservation(Math.Max(4096, (span >> 12) * sizeof(ulong)));
     }
 
