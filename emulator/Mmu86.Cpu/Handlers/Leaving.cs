@@ -56,7 +56,7 @@ internal static unsafe class Leaving
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AfterSlow(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
-        SlowPath.Retired(s);
+        Retired(s);
         if (s->Attention != 0)
             Before(s, op + 1, result, carry, aux, budget);
         else
@@ -67,7 +67,7 @@ internal static unsafe class Leaving
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AfterSlowTerminal(CpuState* s, MicroOp* target, ulong result, ulong carry, ulong aux, long budget)
     {
-        SlowPath.Retired(s);
+        Retired(s);
         if (s->Attention != 0 || budget < 0)
             Before(s, target, result, carry, aux, budget);
         else
@@ -78,7 +78,7 @@ internal static unsafe class Leaving
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AfterSlowJump(CpuState* s, ulong target, ulong result, ulong carry, ulong aux, long budget)
     {
-        SlowPath.Retired(s);
+        Retired(s);
         At(s, target, result, carry, aux, budget);
     }
 
@@ -90,6 +90,15 @@ internal static unsafe class Leaving
         s->FlagCarry = carry;
         s->FlagAux = aux;
         s->Budget = budget;
+    }
+
+    // The instruction whose accesses the slow side made has retired: its block counts them, but not second pages.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Retired(CpuState* s)
+    {
+        s->PendingLookups = 0;
+        if (s->PendingSplits != 0)
+            SlowPath.CountSplits(s);
     }
 
     // RIP and the counts of an op that is about to run.

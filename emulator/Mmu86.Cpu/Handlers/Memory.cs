@@ -84,5 +84,9 @@ internal readonly unsafe struct SlowMemory : IHandlerMemory
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Commit(CpuState* s) => SlowPath.Commit(s);
+    public static void Commit(CpuState* s)
+    {
+        if (s->PendingCommit != CommitKind.Nothing)
+            SlowPath.Commit(s);
+    }
 }

@@ -22,9 +22,9 @@ internal static unsafe class SlowPath
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Commit(CpuState* s) => Owner(s).Data.HandlerCommit();
 
-    /// <summary>The instruction whose accesses the slow side made has retired.</summary>
+    /// <summary>An instruction with page-crossing accesses has retired.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Retired(CpuState* s) => Owner(s).Data.HandlerRetired();
+    public static void CountSplits(CpuState* s) => Owner(s).Data.CountSplits();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void RaiseDivideError(CpuState* s) => Owner(s).Faults.Raise(ExceptionVector.DivideError, 0);

@@ -12,14 +12,6 @@ namespace Mmu86.Cpu;
 /// </remarks>
 public sealed unsafe class DataAccess
 {
-    private enum CommitKind
-    {
-        Nothing,
-        Ram,
-        Split,
-        Device,
-    }
-
     private readonly CpuState* _state;
     private readonly IMmu _mmu;
     private readonly HostMemory _memory;
@@ -27,8 +19,7 @@ public sealed unsafe class DataAccess
     private readonly FaultState _faults;
     private readonly CpuCounters _counters;
 
-    // What HandlerCommit has to do.
-    private CommitKind _commit;
+    // What HandlerCommit needs besides the kind in the state.
     private HostPhysicalAddress _commitFirst;
     private HostPhysicalAddress _commitSecond;
     private bool _commitFirstIsRam;
@@ -37,8 +28,6 @@ public sealed unsafe class DataAccess
     private uint _commitBytes;
 
     // Of the instruction in progress.
-    private ulong _lookups;
-    private ulong _splits;
     private ulong _loads;
     private ulong _stores;
     private ulong _implicit;
@@ -103,7 +92,7 @@ public sealed unsafe class DataAccess
     internal bool TryGetRun(ulong address, AccessKind kind, out byte* pointer, out HostPhysicalAddress physical)
     {
         pointer = null;
-        _lookups++;
+        _state->PendingLookups++;
         if (!Translate(address, kind, Mode, ExceptionVector.GeneralProtection, out Translation translation))
         {
             physical = default;
@@ -121,18 +110,35 @@ public sealed unsafe class DataAccess
     {
         _loads += loads;
         _stores += stores;
-        _lookups += furtherLookups;
+        _state->PendingLookups += furtherLookups;
     }
 
-    internal byte* HandlerRead(MicroOp* op, ulong address, uint size) =>
-        ReadSpan(address, size, Mode, NonCanonicalVector(op));
+    internal byte* HandlerRead(MicroOp* op, ulong address, uint size)
+    {
+        if ((uint)(address & 0xFFF) + size > 4096)
+            return ReadSpan(address, size, Mode, NonCanonicalVector(op));
+
+        // The common case, a TLB miss of a load inside one page of RAM, does not ask what a fault would be called.
+        _state->PendingLookups++;
+        if (!_mmu.TryTranslate(new LinearAddress(address), AccessKind.Read, Mode, out Translation translation))
+        {
+            RaiseFailure(NonCanonicalVector(op));
+            return null;
+        }
+
+        // SAFETY: IsRam covers the whole 4 KiB frame and the access stays inside it.
+        if (translation.IsRam)
+            return _memory.Base + translation.Address.Value;
+        GatherDevice(translation.Address, size, _state->Bounce);
+        return _state->Bounce;
+    }
 
     internal byte* HandlerWrite(MicroOp* op, ulong address, uint size)
     {
         byte* pointer = TryWriteSpan(address, size, Mode, NonCanonicalVector(op));
 
         // A read-modify-write reads the bounce buffer; a plain store must not read a device.
-        if (pointer != null && _commit != CommitKind.Ram && _commit != CommitKind.Nothing
+        if (pointer != null && _state->PendingCommit != CommitKind.Ram && _state->PendingCommit != CommitKind.Nothing
             && (_state->Details[op - _state->Pool].Flags & MicroOpFlags.ReadsDestination) != 0)
             CopyIn(size);
         return pointer;
@@ -143,11 +149,11 @@ public sealed unsafe class DataAccess
     internal void HandlerCommit() => Commit();
 
     /// <summary>An instruction of the handlers retired: its accesses are counted by its block, its splits here.</summary>
-    internal void HandlerRetired()
+    internal void CountSplits()
     {
-        _counters.Splits += _splits;
-        _counters.ExtraDataLookups += _splits;
-        Reset();
+        _counters.Splits += _state->PendingSplits;
+        _counters.ExtraDataLookups += _state->PendingSplits;
+        _state->PendingSplits = 0;
     }
 
     /// <summary>A managed instruction (or an event delivery) completed.</summary>
@@ -156,22 +162,22 @@ public sealed unsafe class DataAccess
         _counters.ManagedLoads += _loads;
         _counters.ManagedStores += _stores;
         _counters.Implicit += _implicit;
-        _counters.Splits += _splits;
-        _counters.ExtraDataLookups += _lookups;
+        _counters.Splits += _state->PendingSplits;
+        _counters.ExtraDataLookups += _state->PendingLookups;
         Reset();
     }
 
     /// <summary>The instruction in progress faulted: only its lookups count.</summary>
     internal void Faulted()
     {
-        _counters.ExtraDataLookups += _lookups;
+        _counters.ExtraDataLookups += _state->PendingLookups;
         Reset();
     }
 
     private void Reset()
     {
-        _lookups = 0;
-        _splits = 0;
+        _state->PendingLookups = 0;
+        _state->PendingSplits = 0;
         _loads = 0;
         _stores = 0;
         _implicit = 0;
@@ -211,7 +217,7 @@ public sealed unsafe class DataAccess
         uint inFirst = 4096 - (uint)(address & 0xFFF);
         if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
             return null;
-        _lookups++;
+        _state->PendingLookups++;
         if (!Translate(address, AccessKind.Read, mode, nonCanonicalVector, out Translation first))
             return null;
         if (size <= inFirst)
@@ -223,8 +229,8 @@ public sealed unsafe class DataAccess
             return _state->Bounce;
         }
 
-        _lookups++;
-        _splits++;
+        _state->PendingLookups++;
+        _state->PendingSplits++;
         if (!Translate(address + inFirst, AccessKind.Read, mode, nonCanonicalVector, out Translation second))
             return null;
         Gather(first, inFirst, _state->Bounce);
@@ -238,7 +244,7 @@ public sealed unsafe class DataAccess
         uint inFirst = 4096 - (uint)(address & 0xFFF);
         if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
             return null;
-        _lookups++;
+        _state->PendingLookups++;
         if (!Translate(address, AccessKind.Write, mode, nonCanonicalVector, out Translation first))
             return null;
         _commitFirst = first.Address;
@@ -249,19 +255,19 @@ public sealed unsafe class DataAccess
         {
             if (first.IsRam)
             {
-                _commit = _memory.CodeLines(first.Address.Frame) == 0 ? CommitKind.Nothing : CommitKind.Ram;
+                _state->PendingCommit = _memory.CodeLines(first.Address.Frame) == 0 ? CommitKind.Nothing : CommitKind.Ram;
                 return _memory.Base + first.Address.Value;
             }
 
-            _commit = CommitKind.Device;
+            _state->PendingCommit = CommitKind.Device;
             return _state->Bounce;
         }
 
-        _lookups++;
-        _splits++;
+        _state->PendingLookups++;
+        _state->PendingSplits++;
         if (!Translate(address + inFirst, AccessKind.Write, mode, nonCanonicalVector, out Translation second))
             return null;
-        _commit = CommitKind.Split;
+        _state->PendingCommit = CommitKind.Split;
         _commitFirstBytes = inFirst;
         _commitSecond = second.Address;
         _commitSecondIsRam = second.IsRam;
@@ -277,7 +283,7 @@ public sealed unsafe class DataAccess
 
     private void Commit()
     {
-        switch (_commit)
+        switch (_state->PendingCommit)
         {
             case CommitKind.Nothing:
                 break;
@@ -293,7 +299,7 @@ public sealed unsafe class DataAccess
                 break;
         }
 
-        _commit = CommitKind.Nothing;
+        _state->PendingCommit = CommitKind.Nothing;
     }
 
     private void Gather(in Translation from, uint size, byte* destination)
@@ -350,10 +356,15 @@ public sealed unsafe class DataAccess
     {
         if (_mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
             return true;
+        return RaiseFailure(nonCanonicalVector);
+    }
 
+    // Records why the translation asked for last failed.
+    private bool RaiseFailure(ExceptionVector nonCanonicalVector)
+    {
         // A non-canonical address never reaches the TLBs.
         if (_mmu.Fault.Failure == TranslationFailure.NonCanonical)
-            _lookups--;
+            _state->PendingLookups--;
         return _faults.Raise(_mmu.Fault, nonCanonicalVector);
     }
 }

@@ -23,6 +23,22 @@ internal enum LeaveReason
     Exit,
 }
 
+/// <summary>What follows when the bytes of a slow store were written.</summary>
+internal enum CommitKind
+{
+    /// <summary>Nothing: they are in RAM that holds no code.</summary>
+    Nothing = 0,
+
+    /// <summary>They are in RAM whose frame holds decoded code.</summary>
+    Ram,
+
+    /// <summary>They are in the bounce buffer and belong to two pages.</summary>
+    Split,
+
+    /// <summary>They are in the bounce buffer and belong to a device.</summary>
+    Device,
+}
+
 /// <summary>The state of one virtual CPU that handlers touch: unmanaged, one block, at a stable address.</summary>
 /// <remarks>
 /// Registers are addressed by byte offset from the start of the state, so that AH..BH are offsets 1, 9, 17, 25 and a micro-op
@@ -84,6 +100,15 @@ internal unsafe struct CpuState
 
     /// <summary>Not zero: a slow instruction must leave after it completes (its block is gone, or the code page must be looked up again).</summary>
     public int Attention;
+
+    /// <summary>Data lookups of the instruction in progress that the slow side made.</summary>
+    public ulong PendingLookups;
+
+    /// <summary>Page-crossing accesses of the instruction in progress.</summary>
+    public ulong PendingSplits;
+
+    /// <summary>What a slow store still has to do when its bytes are written: a <see cref="CommitKind"/>.</summary>
+    public CommitKind PendingCommit;
 
     /// <summary>Second fetches of page-crossing instructions so far.</summary>
     public ulong CrossPageFetches;
