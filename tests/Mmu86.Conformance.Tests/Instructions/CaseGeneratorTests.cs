@@ -61,24 +61,21 @@ public sealed class CaseGeneratorTests
     }
 
     [SkippableFact]
-    public void Host_SameCasesTwice_HaveTheSameResults()
-    {
-        using HostProcessor host = HostProcessor.Start();
-        InstructionCase[] cases = CreateCases(TestTiers.Pick(5_000, 50_000, 200_000));
-        SubjectResult[] first = new SubjectResult[cases.Length];
-        SubjectResult[] second = new SubjectResult[cases.Length];
-        host.Execute(cases, first);
-        host.Execute(cases, second);
-        CaseComparer comparer = new(TestData.UndefinedFlags());
-        MismatchReport report = new(2);
-        for (int i = 0; i < cases.Length; i++)
-        {
-            IReadOnlyList<string> differences = comparer.Compare(cases[i], first[i], second[i]);
-            if (differences.Count > 0)
-                report.Add(i, "second run", cases[i], differences);
-        }
+    public void Host_SameCasesTwice_HaveTheSameResults() => AssertRepeatable(Generator().Create, TestTiers.Pick(5_000, 50_000, 200_000));
 
-        Assert.True(report.Count == 0, report.ToString());
+    [SkippableFact]
+    public void Host_SameSequencesTwice_HaveTheSameResults() =>
+        AssertRepeatable(new InstructionSequenceGenerator(Seed, TestData.UndefinedFlags()).Create, TestTiers.Pick(5_000, 50_000, 200_000));
+
+    [Fact]
+    public void CreateSequence_ManyIndices_AreMostlySeveralInstructions()
+    {
+        InstructionSequenceGenerator generator = new(Seed, TestData.UndefinedFlags());
+        Instruction[][] sequences = [.. Enumerable.Range(0, 500).Select(i => CaseText.Decode(generator.Create(i)))];
+        Assert.All(sequences, sequence => Assert.InRange(sequence.Length, 2, 16));
+        // Pairs that an interpreter may fuse, loops, branches over one instruction.
+        Assert.Contains(sequences, sequence => sequence[^1].IsJccShort && sequence[^1].NearBranchTarget == sequence[0].IP);
+        Assert.Contains(sequences, sequence => sequence.Zip(sequence.Skip(1)).Any(pair => pair.First.Mnemonic == Mnemonic.Cmp && pair.Second.IsJccShort));
     }
 
     [SkippableFact]
@@ -117,6 +114,28 @@ public sealed class CaseGeneratorTests
         }
 
         Assert.InRange(compared, 100, 300);
+    }
+
+    private static void AssertRepeatable(Func<long, InstructionCase> create, int count)
+    {
+        using HostProcessor host = HostProcessor.Start();
+        InstructionCase[] cases = new InstructionCase[count];
+        for (int i = 0; i < count; i++)
+            cases[i] = create(i);
+        SubjectResult[] first = new SubjectResult[count];
+        SubjectResult[] second = new SubjectResult[count];
+        host.Execute(cases, first);
+        host.Execute(cases, second);
+        CaseComparer comparer = new(TestData.UndefinedFlags());
+        MismatchReport report = new(2);
+        for (int i = 0; i < count; i++)
+        {
+            IReadOnlyList<string> differences = comparer.Compare(cases[i], first[i], second[i]);
+            if (differences.Count > 0)
+                report.Add(i, "second run", cases[i], differences);
+        }
+
+        Assert.True(report.Count == 0, report.ToString());
     }
 
     // Flags as SDM 1 defines them, by arithmetic in 128 bits.

@@ -60,7 +60,8 @@ public sealed class CaseComparer
         if (instructions.Length == 1)
         {
             destination = instructions[0].Op0Kind == OpKind.Register ? instructions[0].Op0Register.GetFullRegister() : Register.None;
-            return expected.Vector is SubjectResult.Completed or DivideErrorVector
+            // Gone on to something else, even if that could not be fetched.
+            return expected.Rip != test.CodeAddress || expected.Vector == DivideErrorVector
                 ? _undefined.After(instructions[0], test, expected.Flags)
                 : default;
         }

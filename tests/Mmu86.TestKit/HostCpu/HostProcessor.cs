@@ -10,10 +10,6 @@ public sealed class HostProcessor : IInstructionSubject, IDisposable
 {
     private const ulong Handshake = 0x3155504354534f48;
     private const int MaximumBatch = 1024;
-    private const ulong BreakpointVector = 3;
-    private const ulong PageFaultVector = 14;
-
-    // Linux says "present" of every page that user programs cannot have, so as to tell them nothing. We ask for none that is.
     private const ulong UserEnd = 0x0000_7FFF_FFFF_F000;
     private const ulong PresentBit = 1;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -66,8 +62,8 @@ public sealed class HostProcessor : IInstructionSubject, IDisposable
             _cases.Write(MemoryMarshal.AsBytes(batch));
             _cases.Flush();
             ReadExactly(MemoryMarshal.AsBytes(answers));
-            for (int i = 0; i < count; i++)
-                Normalise(batch[i], ref answers[i]);
+            foreach (ref SubjectResult answer in answers)
+                Normalise(ref answer);
         }
     }
 
@@ -98,22 +94,12 @@ public sealed class HostProcessor : IInstructionSubject, IDisposable
             throw new ArgumentException("The code or the window of a case lies outside the scratch memory.");
     }
 
-    // INT3 is how code ends here: it traps, so the saved RIP is one past it. A fault on fetching the instruction that the code
-    // went to says the same for a target that is not mapped; a fault of the first instruction leaves RIP at the start.
-    private static void Normalise(in InstructionCase test, ref SubjectResult result)
+    // Linux says "present" of every page that user programs cannot have, so as to tell them nothing. We ask for none that is.
+    private static void Normalise(ref SubjectResult result)
     {
-        if (result.Vector == BreakpointVector)
-        {
-            result.Vector = SubjectResult.Completed;
-            result.Rip--;
-        }
-
-        if (result.Vector != PageFaultVector)
-            result.FaultAddress = 0;
-        else if (result.FaultAddress >= UserEnd)
+        result.Normalise();
+        if (result.FaultAddress >= UserEnd)
             result.ErrorCode &= ~PresentBit;
-        if (result.Vector == SubjectResult.Completed)
-            result.ErrorCode = 0;
     }
 
     // The helper answers a batch within milliseconds; a case that loops for ever must not hang the tests.

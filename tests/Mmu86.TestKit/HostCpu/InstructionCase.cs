@@ -8,7 +8,7 @@ namespace Mmu86.TestKit.HostCpu;
 public struct InstructionCase
 {
     /// <summary>General-purpose registers before the first instruction.</summary>
-    public RegisterFile Registers;
+    public RegisterBuffer Registers;
 
     /// <summary>RFLAGS before the first instruction. TF must be clear.</summary>
     public ulong Flags;

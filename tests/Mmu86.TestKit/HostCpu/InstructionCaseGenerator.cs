@@ -73,7 +73,7 @@ public sealed class InstructionCaseGenerator
             return false;
         if (target is not null && !LandsOn(draft, form, target.Value))
             return false;
-        return _encoder.Code.Length <= MaximumInstructionBytes && Place(draft);
+        return _encoder.Code.Length <= MaximumInstructionBytes && TryPlace(draft, form);
     }
 
     // Anywhere in the code pages; now and then across their boundary, or off their end.
@@ -253,10 +253,13 @@ public sealed class InstructionCaseGenerator
         return !form.CanUseLockPrefix && !form.IsPrivileged && random.Percent(1) ? (byte)0xF0 : null;
     }
 
-    private bool Place(CaseDraft draft)
+    private bool TryPlace(CaseDraft draft, OpCodeInfo form)
     {
         ReadOnlySpan<byte> code = _encoder.Code;
         ulong room = ScratchMemory.CodeStart + ScratchMemory.CodeBytes - draft.Case.CodeAddress;
+        // Whether UD0 and UD1 have a ModRM byte to fetch depends on the maker.
+        if (room < (ulong)code.Length && form.Mnemonic is Mnemonic.Ud0 or Mnemonic.Ud1)
+            return false;
         draft.Case.CodeLength = Math.Min((ulong)code.Length, room);
         code[..(int)draft.Case.CodeLength].CopyTo(draft.Case.Code);
         return true;

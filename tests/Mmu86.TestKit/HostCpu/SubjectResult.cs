@@ -9,8 +9,11 @@ public struct SubjectResult
     /// <summary>The value of <see cref="Vector"/> where the case ran into the INT3 that surrounds its code, or was about to.</summary>
     public const ulong Completed = ulong.MaxValue;
 
+    private const ulong BreakpointVector = 3;
+    private const ulong PageFaultVector = 14;
+
     /// <summary>General-purpose registers.</summary>
-    public RegisterFile Registers;
+    public RegisterBuffer Registers;
 
     /// <summary>RFLAGS.</summary>
     public ulong Flags;
@@ -38,4 +41,19 @@ public struct SubjectResult
 
     /// <summary>What the window holds.</summary>
     public WindowBuffer Window;
+
+    /// <summary>Turns the trap of the INT3 that ends a case, which leaves RIP behind it, into completion; clears what has no meaning.</summary>
+    internal void Normalise()
+    {
+        if (Vector == BreakpointVector)
+        {
+            Vector = Completed;
+            Rip--;
+        }
+
+        if (Vector != PageFaultVector)
+            FaultAddress = 0;
+        if (Vector == Completed)
+            ErrorCode = 0;
+    }
 }

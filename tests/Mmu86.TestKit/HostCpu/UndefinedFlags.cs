@@ -68,12 +68,17 @@ public sealed class UndefinedFlags
         return state;
     }
 
-    /// <summary>All that an instruction can leave undefined, whatever the state before it.</summary>
+    /// <summary>All that an instruction can leave undefined, whatever the state before it. A count that is immediate is known.</summary>
     public UndefinedState AtWorst(in Instruction instruction)
     {
+        bool isKnown = instruction.OpCount > 0 && instruction.GetOpKind(instruction.OpCount - 1) == OpKind.Immediate8;
         UndefinedState state = default;
         foreach (Line line in LinesOf(instruction))
-            state = state.With(line.What);
+        {
+            if (!isKnown || line.When == When.SourceIsZero || Holds(line.When, instruction, 0, 0))
+                state = state.With(line.What);
+        }
+
         return state;
     }
 

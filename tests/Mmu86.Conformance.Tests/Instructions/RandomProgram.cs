@@ -1,0 +1,73 @@
+using Iced.Intel;
+using Mmu86.TestKit.HostCpu;
+
+namespace Mmu86.Conformance.Tests.Instructions;
+
+/// <summary>Code that nobody wrote: noise, and noise behind opcodes that exist.</summary>
+internal static class RandomProgram
+{
+    private static readonly byte[] Prefixes = [0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x2E, 0x36, 0x64, 0x65, 0x40, 0x41, 0x44, 0x48, 0x4F];
+
+    // Every opcode of 64-bit mode up to VEX: what exists reaches further into the decoder and the handlers than noise does.
+    private static readonly OpCodeInfo[] Forms =
+    [
+        .. Enum.GetValues<Code>().Select(code => code.ToOpCode())
+            .Where(form => form.IsInstruction && form.Mode64 && form.Encoding == EncodingKind.Legacy),
+    ];
+
+    /// <summary>Fills a buffer with code.</summary>
+    public static void Fill(CaseRandom random, Span<byte> code)
+    {
+        bool plain = random.Percent(30);
+        int at = 0;
+        while (at < code.Length)
+        {
+            if (plain || random.Percent(10))
+                Write(code, ref at, (byte)random.Next());
+            else
+                WriteInstruction(random, code, ref at);
+        }
+    }
+
+    private static void WriteInstruction(CaseRandom random, Span<byte> code, ref int at)
+    {
+        OpCodeInfo form = random.Pick<OpCodeInfo>(Forms);
+        while (random.Percent(30))
+            Write(code, ref at, random.Pick<byte>(Prefixes));
+        foreach (byte value in (ReadOnlySpan<byte>)MandatoryPrefix(form))
+            Write(code, ref at, value);
+        foreach (byte value in (ReadOnlySpan<byte>)Escape(form))
+            Write(code, ref at, value);
+        if (form.OpCodeLength == 2)
+            Write(code, ref at, (byte)(form.OpCode >> 8));
+        Write(code, ref at, (byte)form.OpCode);
+        // ModRM: the group's own reg field, mostly a register as base without displacement, for those hit memory.
+        byte modRm = random.Percent(50) ? (byte)(random.Next() & 0x3F) : (byte)random.Next();
+        if (form.IsGroup)
+            modRm = (byte)((modRm & 0xC7) | (form.GroupIndex << 3));
+        if (form.OpCodeLength == 1)
+            Write(code, ref at, modRm);
+    }
+
+    private static byte[] MandatoryPrefix(OpCodeInfo form) => form.MandatoryPrefix switch
+    {
+        Iced.Intel.MandatoryPrefix.P66 => [0x66],
+        Iced.Intel.MandatoryPrefix.PF3 => [0xF3],
+        Iced.Intel.MandatoryPrefix.PF2 => [0xF2],
+        _ => form.OperandSize == 64 ? [0x48] : form.OperandSize == 16 ? [0x66] : [],
+    };
+
+    private static byte[] Escape(OpCodeInfo form) => form.Table switch
+    {
+        OpCodeTableKind.T0F => [0x0F],
+        OpCodeTableKind.T0F38 => [0x0F, 0x38],
+        OpCodeTableKind.T0F3A => [0x0F, 0x3A],
+        _ => [],
+    };
+
+    private static void Write(Span<byte> code, ref int at, byte value)
+    {
+        if (at < code.Length)
+            code[at++] = value;
+    }
+}
