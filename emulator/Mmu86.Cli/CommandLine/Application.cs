@@ -5,6 +5,7 @@ using Mmu86.Cli.Commands;
 using Mmu86.GuestPrograms;
 using Mmu86.Hypervisor;
 using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Diagnostics;
 using Mmu86.Loaders;
 
 namespace Mmu86.Cli.CommandLine;
@@ -50,6 +51,10 @@ internal static class Application
         {
             return Fail(streams, ExitStatus.Usage, error.Message);
         }
+        catch (MomentNotReachedException error)
+        {
+            return Fail(streams, ExitStatus.Usage, error.Message);
+        }
         catch (ImageNotSupportedException error)
         {
             return Fail(streams, ExitStatus.Unavailable, error.Message);
@@ -81,6 +86,8 @@ internal static class Application
         var root = new RootCommand("Runs x86-64 programs on an emulated processor whose every memory access goes through an emulated MMU, and reports what that cost.")
         {
             RunCommand.Create(guestWords, streams),
+            InspectCommand.Create(guestWords, streams),
+            ExplainCommand.Create(guestWords, streams),
             ListCommand.Create(streams),
             ShowCommand.Create(streams),
         };

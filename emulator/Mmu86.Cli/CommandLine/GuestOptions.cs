@@ -114,6 +114,12 @@ internal sealed class GuestOptions
         return options;
     }
 
+    /// <summary>Refuses a run whose translation hardware is not modelled.</summary>
+    /// <exception cref="UserErrorException">Status 64.</exception>
+    public static RunOptions RequireModel(string command, RunOptions options) => options.Fidelity == Fidelity.Fast
+        ? throw UserErrorException.Usage($"--fidelity fast has no modelled TLBs that {command} could show; use tlb")
+        : options;
+
     private static ulong? Number(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is string text ? Values.Number(option.Name, text) : null;
 
     private static PageSize Page(ParseResult parsed, Option<string?> option) => Values.Choice<PageSize>(option.Name, parsed.GetValue(option) ?? "4k", [

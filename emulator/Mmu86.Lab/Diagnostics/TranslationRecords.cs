@@ -11,6 +11,9 @@ public sealed class TranslationRecords
 {
     private static readonly JsonWriterOptions s_oneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    // Set where EPT is off, and then they mean nothing.
+    private const TranslationRights EptRights = TranslationRights.EptRead | TranslationRights.EptWrite | TranslationRights.EptExecute;
+
     private readonly int _referenceCycles;
 
     /// <summary>Prepares records of one machine.</summary>
@@ -38,7 +41,7 @@ public sealed class TranslationRecords
             EntryPageSize = trace.EntryPageSize is { } entry ? RunReportBuilder.NameOf(entry) : null,
             GuestPhysical = trace.GuestPhysical is { } guestPhysical ? Hex(guestPhysical.Value) : null,
             HostPhysical = trace.HostPhysical is { } hostPhysical ? Hex(hostPhysical.Value) : null,
-            Rights = trace.Rights is { } rights ? TranslationWords.Of(rights) : null,
+            Rights = trace.Rights is { } rights ? TranslationWords.Of(trace.HostPageSize is null ? rights & ~EptRights : rights) : null,
             Fault = FaultOf(trace.Fault),
             Exit = ExitOf(trace.Fault),
         };

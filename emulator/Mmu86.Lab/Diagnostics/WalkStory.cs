@@ -88,7 +88,7 @@ public sealed class WalkStory
         string where = step.Entry is { } host ? $"{(step.GuestEntry is { } guest && _context.IsNested ? $"{guest} = " : "")}{host}" : "";
         string flags = EntryFlags.Of(step.Dimension, step.Level, step.Before);
         string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
-        string found = step.Source == WalkSource.Memory ? "read from memory" : $"answered by the {TranslationWords.Of(step.Source)}";
+        string found = step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source)} answers";
         Line($"{indentation}{_number,2}  {name,-9}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}  [{found}]");
     }
 
@@ -132,7 +132,8 @@ public sealed class WalkStory
             + (_trace.EntryPageSize is { } e ? $", TLB entry {TranslationWords.Of(e)}" : "");
         Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}.");
         int cached = _trace.References.Count - _trace.MemoryReferences;
-        Line($"{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $", {Count(cached, "step")} answered by caches of partial walks")}.");
+        string condition = _trace.Hit == TranslationHit.None ? "" : "Without the TLB: ";
+        Line($"{condition}{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $"; caches of partial walks answer for {Count(cached, "entry", "entries")}")}.");
     }
 
     private string RightsInWords(TranslationRights rights)
@@ -146,7 +147,9 @@ public sealed class WalkStory
         return $"{words}; EPT {ept}";
     }
 
-    private static string Count(int count, string what) => $"{count} {what}{(count == 1 ? "" : "s")}";
+    private static string Count(int count, string one) => Count(count, one, one + "s");
+
+    private static string Count(int count, string one, string several) => $"{count} {(count == 1 ? one : several)}";
 
     private static string Article(string noun) => $"a {noun}";
 

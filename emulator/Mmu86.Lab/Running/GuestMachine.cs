@@ -204,6 +204,21 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         return true;
     }
 
+    /// <summary>On whose behalf an access of the guest would be made now.</summary>
+    public AccessMode CurrentMode => Vcpu.System.Cpl == 3 ? AccessMode.User
+        : (Vcpu.Registers.Flags & RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
+        : AccessMode.Supervisor;
+
+    /// <summary>Copies bytes of one 4 KiB page out as an access of the guest would see them now. Leaves no trace and populates nothing.</summary>
+    /// <returns>False where the access would not reach RAM.</returns>
+    public bool TryPeek(LinearAddress address, AccessKind kind, Span<byte> destination)
+    {
+        if (Mmu.Inspect(address, kind, CurrentMode).HostPhysical is not { } host || !_host.IsRam(host, (ulong)destination.Length))
+            return false;
+        _host.Read(host, destination);
+        return true;
+    }
+
     /// <inheritdoc/>
     public bool TryWrite(LinearAddress address, ReadOnlySpan<byte> source)
     {

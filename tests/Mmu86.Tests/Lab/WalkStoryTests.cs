@@ -37,14 +37,14 @@ public sealed class WalkStoryTests
               EPT translates G:0x5000 to find the PML4E:
                  1  EPT PDE    H:0x101000  0x00000000002000b7  R W X WB PS  -> 2 MiB page at H:0x200000  [read from memory]
                2  PML4E      G:0x5000 = H:0x205000  0x0000000000006027  P R/W U/S A  -> PDPT at G:0x6000  [read from memory]
-               3  PDE        H:0x206000  0x0000000000007027  P R/W U/S A  -> page table at G:0x7000  [answered by the PDE cache]
+               3  PDE        H:0x206000  0x0000000000007027  P R/W U/S A  -> page table at G:0x7000  [PDE cache answers]
                4  PTE        G:0x7200 = H:0x207200  0x0000000000009027  P R/W U/S A (then D set)  -> 4 KiB page at G:0x9000  [read from memory]
               EPT translates G:0x9abc to find the byte itself:
-                 5  EPT PDE    H:0x101000  0x00000000002000b7  R W X WB PS  -> 2 MiB page at H:0x200000  [answered by the nested TLB]
+                 5  EPT PDE    H:0x101000  0x00000000002000b7  R W X WB PS  -> 2 MiB page at H:0x200000  [nested TLB answers]
 
             L:0x40abc is G:0x9abc for the guest and H:0x209abc in the host, frame 0x209.
             Guest page 4 KiB, EPT page 2 MiB, TLB entry 4 KiB; user page, writable, executable; EPT RWX.
-            3 references to memory, 2 steps answered by caches of partial walks.
+            3 references to memory; caches of partial walks answer for 2 entries.
 
             """,
             story);
