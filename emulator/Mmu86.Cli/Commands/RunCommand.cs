@@ -82,8 +82,12 @@ internal static class RunCommand
     {
         try
         {
+            // Tables pad their last column; nobody wants that in a file.
+            using var text = new StringWriter();
+            RunReportView.Write(TerminalFactory.Create(text, streams), report);
             using StreamWriter writer = streams.ErrorWriter();
-            RunReportView.Write(TerminalFactory.Create(writer, streams), report);
+            foreach (string line in text.ToString().TrimEnd('\n').Split('\n'))
+                writer.WriteLine(line.TrimEnd());
         }
         catch (IOException)
         {
