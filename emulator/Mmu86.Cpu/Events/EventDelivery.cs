@@ -1,3 +1,6 @@
+using Mmu86.Paging;
+using Mmu86.X86;
+
 namespace Mmu86.Cpu;
 
 /// <summary>Delivers exceptions and interrupts through the IDT. SDM 3, "Interrupt and Exception Handling".</summary>
@@ -5,9 +8,66 @@ internal static class EventDelivery
 {
     /// <summary>Delivers the exception that an instruction raised.</summary>
     /// <returns>A VM exit where delivery ended in one (triple fault, EPT violation); null where the guest's handler runs next.</returns>
-    public static VmExit? DeliverException(Vcpu vcpu, in PendingFault fault) => new VmExit { Reason = VmExitReason.TripleFault };
+    public static VmExit? DeliverException(Vcpu vcpu, in PendingFault fault) =>
+        Deliver(vcpu, Accept(vcpu, fault));
 
     /// <summary>Delivers #DB after an instruction that ran with RFLAGS.TF=1.</summary>
+    /// <param name="vcpu">The CPU.</param>
+    /// <param name="resume">RF in the RFLAGS pushed: set where a string instruction stopped between elements.</param>
     /// <returns>As <see cref="DeliverException"/>.</returns>
-    public static VmExit? SingleStepTrap(Vcpu vcpu) => null;
+    public static VmExit? SingleStepTrap(Vcpu vcpu, bool resume)
+    {
+        vcpu.System.Dr6 |= DebugRegisters.SingleStep;
+        if (vcpu.Configuration.InterceptExceptions)
+            return new VmExit { Reason = VmExitReason.Exception, Vector = ExceptionVector.Debug };
+        EnterDebugHandler(vcpu);
+        return Deliver(vcpu, new PendingEvent(EventKind.HardwareException, (byte)ExceptionVector.Debug, 0, vcpu.Registers.Rip, resume));
+    }
+
+    /// <summary>Delivers any event: an interrupt, or one whose delivery a VM exit cut short.</summary>
+    /// <returns>As <see cref="DeliverException"/>. After an EPT violation the event waits in <see cref="Vcpu.PendingEvent"/>.</returns>
+    public static VmExit? Deliver(Vcpu vcpu, PendingEvent pending)
+    {
+        while (!InterruptGate.TryEnter(vcpu, pending))
+        {
+            vcpu.Data.Faulted();
+            PendingFault fault = vcpu.Faults.Pending;
+            if (fault.Failure is TranslationFailure.EptViolation or TranslationFailure.EptMisconfiguration)
+            {
+                // Nothing has changed but memory below the stack: the next entry begins this event anew.
+                vcpu.PendingEvent = pending;
+                return VmExit.FromEpt(fault);
+            }
+
+            FaultClass first = FaultClasses.Of(pending);
+            PendingEvent second = Accept(vcpu, fault);
+            if (first == FaultClass.DoubleFault)
+                return new VmExit { Reason = VmExitReason.TripleFault };
+            pending = FaultClasses.IsDoubleFault(first, FaultClasses.Of(second))
+                ? PendingEvent.Fault(ExceptionVector.DoubleFault, 0, vcpu.Registers.Rip)
+                : second;
+        }
+
+        vcpu.Data.ManagedRetired();
+        return null;
+    }
+
+    // What an exception does before its handler is looked for.
+    private static PendingEvent Accept(Vcpu vcpu, in PendingFault fault)
+    {
+        if (fault.Failure == TranslationFailure.PageFault)
+        {
+            vcpu.System.Cr2 = fault.Translation.Linear.Value;
+            vcpu.Mmu.InvalidateAfterPageFault(fault.Translation.Linear);
+        }
+        else if (fault.Vector == ExceptionVector.Debug)
+        {
+            EnterDebugHandler(vcpu);
+        }
+
+        return PendingEvent.Fault(fault.Vector, fault.ErrorCode, vcpu.Registers.Rip);
+    }
+
+    // The handler may use the debug registers again. SDM 3, "Debug Control Register (DR7)".
+    private static void EnterDebugHandler(Vcpu vcpu) => vcpu.System.Dr7 &= ~DebugRegisters.GeneralDetect;
 }

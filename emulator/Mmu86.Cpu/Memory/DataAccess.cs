@@ -10,7 +10,7 @@ namespace Mmu86.Cpu;
 /// An access that crosses a page translates both pages before it moves a byte. Counting follows the contract: what retired
 /// instructions accessed; of faulting attempts only their lookups.
 /// </remarks>
-public sealed unsafe class DataAccess
+public sealed unsafe partial class DataAccess
 {
     private readonly CpuState* _state;
     private readonly IMmu _mmu;

@@ -32,6 +32,11 @@ public sealed unsafe class Vcpu : IDisposable
     private readonly TranslationFilter _filter;
     private int _chunk;
     private bool _stopRequested;
+
+    // The op of a REP string instruction that stopped between elements, and its RIP; null where none did.
+    private MicroOp* _repeat;
+    private ulong _repeatRip;
+    private bool _isContinued;
     private ulong _nextShortening;
 
     /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
@@ -48,6 +53,7 @@ public sealed unsafe class Vcpu : IDisposable
         _filter = mmu.Filter;
         Counters = new CpuCounters();
         Faults = new FaultState();
+        Features = new ProcessorFeatures(configuration.Cpuid);
         System = new SystemState();
         Registers = new RegisterFile(_s);
         Data = new DataAccess(_s, mmu, bus.Memory, bus.Mmio, Faults, Counters);
@@ -84,6 +90,18 @@ public sealed unsafe class Vcpu : IDisposable
 
     /// <summary>The VM exit that a managed instruction asks for.</summary>
     internal VmExit RequestedExit { get; set; }
+
+    /// <summary>An event whose delivery a VM exit cut short: delivered before the next instruction. Null where there is none.</summary>
+    internal PendingEvent? PendingEvent { get; set; }
+
+    /// <summary>The instruction in progress is not followed by a single-step trap, although it began with RFLAGS.TF=1.</summary>
+    internal bool InhibitsSingleStep { get; set; }
+
+    /// <summary>Whether a device asked for the run to stop.</summary>
+    internal bool IsStopRequested => _stopRequested;
+
+    /// <summary>What CPUID says.</summary>
+    internal ProcessorFeatures Features { get; }
 
     internal VcpuConfiguration Configuration => _configuration;
 
@@ -124,6 +142,18 @@ public sealed unsafe class Vcpu : IDisposable
         _s->FetchSlots = _filter.FetchTable(mode);
     }
 
+    /// <summary>Clears flags other than the six of arithmetic and AC.</summary>
+    internal void ClearSystemFlags(RFlags flags) => _s->SystemFlags &= ~(ulong)flags;
+
+    /// <summary>Sets RFLAGS; where AC changes, accesses change their bank.</summary>
+    internal void SetFlags(RFlags flags)
+    {
+        RFlags changed = flags ^ (RFlags)_s->SystemFlags;
+        Registers.Flags = flags;
+        if ((changed & RFlags.AlignmentCheck) != 0)
+            ModeChanged();
+    }
+
     /// <summary>Runs until a VM exit.</summary>
     /// <param name="instructionLimit">Returns <see cref="VmExitReason.InstructionLimit"/> when <see cref="CpuCounters.Instructions"/> has reached this, exactly.</param>
     public VmExit Run(ulong instructionLimit)
@@ -142,10 +172,10 @@ public sealed unsafe class Vcpu : IDisposable
             BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !TrapFlag ? BlockKind.Chained : BlockKind.SingleStep;
             _chunk = kind == BlockKind.SingleStep ? 0 : (int)Math.Min(PackedCounts.ChunkInstructions, left - LongestBlock);
             _s->Budget = PackedCounts.Budget(_chunk);
-            if (RunChunk(kind) is { } exit)
+            if (RunChunk(kind) is { } end)
             {
                 FoldCounts();
-                return exit;
+                return end;
             }
         }
     }
@@ -176,12 +206,9 @@ public sealed unsafe class Vcpu : IDisposable
     {
         nuint patch = 0;
         int patchPage = -1;
-        MicroOp* again = null;
         do
         {
-            // A REP string instruction that stopped between elements goes on: it was fetched already.
-            MicroOp* op = again != null && _s->Attention == 0 ? again : FindOp(kind);
-            again = null;
+            MicroOp* op = TryContinue(out MicroOp* stopped) ? stopped : FindOp(kind);
             if (op == null)
             {
                 if (DeliverFault() is { } exit)
@@ -196,6 +223,7 @@ public sealed unsafe class Vcpu : IDisposable
             patch = 0;
             _s->Attention = 0;
             bool wasTrapping = kind == BlockKind.SingleStep && TrapFlag;
+            InhibitsSingleStep = false;
             Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, _s->Budget);
             switch (_s->Leave)
             {
@@ -214,13 +242,14 @@ public sealed unsafe class Vcpu : IDisposable
                 case LeaveReason.Exit:
                     return RequestedExit;
                 case LeaveReason.Repeat:
-                    again = (MicroOp*)_s->Scratch0;
+                    _repeat = (MicroOp*)_s->Scratch0;
+                    _repeatRip = _s->Rip;
                     break;
                 default:
                     throw new global::System.Diagnostics.UnreachableException();
             }
 
-            if (wasTrapping && EventDelivery.SingleStepTrap(this) is { } trapExit)
+            if (wasTrapping && !InhibitsSingleStep && SingleStepTrap() is { } trapExit)
                 return trapExit;
             if (_stopRequested)
             {
@@ -228,8 +257,39 @@ public sealed unsafe class Vcpu : IDisposable
                 return new VmExit { Reason = VmExitReason.StopRequested };
             }
         }
-        while (_s->Budget >= 0 && kind == BlockKind.Chained);
+        while (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag);
         return null;
+    }
+
+    // #DB behind an instruction, or between elements of a string instruction: that will be fetched once more.
+    private VmExit? SingleStepTrap()
+    {
+        bool isBetweenElements = _repeat != null;
+        if (isBetweenElements)
+            Counters.ExtraFetchLookups++;
+        _repeat = null;
+        return EventDelivery.SingleStepTrap(this, isBetweenElements);
+    }
+
+    // A REP string instruction that stopped between elements goes on: it was fetched already. Where its code may have changed, or
+    // it is no longer where RIP is, it is fetched again, which is another attempt.
+    private bool TryContinue(out MicroOp* op)
+    {
+        op = _repeat;
+        _repeat = null;
+        _isContinued = false;
+        if (op == null)
+            return false;
+        if (_s->Attention != 0 || _s->Rip != _repeatRip)
+        {
+            Counters.ExtraFetchLookups++;
+            return false;
+        }
+
+        // What its block ran before it was charged when it stopped.
+        _s->Budget -= _s->Details[op - _s->Pool].CountsBefore;
+        _isContinued = true;
+        return true;
     }
 
     // The op at RIP, or null where the fetch faulted.
@@ -320,7 +380,9 @@ public sealed unsafe class Vcpu : IDisposable
         {
             case ManagedOutcome.Next:
                 Data.ManagedRetired();
-                if (_s->Attention == 0)
+
+                // One that was continued may be of a block of the other kind, which must not run on.
+                if (_s->Attention == 0 && !_isContinued)
                     return true;
                 goto case ManagedOutcome.EndBlock;
             case ManagedOutcome.EndBlock:
@@ -380,20 +442,8 @@ public sealed unsafe class Vcpu : IDisposable
         switch (fault.Failure)
         {
             case TranslationFailure.EptViolation:
-                return new VmExit
-                {
-                    Reason = VmExitReason.EptViolation,
-                    Linear = fault.Translation.Linear,
-                    GuestPhysical = fault.Translation.GuestPhysical,
-                    Qualification = fault.Translation.Qualification,
-                };
             case TranslationFailure.EptMisconfiguration:
-                return new VmExit
-                {
-                    Reason = VmExitReason.EptMisconfiguration,
-                    Linear = fault.Translation.Linear,
-                    GuestPhysical = fault.Translation.GuestPhysical,
-                };
+                return VmExit.FromEpt(fault);
             case TranslationFailure.PageFault:
                 Counters.PageFaults++;
                 break;

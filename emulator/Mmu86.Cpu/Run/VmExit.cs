@@ -1,3 +1,4 @@
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -61,4 +62,13 @@ public readonly record struct VmExit
 
     /// <summary>What is not supported, in words; null otherwise.</summary>
     public string? Detail { get; init; }
+
+    /// <summary>The exit for an address that EPT refused.</summary>
+    internal static VmExit FromEpt(in PendingFault fault) => new()
+    {
+        Reason = fault.Failure == TranslationFailure.EptViolation ? VmExitReason.EptViolation : VmExitReason.EptMisconfiguration,
+        Linear = fault.Translation.Linear,
+        GuestPhysical = fault.Translation.GuestPhysical,
+        Qualification = fault.Translation.Qualification,
+    };
 }

@@ -88,6 +88,9 @@ public sealed class SystemState
 
     public ulong MiscEnable { get; set; } = 1;
 
+    /// <summary>The MTRRs.</summary>
+    public MemoryTypeRanges MemoryTypeRanges { get; } = new();
+
     /// <summary>DR0 to DR3.</summary>
     public ulong[] BreakpointAddresses { get; } = new ulong[4];
 

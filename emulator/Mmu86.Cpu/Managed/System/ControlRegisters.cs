@@ -1,0 +1,139 @@
+using Iced.Intel;
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>MOV to and from control registers, LMSW, SMSW and CLTS, with the invalidations that they demand.</summary>
+internal static class ControlRegisters
+{
+    /// <summary>MOV CRn, r64 and MOV r64, CRn.</summary>
+    public static ManagedOutcome Move(Vcpu vcpu, in Instruction instruction)
+    {
+        bool isWrite = instruction.Op0Register.IsCR();
+        int number = (isWrite ? instruction.Op0Register : instruction.Op1Register).GetNumber();
+        if (number is not (0 or 2 or 3 or 4 or 8))
+            return Raise.InvalidOpcode(vcpu);
+        if (vcpu.System.Cpl != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        if (!isWrite)
+        {
+            vcpu.Registers.Write(instruction.Op0Register, Read(vcpu.System, number));
+            return ManagedOutcome.Next;
+        }
+
+        return TryWrite(vcpu, number, vcpu.Registers.Read(instruction.Op1Register))
+            ? ManagedOutcome.EndBlock
+            : Raise.GeneralProtection(vcpu, 0);
+    }
+
+    /// <summary>LMSW: the low four bits of CR0, of which PE can only be set.</summary>
+    public static ManagedOutcome LoadMachineStatus(Vcpu vcpu, in Instruction instruction)
+    {
+        const ulong Loaded = 0xF;
+        if (vcpu.System.Cpl != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        if (!Operands.TryRead(vcpu, instruction, 0, out ulong source))
+            return ManagedOutcome.Fault;
+        var old = (ulong)vcpu.System.Cr0;
+        ulong value = (old & ~Loaded) | (source & Loaded) | (old & (ulong)Cr0.ProtectionEnable);
+        return TryWriteCr0(vcpu, value) ? ManagedOutcome.EndBlock : Raise.GeneralProtection(vcpu, 0);
+    }
+
+    /// <summary>SMSW: 16 bits to memory, as much of CR0 as fits into a register.</summary>
+    public static ManagedOutcome StoreMachineStatus(Vcpu vcpu, in Instruction instruction)
+    {
+        if (SystemAccess.IsPreventedInUserMode(vcpu))
+            return Raise.GeneralProtection(vcpu, 0);
+        return Operands.TryWrite(vcpu, instruction, 0, (ulong)vcpu.System.Cr0) ? ManagedOutcome.Next : ManagedOutcome.Fault;
+    }
+
+    /// <summary>CLTS.</summary>
+    public static ManagedOutcome ClearTaskSwitched(Vcpu vcpu, in Instruction instruction)
+    {
+        if (vcpu.System.Cpl != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.System.Cr0 &= ~Cr0.TaskSwitched;
+        vcpu.ContextChanged();
+        return ManagedOutcome.EndBlock;
+    }
+
+    private static ulong Read(SystemState system, int number) => number switch
+    {
+        0 => (ulong)system.Cr0,
+        2 => system.Cr2,
+        3 => system.Cr3,
+        4 => (ulong)system.Cr4,
+        _ => (ulong)(system.TaskPriority >> 4),
+    };
+
+    private static bool TryWrite(Vcpu vcpu, int number, ulong value)
+    {
+        switch (number)
+        {
+            case 0:
+                return TryWriteCr0(vcpu, value);
+            case 2:
+                vcpu.System.Cr2 = value;
+                return true;
+            case 3:
+                return TryWriteCr3(vcpu, value);
+            case 4:
+                return TryWriteCr4(vcpu, value);
+            default:
+                if (value > 15)
+                    return false;
+                vcpu.System.TaskPriority = (byte)(value << 4);
+                return true;
+        }
+    }
+
+    private static bool TryWriteCr0(Vcpu vcpu, ulong value)
+    {
+        SystemState system = vcpu.System;
+        if (!ControlRegisterRules.AllowsCr0(system, value))
+            return false;
+        Cr0 wanted = ControlRegisterRules.Cr0Stored(value);
+        Cr0 changed = wanted ^ system.Cr0;
+        system.Cr0 = wanted;
+        bool isLongMode = (wanted & Cr0.Paging) != 0 && (system.Efer & Efer.LongModeEnable) != 0;
+        system.Efer = isLongMode ? system.Efer | Efer.LongModeActive : system.Efer & ~Efer.LongModeActive;
+        if ((changed & Cr0.Paging) != 0 && (wanted & Cr0.Paging) == 0)
+            vcpu.Mmu.InvalidateAll();
+        vcpu.ContextChanged();
+        return true;
+    }
+
+    private static bool TryWriteCr3(Vcpu vcpu, ulong value)
+    {
+        SystemState system = vcpu.System;
+        if (!ControlRegisterRules.AllowsCr3(system, vcpu.Features, value))
+            return false;
+        bool hasPcids = (system.Cr4 & Cr4.PcidEnable) != 0;
+        bool keeps = hasPcids && (value & ControlRegisterRules.KeepTranslations) != 0;
+        system.Cr3 = value & ~ControlRegisterRules.KeepTranslations;
+        if (!keeps)
+            vcpu.Mmu.InvalidatePcid(hasPcids ? (ushort)(value & 0xFFF) : (ushort)0);
+        vcpu.ContextChanged();
+        return true;
+    }
+
+    private static bool TryWriteCr4(Vcpu vcpu, ulong value)
+    {
+        SystemState system = vcpu.System;
+        if (!ControlRegisterRules.AllowsCr4(system, vcpu.Features, value))
+            return false;
+        var wanted = (Cr4)value;
+        Cr4 changed = wanted ^ system.Cr4;
+        system.Cr4 = wanted;
+
+        // SMEP and PAE demand no more than the current PCID; dropping every other too is allowed, and nobody toggles them often.
+        const Cr4 EitherWay = Cr4.PageGlobalEnable | Cr4.PhysicalAddressExtension;
+        bool invalidates = (changed & EitherWay) != 0
+            || ((changed & Cr4.PcidEnable) != 0 && (wanted & Cr4.PcidEnable) == 0)
+            || ((changed & Cr4.Smep) != 0 && (wanted & Cr4.Smep) != 0);
+        if (invalidates)
+            vcpu.Mmu.InvalidateAll();
+        vcpu.ContextChanged();
+        return true;
+    }
+}

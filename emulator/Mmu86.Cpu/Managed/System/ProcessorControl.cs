@@ -1,0 +1,73 @@
+using Iced.Intel;
+using Mmu86.X86;
+
+namespace Mmu86.Cpu;
+
+/// <summary>HLT, CLI, STI, CLAC, STAC, MONITOR and MWAIT.</summary>
+internal static class ProcessorControl
+{
+    /// <summary>HLT.</summary>
+    public static ManagedOutcome Halt(Vcpu vcpu, in Instruction instruction)
+    {
+        if (vcpu.System.Cpl != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.RequestedExit = new VmExit { Reason = VmExitReason.Halt };
+        return ManagedOutcome.Exit;
+    }
+
+    /// <summary>CLI.</summary>
+    public static ManagedOutcome ClearInterruptFlag(Vcpu vcpu, in Instruction instruction) =>
+        ChangeInterruptFlag(vcpu, RFlags.None);
+
+    /// <summary>STI.</summary>
+    public static ManagedOutcome SetInterruptFlag(Vcpu vcpu, in Instruction instruction) =>
+        ChangeInterruptFlag(vcpu, RFlags.InterruptEnable);
+
+    /// <summary>CLAC.</summary>
+    public static ManagedOutcome ClearAlignmentCheck(Vcpu vcpu, in Instruction instruction) =>
+        ChangeAlignmentCheck(vcpu, RFlags.None);
+
+    /// <summary>STAC.</summary>
+    public static ManagedOutcome SetAlignmentCheck(Vcpu vcpu, in Instruction instruction) =>
+        ChangeAlignmentCheck(vcpu, RFlags.AlignmentCheck);
+
+    /// <summary>MONITOR: reads the byte and watches nothing.</summary>
+    public static ManagedOutcome Monitor(Vcpu vcpu, in Instruction instruction)
+    {
+        if (!vcpu.Features.Monitor || vcpu.System.Cpl != 0)
+            return Raise.InvalidOpcode(vcpu);
+        if ((uint)vcpu.Registers.Rcx != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+
+        // The address is RAX in DS, or in FS or GS where a prefix says so.
+        ulong address = vcpu.Registers.Rax;
+        if (instruction.Code == Code.Monitord)
+            address = (uint)address;
+        return vcpu.Data.TryRead(address + Operands.PrefixedBase(vcpu, instruction), out byte _) ? ManagedOutcome.Next : ManagedOutcome.Fault;
+    }
+
+    /// <summary>MWAIT: may end for any reason, and does at once.</summary>
+    public static ManagedOutcome Wait(Vcpu vcpu, in Instruction instruction)
+    {
+        if (!vcpu.Features.Monitor || vcpu.System.Cpl != 0)
+            return Raise.InvalidOpcode(vcpu);
+        return (uint)vcpu.Registers.Rcx > 1 ? Raise.GeneralProtection(vcpu, 0) : ManagedOutcome.Next;
+    }
+
+    private static ManagedOutcome ChangeInterruptFlag(Vcpu vcpu, RFlags value)
+    {
+        if (vcpu.System.Cpl > SystemAccess.IoPrivilege(vcpu))
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.SetFlags((vcpu.Registers.Flags & ~RFlags.InterruptEnable) | value);
+        return ManagedOutcome.EndBlock;
+    }
+
+    private static ManagedOutcome ChangeAlignmentCheck(Vcpu vcpu, RFlags value)
+    {
+        // Not #GP: SDM 2, "CLAC".
+        if (!vcpu.Features.Smap || vcpu.System.Cpl != 0)
+            return Raise.InvalidOpcode(vcpu);
+        vcpu.SetFlags((vcpu.Registers.Flags & ~RFlags.AlignmentCheck) | value);
+        return ManagedOutcome.EndBlock;
+    }
+}

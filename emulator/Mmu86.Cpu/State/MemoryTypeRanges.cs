@@ -1,0 +1,80 @@
+namespace Mmu86.Cpu;
+
+/// <summary>Memory-type range registers: storage with the manual's checks. What they say of memory types is not modelled. SDM 3, "Memory Type Range Registers (MTRRs)".</summary>
+public sealed class MemoryTypeRanges
+{
+    /// <summary>IA32_MTRRCAP: eight variable ranges, fixed ranges, write-combining.</summary>
+    public const ulong Capabilities = 0x508;
+
+    private const uint CapabilitiesNumber = 0xFE;
+    private const uint FirstVariable = 0x200;
+    private const uint LastVariable = 0x20F;
+    private const uint DefaultTypeNumber = 0x2FF;
+    private const ulong DefaultTypeBits = 0xCFF;
+    private const ulong BaseReserved = 0xF00;
+    private const ulong MaskReserved = 0x7FF;
+
+    private readonly ulong[] _variable = new ulong[LastVariable - FirstVariable + 1];
+    private readonly ulong[] _fixed = new ulong[11];
+    private ulong _defaultType;
+
+    /// <summary>Whether the number is one of these registers.</summary>
+    public static bool IsNumber(uint number) =>
+        number is CapabilitiesNumber or DefaultTypeNumber or (>= FirstVariable and <= LastVariable) || FixedIndex(number) >= 0;
+
+    /// <summary>Reads one of these registers.</summary>
+    public ulong Read(uint number) => number switch
+    {
+        CapabilitiesNumber => Capabilities,
+        DefaultTypeNumber => _defaultType,
+        >= FirstVariable and <= LastVariable => _variable[number - FirstVariable],
+        _ => _fixed[FixedIndex(number)],
+    };
+
+    /// <summary>Writes one of these registers.</summary>
+    /// <param name="number">Which.</param>
+    /// <param name="value">What.</param>
+    /// <param name="addressReserved">The bits from MAXPHYADDR on.</param>
+    /// <returns>False where the value is reserved or the register is read-only.</returns>
+    public bool TryWrite(uint number, ulong value, ulong addressReserved)
+    {
+        switch (number)
+        {
+            case CapabilitiesNumber:
+                return false;
+            case DefaultTypeNumber:
+                if ((value & ~DefaultTypeBits) != 0 || !IsType((byte)value))
+                    return false;
+                _defaultType = value;
+                return true;
+            case >= FirstVariable and <= LastVariable:
+                bool isBase = number % 2 == 0;
+                ulong reserved = addressReserved | (isBase ? BaseReserved : MaskReserved);
+                if ((value & reserved) != 0 || (isBase && !IsType((byte)value)))
+                    return false;
+                _variable[number - FirstVariable] = value;
+                return true;
+            default:
+                for (int i = 0; i < 64; i += 8)
+                {
+                    if (!IsType((byte)(value >> i)))
+                        return false;
+                }
+
+                _fixed[FixedIndex(number)] = value;
+                return true;
+        }
+    }
+
+    // Uncacheable, write-combining, write-through, write-protected, write-back.
+    private static bool IsType(byte type) => type is 0 or 1 or 4 or 5 or 6;
+
+    // 64 KiB, two of 16 KiB, eight of 4 KiB.
+    private static int FixedIndex(uint number) => number switch
+    {
+        0x250 => 0,
+        0x258 or 0x259 => (int)(number - 0x258) + 1,
+        >= 0x268 and <= 0x26F => (int)(number - 0x268) + 3,
+        _ => -1,
+    };
+}
