@@ -1,0 +1,91 @@
+using Mmu86.GuestPrograms;
+using Mmu86.Lab;
+using Mmu86.Lab.Machines;
+using Mmu86.Lab.Reports;
+using Mmu86.Lab.Running;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Tests.Running;
+
+/// <summary>What a run left behind: its counts as text, for comparing every number at once, and its output.</summary>
+internal sealed record RunTrace(string Output, string Exit, string Counts, string Measured);
+
+/// <summary>Runs bundled guests with parameters small enough for tests.</summary>
+internal static class SmallRuns
+{
+    private const ulong MemoryBytes = 64UL << 20;
+
+    /// <summary>Guests and arguments: a few hundred thousand instructions each.</summary>
+    public static readonly string[] Guests =
+    [
+        "hello", "sieve 20000", "quicksort 3000", "hash-table 2000", "crc 20000", "bytecode 3000", "matrix 24", "strings 2", "tree 1500",
+        "fibonacci 14", "stride 300 20", "pointer-chase 400 8000", "gups 400 4000", "heapsort 2000",
+        "kernel-demand-paging", "kernel-two-processes",
+    ];
+
+    /// <summary>Options for a guest given as its name and arguments.</summary>
+    public static RunOptions Options(string guest, PagingMode paging, Fidelity fidelity, PageSize page, params string[] overrides)
+    {
+        string[] words = guest.Split(' ');
+        GuestProgram program = GuestCatalogue.Find(words[0]) ?? throw new ArgumentException(guest);
+        string pageName = RunReportBuilder.NameOf(page);
+        byte[] image = program.Build(new GuestBuildOptions { Arguments = words[1..], GuestPage = pageName });
+        return new RunOptions
+        {
+            Program = new ProgramImage { Name = words[0], Bytes = image, Arguments = words[1..] },
+            Machine = MachineCatalogue.Find("skylake", overrides),
+            Paging = paging,
+            GuestPage = page,
+            HostPage = page,
+            Fidelity = fidelity,
+            MemoryBytes = page == PageSize.Size4K ? MemoryBytes : 2 * MemoryBytes,
+            Seed = 1,
+        };
+    }
+
+    /// <summary>Runs to the end.</summary>
+    /// <param name="options">What to run.</param>
+    /// <param name="slices">How many instructions each call of the machine may run; null for no limit.</param>
+    /// <param name="observer">Sees every translation, or null.</param>
+    public static RunTrace Run(RunOptions options, IEnumerator<ulong>? slices, ITranslationObserver? observer)
+    {
+        var output = new MemoryStream();
+        using GuestMachine machine = GuestMachine.Build(options, new GuestOutput(output, output, output), observer);
+        var reader = new RunCountsReader(options.Machine, options.Paging, options.Fidelity);
+        RunCounts? begin = null;
+        RunCounts? measured = null;
+        ExitReport? exit;
+        do
+        {
+            ulong limit = ulong.MaxValue;
+            if (slices is not null)
+            {
+                slices.MoveNext();
+                limit = machine.Vcpu.Counters.Instructions + slices.Current;
+            }
+
+            exit = machine.Run(limit, Mark);
+        }
+        while (exit is null);
+        return new RunTrace(
+            System.Text.Encoding.ASCII.GetString(output.ToArray()),
+            $"{exit.Kind} {exit.Status} {exit.Detail}",
+            Text(Count()),
+            measured is null ? "" : Text(measured));
+
+        void Mark(uint marker)
+        {
+            if (marker == Cpu.Markers.Begin)
+                begin = Count();
+            else if (begin is not null)
+                measured = Count().Since(begin);
+        }
+
+        RunCounts Count() => reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics);
+    }
+
+    // Every number with its path, a line each, so that a difference shows where it is.
+    private static string Text(RunCounts counts) =>
+        System.Text.Json.JsonSerializer.Serialize(counts, new System.Text.Json.JsonSerializerOptions { WriteIndented = true });
+}
