@@ -76,7 +76,7 @@ internal static class SmallRuns
 
         void Mark(uint marker)
         {
-            if (marker == Cpu.Markers.Begin)
+            if (marker == Mmu86.Cpu.Markers.Begin)
                 begin = Count();
             else if (begin is not null)
                 measured = Count().Since(begin);
