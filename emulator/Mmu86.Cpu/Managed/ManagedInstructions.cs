@@ -14,6 +14,8 @@ internal static unsafe partial class ManagedInstructions
         delegate*<Vcpu, in Instruction, ManagedOutcome> found = FindSystem(instruction);
         if (found == null)
             found = FindTransfer(instruction);
+        if (found == null)
+            found = Strings.Find(instruction);
         return found == null ? FindAbsent(instruction) : found;
     }
 
