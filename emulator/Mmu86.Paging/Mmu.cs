@@ -27,7 +27,6 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly StructureCaches _caches;
     private readonly TranslationTags _tags;
     private readonly Walker _walker;
-    private readonly FilterService _service;
 
     private PagingContext _context;
     private TranslationFault _fault;
@@ -70,7 +69,6 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
         _tags = new TranslationTags(tlbPool, [_l1Instruction, _l1Data, _l2], structurePool, _caches);
         _walker = new Walker(memory, _arena, _caches, _rights, configuration);
-        _service = service;
         FetchesAreSilent = service == FilterService.Served && _l1Instruction.Exists;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }

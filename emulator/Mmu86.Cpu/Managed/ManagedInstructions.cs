@@ -4,7 +4,7 @@ namespace Mmu86.Cpu;
 
 /// <summary>Finds the managed implementation of an instruction that has no handler of its own.</summary>
 /// <remarks>The groups are the manual's. What is in none of them is not there yet, or does not exist.</remarks>
-internal static unsafe partial class ManagedInstructions
+internal static unsafe class ManagedInstructions
 {
     /// <summary>The implementation; one that reports the instruction as not supported, or raises #UD, where there is none.</summary>
     public static delegate*<Vcpu, in Instruction, ManagedOutcome> Find(in Instruction instruction)
@@ -13,10 +13,10 @@ internal static unsafe partial class ManagedInstructions
             return &Unsupported.Undefined;
         delegate*<Vcpu, in Instruction, ManagedOutcome> found = FindSystem(instruction);
         if (found == null)
-            found = FindTransfer(instruction);
+            found = FindSegment(instruction);
         if (found == null)
-            found = Strings.Find(instruction);
-        return found == null ? FindAbsent(instruction) : found;
+            found = FindTransfer(instruction);
+        return found == null ? AbsentInstructions.Find(instruction) : found;
     }
 
     // System instructions: registers of the processor, and what they control.
@@ -33,6 +33,14 @@ internal static unsafe partial class ManagedInstructions
         Mnemonic.Lmsw => &ControlRegisters.LoadMachineStatus,
         Mnemonic.Smsw => &ControlRegisters.StoreMachineStatus,
         Mnemonic.Clts => &ControlRegisters.ClearTaskSwitched,
+        Mnemonic.Invlpg => &TranslationInvalidation.Page,
+        Mnemonic.Invpcid => &TranslationInvalidation.Context,
+        Mnemonic.Invd or Mnemonic.Wbinvd or Mnemonic.Wbnoinvd => &TranslationInvalidation.Caches,
+        Mnemonic.Clflush or Mnemonic.Clflushopt or Mnemonic.Clwb => &TranslationInvalidation.CacheLine,
+        Mnemonic.In => &PortInstructions.In,
+        Mnemonic.Out => &PortInstructions.Out,
+        Mnemonic.Insb or Mnemonic.Insw or Mnemonic.Insd => &PortStrings.In,
+        Mnemonic.Outsb or Mnemonic.Outsw or Mnemonic.Outsd => &PortStrings.Out,
         Mnemonic.Hlt => &ProcessorControl.Halt,
         Mnemonic.Cli => &ProcessorControl.ClearInterruptFlag,
         Mnemonic.Sti => &ProcessorControl.SetInterruptFlag,
@@ -43,26 +51,46 @@ internal static unsafe partial class ManagedInstructions
         _ => null,
     };
 
+    // Segment registers and descriptor tables.
+    private static delegate*<Vcpu, in Instruction, ManagedOutcome> FindSegment(in Instruction instruction) => instruction.Mnemonic switch
+    {
+        Mnemonic.Mov when Moves(instruction, static register => register.IsSegmentRegister()) => &SegmentInstructions.Move,
+        Mnemonic.Push when instruction.Op0Register.IsSegmentRegister() => &SegmentInstructions.Push,
+        Mnemonic.Pop when instruction.Op0Register.IsSegmentRegister() => &SegmentInstructions.Pop,
+        Mnemonic.Lfs or Mnemonic.Lgs or Mnemonic.Lss => &SegmentInstructions.LoadFarPointer,
+        Mnemonic.Rdfsbase or Mnemonic.Rdgsbase => &SegmentInstructions.ReadBase,
+        Mnemonic.Wrfsbase or Mnemonic.Wrgsbase => &SegmentInstructions.WriteBase,
+        Mnemonic.Lgdt => &DescriptorTableInstructions.LoadGlobal,
+        Mnemonic.Lidt => &DescriptorTableInstructions.LoadInterrupt,
+        Mnemonic.Sgdt => &DescriptorTableInstructions.StoreGlobal,
+        Mnemonic.Sidt => &DescriptorTableInstructions.StoreInterrupt,
+        Mnemonic.Lldt => &DescriptorTableInstructions.LoadLocal,
+        Mnemonic.Ltr => &DescriptorTableInstructions.LoadTask,
+        Mnemonic.Sldt => &DescriptorTableInstructions.StoreLocal,
+        Mnemonic.Str => &DescriptorTableInstructions.StoreTask,
+        Mnemonic.Lar => &SelectorChecks.LoadAccessRights,
+        Mnemonic.Lsl => &SelectorChecks.LoadLimit,
+        Mnemonic.Verr => &SelectorChecks.VerifyRead,
+        Mnemonic.Verw => &SelectorChecks.VerifyWrite,
+        _ => null,
+    };
+
     // Transfers that change privilege or leave the code segment.
     private static delegate*<Vcpu, in Instruction, ManagedOutcome> FindTransfer(in Instruction instruction) => instruction.Mnemonic switch
     {
         Mnemonic.Syscall => &SystemCalls.Syscall,
-        Mnemonic.Sysret or Mnemonic.Sysretq => &SystemCalls.Sysret,
+        Mnemonic.Sysret => &SystemCalls.Sysret,
         Mnemonic.Sysenter => &SystemCalls.Sysenter,
-        Mnemonic.Sysexit or Mnemonic.Sysexitq => &SystemCalls.Sysexit,
+        Mnemonic.Sysexit => &SystemCalls.Sysexit,
         Mnemonic.Swapgs => &SystemCalls.SwapGs,
         Mnemonic.Int => &SoftwareInterrupts.Interrupt,
         Mnemonic.Int3 => &SoftwareInterrupts.Breakpoint,
         Mnemonic.Int1 => &SoftwareInterrupts.Debug,
+        Mnemonic.Jmp when instruction.IsJmpFarIndirect => &FarTransfers.Jump,
+        Mnemonic.Call when instruction.IsCallFarIndirect => &FarTransfers.Call,
+        Mnemonic.Retf => &FarReturn.Execute,
         Mnemonic.Iret or Mnemonic.Iretd or Mnemonic.Iretq => &InterruptReturn.Execute,
         _ => null,
-    };
-
-    private static delegate*<Vcpu, in Instruction, ManagedOutcome> FindAbsent(in Instruction instruction) => instruction.Mnemonic switch
-    {
-        Mnemonic.Nop => &Unsupported.Marker,
-        Mnemonic.Ud0 or Mnemonic.Ud1 or Mnemonic.Ud2 => &Unsupported.Undefined,
-        _ => &Unsupported.Refuse,
     };
 
     private static bool Moves(in Instruction instruction, Func<Register, bool> isOfKind) =>

@@ -13,6 +13,9 @@ internal static class Unsupported
         return ManagedOutcome.Fault;
     }
 
+    /// <summary>No operation.</summary>
+    public static ManagedOutcome Nothing(Vcpu vcpu, in Instruction instruction) => ManagedOutcome.Next;
+
     /// <summary>Says which instruction Mmu86 does not have yet.</summary>
     public static ManagedOutcome Refuse(Vcpu vcpu, in Instruction instruction) => Refuse(vcpu, instruction, "");
 

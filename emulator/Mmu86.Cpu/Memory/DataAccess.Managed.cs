@@ -12,6 +12,30 @@ public sealed unsafe partial class DataAccess
 
     private byte* _modified;
 
+    /// <summary>Translates as an access would, without one: one lookup, no load and no store.</summary>
+    /// <returns>False where it faulted.</returns>
+    internal bool TryTouch(ulong address, AccessKind kind, ExceptionVector nonCanonicalVector)
+    {
+        _state->PendingLookups++;
+        return Translate(address, kind, Mode, nonCanonicalVector, out _);
+    }
+
+    /// <summary>Translates for a store of 1, 2, 4 or 8 bytes whose value is not known yet: <see cref="CompleteStore"/> makes it.</summary>
+    /// <returns>False where it faulted.</returns>
+    internal bool TryPrepareStore(ulong address, int size)
+    {
+        _modified = TryWriteSpan(address, (uint)size, Mode, ExceptionVector.GeneralProtection);
+        return _modified != null;
+    }
+
+    /// <summary>Makes the store prepared last.</summary>
+    internal void CompleteStore(ulong value, int size)
+    {
+        Unsafe.CopyBlockUnaligned(_modified, &value, (uint)size);
+        Commit();
+        _stores++;
+    }
+
     /// <summary>Begins a read-modify-write: one lookup with write intent. Nothing is written until <see cref="CompleteModify"/>.</summary>
     /// <returns>False where it faulted.</returns>
     internal bool TryBeginModify<T>(ulong address, ExceptionVector nonCanonicalVector, out T value)

@@ -5,7 +5,7 @@ using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Mmu86.Tests.Cpu.System;
+namespace Mmu86.Tests.Cpu;
 
 /// <summary>What the handler of an exception finds. SDM 3, "Exception and Interrupt Handling in 64-bit Mode".</summary>
 public sealed class ExceptionFrameTests
