@@ -19,14 +19,16 @@ internal sealed unsafe class AccessRights
     /// <summary>The rights permit the write, but the entry's dirty flag is clear.</summary>
     public const byte NotDirty = 2;
 
+    /// <summary>How many classes of access there are.</summary>
+    public const int Classes = 12;
+
     private const int Combinations = 128;
-    private const int AccessClasses = 12;
 
     private readonly byte* _verdicts;
     private Controls _controls = (Controls)0xFF;
 
     /// <summary>Makes a predicate that waits for its first <see cref="Prepare"/>.</summary>
-    public AccessRights(Arena arena) => _verdicts = arena.Allocate<byte>(Combinations * AccessClasses);
+    public AccessRights(Arena arena) => _verdicts = arena.Allocate<byte>(Combinations * Classes);
 
     [Flags]
     private enum Controls : byte
@@ -42,8 +44,14 @@ internal sealed unsafe class AccessRights
     /// <summary>Kind and mode of an access as one index.</summary>
     public static int Class(AccessKind kind, AccessMode mode) => ((int)kind << 2) | (int)mode;
 
+    /// <summary>The verdicts, one byte each, at <see cref="Index"/>. Valid as long as the arena.</summary>
+    public byte* Verdicts => _verdicts;
+
+    /// <summary>Where the verdict on an access is, by its class and the rights (bits 6:0 of a TLB entry).</summary>
+    public static uint Index(int accessClass, ulong rights) => ((uint)accessClass * Combinations) + (uint)(rights & (Combinations - 1));
+
     /// <summary>The verdict on an access by its class and the rights (bits 6:0 of a TLB entry).</summary>
-    public byte Judge(int accessClass, ulong rights) => _verdicts[(accessClass * Combinations) + (int)(rights & (Combinations - 1))];
+    public byte Judge(int accessClass, ulong rights) => _verdicts[Index(accessClass, rights)];
 
     /// <summary>Computes the verdicts for a context.</summary>
     public void Prepare(in PagingContext context)

@@ -40,24 +40,23 @@ internal sealed unsafe class FilterKeeper : IDisposable
     public static int FetchTable(AccessMode mode) => mode == AccessMode.User ? FirstFetchTable : FirstFetchTable + 1;
 
     /// <summary>Lets the hot path answer for a page.</summary>
-    /// <param name="array">The first-level array that holds the entry.</param>
+    /// <param name="lane">The lane of the entry, in a first-level array.</param>
     /// <param name="entry">The entry that answered.</param>
-    /// <param name="size">The entry's page size.</param>
     /// <param name="table">Which table.</param>
     /// <param name="page">The first address of the 4 KiB page.</param>
     /// <param name="payload">What the slot answers.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Install(TlbArray* array, int entry, PageSize size, int table, ulong page, ulong payload)
+    public void Install(TlbLane* lane, int entry, int table, ulong page, ulong payload)
     {
-        int index = (int)(page >> 12) & (TranslationFilter.Slots - 1);
-        int slot = (table * TranslationFilter.Slots) + index;
+        uint index = (uint)(page >> 12) & (TranslationFilter.Slots - 1);
+        uint slot = ((uint)table * TranslationFilter.Slots) + index;
         // SAFETY: table < Tables and index < Slots; the tables lie one after the other in the filter's reservation.
         _slots[slot].Tag = page;
         _slots[slot].Payload = payload;
-        _installed[slot >> 6] |= 1UL << (slot & 63);
-        array->SlotTables[entry] |= (byte)(1 << table);
-        if (size != PageSize.Size4K && array->SlotIndices != null)
-            array->SlotIndices[((long)entry * WordsPerTable) + (index >> 6)] |= 1UL << (index & 63);
+        _installed[slot >> 6] |= 1UL << (int)slot;
+        lane->Array->SlotTables[entry] |= (byte)(1 << table);
+        if (lane->Size != PageSize.Size4K && lane->Array->SlotIndices != null)
+            lane->Array->SlotIndices[((uint)entry * WordsPerTable) + (index >> 6)] |= 1UL << (int)index;
     }
 
     /// <summary>Removes every slot of an entry, whose tag must still be in place. Costs what was installed.</summary>
@@ -131,7 +130,7 @@ internal sealed unsafe class FilterKeeper : IDisposable
         for (; tables != 0; tables &= tables - 1)
             KillLarge(array, entry, BitOperations.TrailingZeroCount(tables), page, size);
         if (array->SlotIndices != null)
-            new Span<ulong>(array->SlotIndices + ((long)entry * WordsPerTable), WordsPerTable).Clear();
+            new Span<ulong>(array->SlotIndices + ((uint)entry * WordsPerTable), WordsPerTable).Clear();
     }
 
     private void KillLarge(TlbArray* array, int entry, int table, ulong page, PageSize size)
@@ -141,7 +140,7 @@ internal sealed unsafe class FilterKeeper : IDisposable
             // Without indices of its own (nothing is evicted, so this is rare) the entry looks through all slots installed.
             ulong indices = _installed[(table * WordsPerTable) + word];
             if (array->SlotIndices != null)
-                indices &= array->SlotIndices[((long)entry * WordsPerTable) + word];
+                indices &= array->SlotIndices[((uint)entry * WordsPerTable) + word];
             for (; indices != 0; indices &= indices - 1)
             {
                 FilterSlot* slot = _slots + (table * TranslationFilter.Slots) + (word * 64) + BitOperations.TrailingZeroCount(indices);

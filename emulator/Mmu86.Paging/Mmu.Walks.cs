@@ -81,7 +81,6 @@ public sealed unsafe partial class Mmu<TPolicy>
         }
 
         TlbHit hit = found;
-        HostPhysicalAddress answer = new(result.Host);
         if (Holds(level, found, linear, space, result.Size))
         {
             level.Update(found, result.Host, result.Flags);
@@ -93,12 +92,11 @@ public sealed unsafe partial class Mmu<TPolicy>
             level.Remove(found.Lane->Array, found.Entry);
             int held = level.Held(result.Size);
             if (held < 0)
-                return new Translation(answer, result.Size, _memory.IsRam(answer));
+                return new Translation(new HostPhysicalAddress(result.Host), result.Size, _memory.IsRam(new HostPhysicalAddress(result.Host)));
             level.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out hit);
         }
 
-        Offer(hit, linear, result.Host, kind, mode);
-        return new Translation(answer, hit.Lane->Size, _memory.IsRam(answer));
+        return Answer(hit, linear, result.Host, kind, mode);
     }
 
     // Whether an entry is where a walk's result would be inserted.

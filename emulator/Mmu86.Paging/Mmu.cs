@@ -28,6 +28,12 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly TranslationTags _tags;
     private readonly Walker _walker;
 
+    // What the hot part of a lookup reads, one step away.
+    private readonly TlbLane* _instructionDoor;
+    private readonly TlbLane* _dataDoor;
+    private readonly byte* _verdicts;
+    private readonly sbyte* _slotTables;
+
     private PagingContext _context;
     private TranslationFault _fault;
     private WalkCounters _walks;
@@ -69,6 +75,10 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
         _tags = new TranslationTags(tlbPool, [_l1Instruction, _l1Data, _l2], structurePool, _caches);
         _walker = new Walker(memory, _arena, _caches, _rights, configuration);
+        _instructionDoor = _l1Instruction.Door;
+        _dataDoor = _l1Data.Door;
+        _verdicts = _rights.Verdicts;
+        _slotTables = SlotTables(_arena, service);
         FetchesAreSilent = service == FilterService.Served && _l1Instruction.Exists;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }
@@ -107,63 +117,17 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
-    {
-        ulong linear = address.Value;
-        if (!IsCanonical(linear))
-            return FailNonCanonical(linear, kind, mode, out translation);
-        TlbLevel level;
-        if (kind == AccessKind.Fetch)
-        {
-            level = _l1Instruction;
-            _fetch.SlowLookups++;
-        }
-        else
-        {
-            level = _l1Data;
-            _data.SlowLookups++;
-        }
-
-        if (level.TryFind(linear, _space, _globalSpace, out TlbHit hit))
-        {
-            ulong data = hit.Data;
-            byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
-            if (verdict == AccessRights.Allowed)
-            {
-                hit.Lane->Hits++;
-                level.Touch(hit);
-                ulong host = TlbEntry.HostAddress(data, linear, hit.Lane->Size);
-                Offer(hit, linear, host, kind, mode);
-                if (TPolicy.Observes)
-                    TellHit(TranslationHit.L1, hit, linear, kind, mode);
-                HostPhysicalAddress answer = new(host);
-                translation = new Translation(answer, hit.Lane->Size, _memory.IsRam(answer));
-                return true;
-            }
-
-            // The tables have the last word on an entry that does not suffice (docs/decisions/0010).
-            WalkReason reason = verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
-            return TryWalk(linear, kind, mode, level, reason, TranslationHit.L1, hit, out translation);
-        }
-
-        if (!_l2.TryFind(linear, _space, _globalSpace, out hit))
-            return TryWalk(linear, kind, mode, level, WalkReason.Miss, TranslationHit.None, hit, out translation);
-        return TryTakeFromL2(linear, kind, mode, level, hit, out translation);
-    }
-
-    /// <inheritdoc/>
     public void OfferFetch(LinearAddress page, AccessMode mode, nint payload)
     {
         if (!FetchesAreSilent || !_l1Instruction.TryFind(page.Value, _space, _globalSpace, out TlbHit hit))
             return;
         if (_rights.Judge(AccessRights.Class(AccessKind.Fetch, mode), hit.Data) != AccessRights.Allowed)
             return;
-        TlbArray* array = hit.Lane->Array;
-        if (array->Recent != null && array->Recent[hit.Set] != hit.Entry)
+        if (hit.Lane->Recent != null && hit.Lane->Recent[hit.Set] != hit.Entry)
             return;
         if (TPolicy.Counts && !_fetch.Admits(hit.Lane))
             return;
-        _filter.Install(array, hit.Entry, hit.Lane->Size, FilterKeeper.FetchTable(mode), page.Value & ~0xFFFUL, (ulong)payload);
+        _filter.Install(hit.Lane, hit.Entry, FilterKeeper.FetchTable(mode), page.Value & ~0xFFFUL, (ulong)payload);
     }
 
     /// <inheritdoc/>
@@ -174,66 +138,6 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     {
         _filter.Dispose();
         _arena.Dispose();
-    }
-
-    // 48-bit linear addresses; the width becomes data of the context with 5-level paging.
-    private static bool IsCanonical(ulong linear) => (ulong)((long)(linear << 16) >> 16) == linear;
-
-    // The second level answered, unless its rights do not suffice: the first is filled.
-    private bool TryTakeFromL2(ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TlbHit found, out Translation translation)
-    {
-        ulong data = found.Data;
-        byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
-        if (verdict != AccessRights.Allowed)
-        {
-            WalkReason reason = verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
-            return TryWalk(linear, kind, mode, level, reason, TranslationHit.L2, found, out translation);
-        }
-
-        found.Lane->Hits++;
-        _l2.Touch(found);
-        PageSize size = found.Lane->Size;
-        ulong host = TlbEntry.HostAddress(data, linear, size);
-        uint space = Tag.Space(found.Tag);
-        translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, space, kind, mode);
-        if (TPolicy.Observes)
-            TellHit(TranslationHit.L2, found, linear, kind, mode);
-        return true;
-    }
-
-    // A first-level miss that found its translation: fills, offers, answers.
-    private Translation Fill(TlbLevel level, ulong linear, ulong host, PageSize size, ulong flags, uint space, AccessKind kind, AccessMode mode)
-    {
-        HostPhysicalAddress answer = new(host);
-        int held = level.Held(size);
-        if (held < 0)
-        {
-            level.Unheld[(int)size]++;
-            return new Translation(answer, size, _memory.IsRam(answer));
-        }
-
-        level.Insert(linear, space, (PageSize)held, host, flags, out TlbHit hit);
-        hit.Lane->Misses++;
-        Offer(hit, linear, host, kind, mode);
-        return new Translation(answer, hit.Lane->Size, _memory.IsRam(answer));
-    }
-
-    // Lets the filter answer for a data page from now on. The entry is the most recent of its set: it has just been used.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Offer(in TlbHit hit, ulong linear, ulong host, AccessKind kind, AccessMode mode)
-    {
-        TlbArray* array = hit.Lane->Array;
-        if (array->SlotTables == null || kind == AccessKind.Fetch || mode == AccessMode.Implicit || !_memory.IsRam(new HostPhysicalAddress(host)))
-            return;
-        if (TPolicy.Counts && !_data.Admits(hit.Lane))
-            return;
-        ulong page = linear & ~0xFFFUL;
-        ulong payload = (ulong)_ram + (host & ~0xFFFUL) - page;
-        int table = FilterKeeper.DataTable(mode);
-        _filter.Install(array, hit.Entry, hit.Lane->Size, table, page, payload);
-        // That a write succeeded says that it is permitted and that the dirty flag is cached as set.
-        if (kind == AccessKind.Write && _memory.CodeLines(new HostFrameNumber(host >> 12)) == 0)
-            _filter.Install(array, hit.Entry, hit.Lane->Size, table + 1, page, payload);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Mmu86.Paging;
 
 /// <summary>Attributes to a page size the hits that the filter answered, of data accesses or of fetches.</summary>
@@ -22,10 +24,12 @@ internal unsafe struct LookupAttribution
     public readonly bool IsDue => _refused >= Patience;
 
     /// <summary>Whether the filter serves a lane. The first that asks is served.</summary>
-    public bool Admits(TlbLane* lane)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Admits(TlbLane* lane) => lane == _admitted || AdmitsAnother(lane);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool AdmitsAnother(TlbLane* lane)
     {
-        if (lane == _admitted)
-            return true;
         if (_admitted == null)
         {
             _admitted = lane;

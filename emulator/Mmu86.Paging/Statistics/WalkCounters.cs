@@ -18,22 +18,12 @@ internal struct WalkCounters
     /// <summary>A walk ended in a translation.</summary>
     public void Walked(Walker walker, WalkReason reason)
     {
-        switch (reason)
-        {
-            case WalkReason.Miss:
-                Miss++;
-                break;
-            case WalkReason.Dirty:
-                Dirty++;
-                break;
-            case WalkReason.Rights:
-                Rights++;
-                break;
-            case WalkReason.Prefetch:
-            default:
-                throw new ArgumentOutOfRangeException(nameof(reason));
-        }
-
+        if (reason == WalkReason.Miss)
+            Miss++;
+        else if (reason == WalkReason.Dirty)
+            Dirty++;
+        else
+            Rights++;
         GuestReferences += walker.GuestReferences;
         EptReferences += walker.EptReferences;
         FlagUpdates += walker.FlagUpdates;

@@ -23,9 +23,7 @@ internal unsafe struct AssociativeArray
     private ushort* _used;
     private Unbounded* _unbounded;
     private long _dead;
-    private ulong _setMask;
     private uint _modulus;
-    private int _hashShift;
 
     /// <summary>Sets; 0 of an unbounded array.</summary>
     public int Sets { get; private set; }
@@ -35,6 +33,15 @@ internal unsafe struct AssociativeArray
 
     /// <summary>Distance between the first entries of neighbouring sets: the ways, rounded up to what is compared at once.</summary>
     public int Stride { get; private set; }
+
+    /// <summary>For the set: see <see cref="SetOf"/>.</summary>
+    public ulong SetMask { get; private set; }
+
+    /// <summary>For the set: see <see cref="SetOf"/>.</summary>
+    public int HashShift { get; private set; }
+
+    /// <summary>Whether the set is a matter of a shift and a mask: bounded, and a power of two.</summary>
+    public readonly bool IsPlain => _unbounded == null && _modulus == 0;
 
     /// <summary>Entries that side arrays must have room for. Grows in an unbounded array.</summary>
     public long Capacity { get; private set; }
@@ -61,9 +68,9 @@ internal unsafe struct AssociativeArray
             Capacity = (long)sets * Stride;
             _used = arena.Allocate<ushort>(sets);
             _modulus = BitOperations.IsPow2(sets) ? 0 : (uint)sets;
-            _setMask = (uint)sets - 1;
+            SetMask = (uint)sets - 1;
             // A page number has at most 45 bits, so a shift by 63 leaves the linear index.
-            _hashShift = hash == IndexHash.Xor && sets > 1 ? BitOperations.Log2((uint)sets) : 63;
+            HashShift = hash == IndexHash.Xor && sets > 1 ? BitOperations.Log2((uint)sets) : 63;
             Replacement.Initialize(arena, replacement, sets, ways, Stride, seed);
         }
 
@@ -74,25 +81,76 @@ internal unsafe struct AssociativeArray
     /// <summary>The set of a page number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int SetOf(ulong pageNumber) =>
-        _modulus == 0 ? (int)((pageNumber ^ (pageNumber >> _hashShift)) & _setMask) : (int)(pageNumber % _modulus);
+        _modulus == 0 ? (int)((pageNumber ^ (pageNumber >> HashShift)) & SetMask) : (int)(pageNumber % _modulus);
 
     /// <summary>The entry that carries one of two tags, or -1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Find(int set, ulong tag, ulong other)
     {
-        if (_unbounded != null)
-            return FindUnbounded(tag, other);
-        int first = set * Stride;
-        // SAFETY: set < Sets (SetOf), and Tags has Sets × Stride words; Stride is a multiple of the vector's length.
-        ulong* tags = Tags + first;
+        return _unbounded != null ? FindUnbounded(tag, other) : FindInSet(Tags, set * Stride, Stride, tag, other);
+    }
+
+    /// <summary>The entry of one set that carries one of two tags, or -1.</summary>
+    /// <param name="tags">The tags of the array.</param>
+    /// <param name="first">The first entry of the set.</param>
+    /// <param name="stride">The entries of the set, those included that only fill it up.</param>
+    /// <param name="tag">The one tag.</param>
+    /// <param name="other">The other tag.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int FindInSet(ulong* tags, int first, int stride, ulong tag, ulong other)
+    {
+        // SAFETY: the set was computed by SetOf, so first + stride is within the array; the stride is a multiple of the vector's length.
         Vector256<ulong> wanted = Vector256.Create(tag);
         Vector256<ulong> alternative = Vector256.Create(other);
-        for (int way = 0; way < Stride; way += Lanes)
+        int entry = first;
+        int end = first + stride;
+        do
         {
-            Vector256<ulong> four = Vector256.Load(tags + way);
+            Vector256<ulong> four = Vector256.Load(tags + entry);
             uint matches = (Vector256.Equals(four, wanted) | Vector256.Equals(four, alternative)).ExtractMostSignificantBits();
             if (matches != 0)
-                return first + way + BitOperations.TrailingZeroCount(matches);
+                return entry + BitOperations.TrailingZeroCount(matches);
+            entry += Lanes;
+        }
+        while (entry < end);
+        return -1;
+    }
+
+    /// <summary>The same for one tag.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int FindInSet(int set, ulong tag)
+    {
+        // SAFETY: as above.
+        Vector256<ulong> wanted = Vector256.Create(tag);
+        int entry = set * Stride;
+        if (Stride == Lanes)
+        {
+            uint matches = Vector256.Equals(Vector256.Load(Tags + entry), wanted).ExtractMostSignificantBits();
+            return matches == 0 ? -1 : entry + BitOperations.TrailingZeroCount(matches);
+        }
+
+        return FindInWideSet(entry, entry + Stride, wanted);
+    }
+
+    // Sixteen at a time: where the entry stands is not predictable, so a test for every four would be mispredicted.
+    private readonly int FindInWideSet(int entry, int end, Vector256<ulong> wanted)
+    {
+        for (; entry + (4 * Lanes) <= end; entry += 4 * Lanes)
+        {
+            ulong* tags = Tags + entry;
+            uint matches = Vector256.Equals(Vector256.Load(tags), wanted).ExtractMostSignificantBits()
+                | (Vector256.Equals(Vector256.Load(tags + Lanes), wanted).ExtractMostSignificantBits() << Lanes)
+                | (Vector256.Equals(Vector256.Load(tags + (2 * Lanes)), wanted).ExtractMostSignificantBits() << (2 * Lanes))
+                | (Vector256.Equals(Vector256.Load(tags + (3 * Lanes)), wanted).ExtractMostSignificantBits() << (3 * Lanes));
+            if (matches != 0)
+                return entry + BitOperations.TrailingZeroCount(matches);
+        }
+
+        for (; entry < end; entry += Lanes)
+        {
+            uint matches = Vector256.Equals(Vector256.Load(Tags + entry), wanted).ExtractMostSignificantBits();
+            if (matches != 0)
+                return entry + BitOperations.TrailingZeroCount(matches);
         }
 
         return -1;
@@ -101,51 +159,33 @@ internal unsafe struct AssociativeArray
     /// <summary>Chooses where a new entry goes: a free way if there is one, else the victim's.</summary>
     /// <param name="arena">Where an unbounded array grows.</param>
     /// <param name="set">The set of the new entry.</param>
-    /// <param name="displaced">What the way holds still: the tag of the victim or of a dead entry, or 0. The caller overwrites it with <see cref="Write"/>.</param>
-    /// <param name="isEviction">Whether that is a live entry.</param>
-    /// <returns>The entry.</returns>
-    public int Place(Arena arena, int set, out ulong displaced, out bool isEviction)
+    /// <param name="isEviction">Whether the way holds a live entry, which the caller overwrites.</param>
+    /// <returns>The entry. Its tag is 0, that of a dead entry, or that of the victim.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Place(Arena arena, int set, out bool isEviction)
     {
-        displaced = 0;
-        isEviction = false;
-        if (_unbounded != null)
-            return PlaceUnbounded(arena);
-        int first = set * Stride;
-        if (_used[set] < Ways || _dead > 0)
-        {
-            for (int way = 0; way < Ways; way++)
-            {
-                ulong tag = Tags[first + way];
-                if (tag == 0)
-                {
-                    _used[set]++;
-                    return first + way;
-                }
-
-                if (_alive[Tag.Space(tag)] == 0)
-                {
-                    _dead--;
-                    displaced = tag;
-                    return first + way;
-                }
-            }
-        }
-
-        int victim = first + Replacement.Victim(set);
-        displaced = Tags[victim];
+        // A set with a free way is the exception: it stays full once it was.
+        if (_used == null || _used[set] < Ways || _dead > 0)
+            return PlaceInFreeWay(arena, set, out isEviction);
         isEviction = true;
-        _live[Tag.SizeAndSpace(displaced)]--;
-        return victim;
+        return (set * Stride) + Replacement.Victim(set);
     }
 
     /// <summary>Puts an entry where <see cref="Place"/> said.</summary>
-    public void Write(int entry, ulong tag, ulong data)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Write(int entry, ulong tag, ulong data, bool isEviction)
     {
-        if (_unbounded != null)
-            _unbounded->Enter(Tags, tag, entry);
+        ulong old = Tags[entry];
         Tags[entry] = tag;
         Data[entry] = data;
+        // Mostly an entry gives way to one of the same space and size.
+        if (isEviction && Tag.SizeAndSpace(old) == Tag.SizeAndSpace(tag))
+            return;
+        if (isEviction)
+            _live[Tag.SizeAndSpace(old)]--;
         _live[Tag.SizeAndSpace(tag)]++;
+        if (_unbounded != null)
+            _unbounded->Enter(Tags, tag, entry);
     }
 
     /// <summary>Empties the way of a live entry.</summary>
@@ -195,6 +235,34 @@ internal unsafe struct AssociativeArray
         }
 
         _dead = 0;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int PlaceInFreeWay(Arena arena, int set, out bool isEviction)
+    {
+        isEviction = false;
+        if (_unbounded != null)
+            return PlaceUnbounded(arena);
+        int first = set * Stride;
+        for (int way = 0; way < Ways; way++)
+        {
+            ulong tag = Tags[first + way];
+            if (tag == 0)
+            {
+                _used[set]++;
+                return first + way;
+            }
+
+            if (_alive[Tag.Space(tag)] == 0)
+            {
+                _dead--;
+                return first + way;
+            }
+        }
+
+        // The dead entries are in other sets.
+        isEviction = true;
+        return first + Replacement.Victim(set);
     }
 
     private readonly int FindUnbounded(ulong tag, ulong other)

@@ -73,32 +73,18 @@ internal unsafe struct ReplacementState
     }
 
     /// <summary>A fill used a way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fill(int set, int way)
     {
-        if (_policy == Replacement.Fifo)
+        if (_keep != null)
+            _words[set] = (_words[set] & _keep[way]) | _point[way];
+        else if (_policy != Replacement.Random)
             _words[(set * _stride) + way] = ++_clock;
-        else
-            Touch(set, way);
     }
 
     /// <summary>The way of a full set that gives way.</summary>
-    public int Victim(int set)
-    {
-        switch (_policy)
-        {
-            case Replacement.Lru:
-            case Replacement.Fifo:
-                return Oldest(_words + ((long)set * _stride));
-            case Replacement.TreePlru:
-                return Descend(_words[set], _ways);
-            case Replacement.Mru3Plru:
-                int ways = _ways / 3;
-                int group = ((int)(_words[set] & 3) + 1) % 3;
-                return (group * ways) + Descend(_words[set] >> (GroupBits + (group * (ways - 1))), ways);
-            default:
-                return (int)(NextRandom() % (uint)_ways);
-        }
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Victim(int set) => _policy == Replacement.TreePlru ? Descend(_words[set], _ways) : OtherVictim(set);
 
     /// <summary>What a set remembers, for tests: equal words choose equal victims.</summary>
     public readonly ulong Word(int set, int way) => _policy switch
@@ -107,6 +93,24 @@ internal unsafe struct ReplacementState
         Replacement.Random => _random,
         _ => _words[set],
     };
+
+    private int OtherVictim(int set)
+    {
+        switch (_policy)
+        {
+            case Replacement.Lru:
+            case Replacement.Fifo:
+                return Oldest(_words + ((long)set * _stride));
+            case Replacement.Mru3Plru:
+                int ways = _ways / 3;
+                int group = (int)(_words[set] & 3) + 1;
+                if (group == 3)
+                    group = 0;
+                return (group * ways) + Descend(_words[set] >> (GroupBits + (group * (ways - 1))), ways);
+            default:
+                return (int)(NextRandom() % (uint)_ways);
+        }
+    }
 
     // Bit i-1 is node i; 0 says that the victim is on the left.
     private static int Descend(ulong tree, int ways)

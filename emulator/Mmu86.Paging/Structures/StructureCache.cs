@@ -14,13 +14,22 @@ internal unsafe struct StructureCache
     /// <summary>Whether EPT permits writes to the table that the entry points to.</summary>
     public const ulong TableWritable = 1UL << 3;
 
+    private const int UnusedAddressBits = 64 - 57;
+
     private AssociativeArray _entries;
     private ulong* _guestTables;
     private ulong* _sources;
     private int* _resident;
+    private int* _recent;
 
     public ulong Hits;
     public ulong Misses;
+
+    /// <summary>The level of the entries that it holds; 0 of the nested TLB.</summary>
+    public int Level;
+
+    /// <summary>The next cache that the machine has above this one, or null.</summary>
+    public StructureCache* Above;
 
     /// <summary>Whether the machine has this cache.</summary>
     public bool Exists { get; private set; }
@@ -35,14 +44,24 @@ internal unsafe struct StructureCache
         _guestTables = arena.Allocate<ulong>(_entries.Capacity);
         _sources = arena.Allocate<ulong>(_entries.Capacity);
         _resident = arena.Allocate<int>(3);
+        _recent = arena.Allocate<int>(_entries.Sets);
+        new Span<int>(_recent, _entries.Sets).Fill(-1);
     }
+
+    /// <summary>Looks up the entry that a walk to an address would meet at this level.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int FindPrefix(uint space, ulong address, out int set) => Find(space, PageSize.Size4K, Prefix(address), out set);
 
     /// <summary>Looks a page number up without leaving a trace: -1 where it is absent.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Find(uint space, PageSize size, ulong page)
+    public readonly int Find(uint space, PageSize size, ulong page) => Find(space, size, page, out _);
+
+    /// <summary>The same, with the set for <see cref="Touch"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int Find(uint space, PageSize size, ulong page, out int set)
     {
-        ulong tag = Tag.Make(space, size, page);
-        return _entries.Find(_entries.SetOf(page), tag, tag);
+        set = _entries.SetOf(page);
+        return _entries.FindInSet(set, Tag.Make(space, size, page));
     }
 
     /// <summary>Whether any entry of a page size may be present.</summary>
@@ -50,9 +69,12 @@ internal unsafe struct StructureCache
 
     /// <summary>An entry was used.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Touch(int entry)
+    public void Touch(int entry, int set)
     {
-        int set = entry / _entries.Stride;
+        // As in the TLB, touching the most recent entry again changes nothing.
+        if (_recent[set] == entry)
+            return;
+        _recent[set] = entry;
         _entries.Replacement.Touch(set, entry - (set * _entries.Stride));
     }
 
@@ -68,26 +90,33 @@ internal unsafe struct StructureCache
     /// <summary>Inserts an entry, or replaces the one with the same tag.</summary>
     public void Fill(Arena arena, uint space, PageSize size, ulong page, ulong data, ulong guestTable, ulong source)
     {
-        int set = _entries.SetOf(page);
         ulong tag = Tag.Make(space, size, page);
-        int entry = _entries.Find(set, tag, tag);
+        int entry = Find(space, size, page, out int set);
         if (entry >= 0)
         {
             _entries.Data[entry] = data;
         }
         else
         {
-            entry = _entries.Place(arena, set, out ulong displaced, out bool isEviction);
+            entry = _entries.Place(arena, set, out bool isEviction);
             if (isEviction)
-                _resident[(int)Tag.Size(displaced)]--;
+                _resident[(int)Tag.Size(_entries.Tags[entry])]--;
             _resident[(int)size]++;
-            _entries.Write(entry, tag, data);
+            _entries.Write(entry, tag, data, isEviction);
         }
 
         _guestTables[entry] = guestTable;
         _sources[entry] = source;
+        _recent[set] = entry;
         _entries.Replacement.Fill(set, entry - (set * _entries.Stride));
     }
+
+    /// <summary>Inserts the entry that a walk to an address met at this level.</summary>
+    public void FillPrefix(Arena arena, uint space, ulong address, ulong data, ulong guestTable, ulong source) =>
+        Fill(arena, space, PageSize.Size4K, Prefix(address), data, guestTable, source);
+
+    /// <summary>Drops the entry that would serve an address.</summary>
+    public void RemovePrefix(uint space, ulong address) => Remove(space, PageSize.Size4K, Prefix(address));
 
     /// <summary>Drops the entry of a page number, if there is one.</summary>
     public void Remove(uint space, PageSize size, ulong page)
@@ -124,4 +153,7 @@ internal unsafe struct StructureCache
         if (Exists)
             _entries.Sweep();
     }
+
+    // The bits that select the entry: 47:21 for a PDE, 47:30 for a PDPTE, 47:39 for a PML4E.
+    private readonly ulong Prefix(ulong address) => (address << UnusedAddressBits) >> (UnusedAddressBits + 3 + (9 * Level));
 }

@@ -28,7 +28,11 @@ internal sealed unsafe class StructureCaches
         {
             Geometry.Check(name, cache);
             _all[index].Initialize(arena, pool, cache, seed + (ulong)index);
+            _all[index].Level = index % TableLayout.MaximumLevels;
         }
+
+        LowestGuest = Link(Guest);
+        LowestEpt = Link(Ept);
     }
 
     /// <summary>Of the guest's tables, by level. Combined with EPT where that is on: they give host-physical addresses.</summary>
@@ -37,21 +41,27 @@ internal sealed unsafe class StructureCaches
     /// <summary>Of EPT, by level.</summary>
     public StructureCache* Ept { get; }
 
+    /// <summary>Where a search of those of the guest's tables begins, or null.</summary>
+    public StructureCache* LowestGuest { get; }
+
+    /// <summary>Where a search of those of EPT begins, or null.</summary>
+    public StructureCache* LowestEpt { get; }
+
     /// <summary>Guest-physical page to host frame.</summary>
     public StructureCache* NestedTlb { get; }
 
     /// <summary>Drops the guest entries that would serve a linear address.</summary>
     public void RemoveLinear(uint space, ulong address)
     {
-        for (int level = 2; level < TableLayout.MaximumLevels; level++)
-            Guest[level].Remove(space, PageSize.Size4K, Walker.Prefix(address, level));
+        for (StructureCache* cache = LowestGuest; cache != null; cache = cache->Above)
+            cache->RemovePrefix(space, address);
     }
 
     /// <summary>Drops the EPT entries and the nested-TLB entries that would serve a guest-physical address.</summary>
     public void RemoveGuestPhysical(uint space, ulong address)
     {
-        for (int level = 2; level < TableLayout.MaximumLevels; level++)
-            Ept[level].Remove(space, PageSize.Size4K, Walker.Prefix(address, level));
+        for (StructureCache* cache = LowestEpt; cache != null; cache = cache->Above)
+            cache->RemovePrefix(space, address);
         for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
             NestedTlb->Remove(space, size, address >> size.Shift());
     }
@@ -71,5 +81,19 @@ internal sealed unsafe class StructureCaches
     {
         for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
             _all[i].Sweep();
+    }
+
+    private static StructureCache* Link(StructureCache* levels)
+    {
+        StructureCache* lowest = null;
+        for (int level = TableLayout.MaximumLevels - 1; level >= 2; level--)
+        {
+            if (!levels[level].Exists)
+                continue;
+            levels[level].Above = lowest;
+            lowest = levels + level;
+        }
+
+        return lowest;
     }
 }

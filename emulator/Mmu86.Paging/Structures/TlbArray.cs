@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Paging;
 
 /// <summary>One TLB array: entries, lanes by page size, and what the filter derived from it.</summary>
@@ -26,8 +28,83 @@ internal unsafe struct TlbArray
     public int Ordinal;
 
     /// <summary>Entries that <see cref="SlotTables"/> has room for.</summary>
-    public long SlotTablesCapacity;
+    public long SideCapacity;
+
+    /// <summary>Builds an empty array.</summary>
+    public static TlbArray* Build(Arena arena, TagPool pool, TlbArrayConfiguration configuration, int ordinal, FilterService service, ulong seed)
+    {
+        Geometry.Check(configuration);
+        TlbArray* array = arena.Allocate<TlbArray>(1);
+        array->Ordinal = ordinal;
+        array->Entries.Initialize(arena, pool, configuration.Sets, configuration.Ways, configuration.Hash, configuration.Replacement, seed);
+        bool isUnbounded = array->Entries.IsUnbounded;
+        if (!isUnbounded && !array->Entries.Replacement.IgnoresHits)
+        {
+            array->Recent = arena.Allocate<int>(configuration.Sets);
+            new Span<int>(array->Recent, configuration.Sets).Fill(-1);
+        }
+
+        array->SideCapacity = array->Entries.Capacity;
+        bool hasLarge = false;
+        foreach (string name in configuration.PageSizes)
+        {
+            PageSize size = Geometry.ParseSize(configuration.Name, name);
+            hasLarge |= size != PageSize.Size4K;
+            TlbLane* lane = BuildLane(arena, array, size);
+            if (size == PageSize.Size4K)
+                array->Lane4K = lane;
+            else if (size == PageSize.Size2M)
+                array->Lane2M = lane;
+            else
+                array->Lane1G = lane;
+        }
+
+        if (service == FilterService.Served)
+        {
+            array->SlotTables = arena.Allocate<byte>(array->Entries.Capacity);
+            if (hasLarge && !isUnbounded)
+                array->SlotIndices = arena.Allocate<ulong>(array->Entries.Capacity * (TranslationFilter.Slots / 64));
+        }
+
+        return array;
+    }
 
     /// <summary>The lane of a page size, or null.</summary>
     public readonly TlbLane* Lane(int size) => size switch { 0 => Lane4K, 1 => Lane2M, _ => Lane1G };
+
+    /// <summary>The array grew: so do its side arrays.</summary>
+    public void GrowSides(Arena arena)
+    {
+        if (SlotTables != null)
+            SlotTables = arena.Grow(SlotTables, SideCapacity, Entries.Capacity);
+        SideCapacity = Entries.Capacity;
+    }
+
+    /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
+    public void CountFragments(int entry, bool becomesFragment)
+    {
+        ulong tag = Entries.Tags[entry];
+        if (tag != 0 && Fragments > 0 && Tag.Size(tag) < TlbEntry.GuestSize(Entries.Data[entry]))
+            Fragments--;
+        if (becomesFragment)
+            Fragments++;
+    }
+
+    private static TlbLane* BuildLane(Arena arena, TlbArray* array, PageSize size)
+    {
+        TlbLane* lane = arena.Allocate<TlbLane>(1);
+        lane->Array = array;
+        lane->Size = size;
+        lane->Recent = array->Recent;
+        if (array->Entries.IsPlain)
+        {
+            lane->Tags = array->Entries.Tags;
+            lane->Data = array->Entries.Data;
+            lane->SetMask = array->Entries.SetMask;
+            lane->HashShift = array->Entries.HashShift;
+            lane->Stride = array->Entries.Stride;
+        }
+
+        return lane;
+    }
 }

@@ -2,15 +2,26 @@ using Mmu86.X86;
 
 namespace Mmu86.Paging;
 
-/// <summary>One page size of one TLB array: what the statistics are kept for.</summary>
+/// <summary>One page size of one TLB array: what a lookup reads, and what the statistics are kept for.</summary>
 internal unsafe struct TlbLane
 {
-    public TlbArray* Array;
-    public PageSize Size;
-
     /// <summary>Live entries of this size in the array: where it is 0, the array need not be probed for the size.</summary>
     public long Resident;
 
+    // The part of the array that a lookup needs, here so that it is one step away and in one line of the real machine's cache.
+    public ulong* Tags;
+    public ulong* Data;
+    public ulong SetMask;
+    public int HashShift;
+
+    /// <summary>Distance between the first entries of neighbouring sets; 0 where a lookup takes more than this lane says (<see cref="TlbLevel"/>).</summary>
+    public int Stride;
+
+    /// <summary>As in <see cref="TlbArray"/>.</summary>
+    public int* Recent;
+
+    public TlbArray* Array;
+    public PageSize Size;
     public ulong Hits;
     public ulong Misses;
     public ulong Fills;

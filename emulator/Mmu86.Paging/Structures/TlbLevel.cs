@@ -22,17 +22,22 @@ internal unsafe struct TlbHit
 /// A lookup probes every page size, the smaller first, so that of two entries that cover an address always the same one answers.
 /// Where several arrays hold the same size, the page number chooses one of them.
 /// </remarks>
-internal sealed unsafe class TlbLevel
+internal sealed unsafe partial class TlbLevel
 {
     private const int PageSizeCount = 3;
 
     private readonly Arena _arena;
     private readonly FilterKeeper _filter;
     private readonly TlbArray*[] _arrays;
-    private readonly TlbArray** _choices;
-    private readonly TlbLane** _lanes;
-    private readonly int* _choiceCounts;
     private readonly int* _held;
+
+    // Where a lookup of a page size begins: the lane of the one array that holds it, or one that is empty, or one that sends the
+    // lookup to the choices.
+    private readonly TlbLane* _door4K;
+    private readonly TlbLane* _door2M;
+    private readonly TlbLane* _door1G;
+    private readonly TlbArray** _choices;
+    private readonly int* _choiceCounts;
 
     /// <summary>Builds the level.</summary>
     /// <param name="arena">Where its arrays live.</param>
@@ -40,37 +45,37 @@ internal sealed unsafe class TlbLevel
     /// <param name="pool">The spaces of its tags.</param>
     /// <param name="configuration">Its arrays; none for a level that does not exist.</param>
     /// <param name="firstOrdinal">The ordinal of its first array.</param>
-    /// <param name="slots">Whether the filter serves this level.</param>
+    /// <param name="service">Whether the filter serves this level.</param>
     /// <param name="seed">For random replacement.</param>
-    public TlbLevel(Arena arena, FilterKeeper filter, TagPool pool, TlbLevelConfiguration configuration, int firstOrdinal, FilterService slots, ulong seed)
+    public TlbLevel(Arena arena, FilterKeeper filter, TagPool pool, TlbLevelConfiguration configuration, int firstOrdinal, FilterService service, ulong seed)
     {
         _arena = arena;
         _filter = filter;
         int count = configuration.Arrays.Count;
         _arrays = new TlbArray*[count];
-        _lanes = (TlbLane**)arena.Allocate<nint>(PageSizeCount);
         _choices = (TlbArray**)arena.Allocate<nint>(PageSizeCount * Math.Max(1, count));
         _choiceCounts = arena.Allocate<int>(PageSizeCount);
         _held = arena.Allocate<int>(PageSizeCount);
         for (int i = 0; i < count; i++)
         {
-            _arrays[i] = Build(configuration.Arrays[i], pool, firstOrdinal + i, slots, seed + (ulong)i);
+            _arrays[i] = TlbArray.Build(arena, pool, configuration.Arrays[i], firstOrdinal + i, service, seed + (ulong)i);
             for (int size = 0; size < PageSizeCount; size++)
             {
-                if (_arrays[i]->Lane(size) == null)
-                    continue;
-                if (_lanes[size] == null)
-                    _lanes[size] = _arrays[i]->Lane(size);
-                _choices[(size * count) + _choiceCounts[size]++] = _arrays[i];
+                if (_arrays[i]->Lane(size) != null)
+                    _choices[(size * count) + _choiceCounts[size]++] = _arrays[i];
             }
         }
 
         for (int size = 0, largest = -1; size < PageSizeCount; size++)
         {
-            if (_lanes[size] != null)
+            if (_choiceCounts[size] != 0)
                 largest = size;
             _held[size] = largest;
         }
+
+        _door4K = BuildDoor(0);
+        _door2M = BuildDoor(1);
+        _door1G = BuildDoor(2);
     }
 
     /// <summary>Whether the machine has this level.</summary>
@@ -104,8 +109,14 @@ internal sealed unsafe class TlbLevel
         }
     }
 
+    /// <summary>The lane at which a lookup of a 4 KiB page begins. Its stride is 0 where that takes <see cref="TryFindElsewhere"/>.</summary>
+    public TlbLane* Door => _door4K;
+
     /// <summary>One of the arrays.</summary>
     public TlbArray* Array(int index) => _arrays[index];
+
+    /// <summary>The largest page size held that is no larger than <paramref name="size"/>, or -1.</summary>
+    public int Held(PageSize size) => _held[(int)size];
 
     /// <summary>Looks an address up without leaving a trace.</summary>
     /// <param name="address">The linear address.</param>
@@ -115,19 +126,14 @@ internal sealed unsafe class TlbLevel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryFind(ulong address, uint space, uint global, out TlbHit hit)
     {
-        for (int size = 0; size < PageSizeCount; size++)
+        // Most pages are small; the other sizes are worth a call.
+        TlbLane* lane = _door4K;
+        if (lane->Resident != 0 && lane->Stride != 0)
         {
-            TlbLane* lane = _lanes[size];
-            if (lane == null)
-                continue;
-            ulong page = Tag.PageNumber(address, (PageSize)size);
-            if (_choiceCounts[size] > 1)
-                lane = Choose(size, page);
-            if (lane->Resident == 0)
-                continue;
-            AssociativeArray* entries = &lane->Array->Entries;
-            int set = entries->SetOf(page);
-            int entry = entries->Find(set, Tag.Make(space, (PageSize)size, page), Tag.Make(global, (PageSize)size, page));
+            ulong page = Tag.PageNumber(address, PageSize.Size4K);
+            int set = (int)((page ^ (page >> lane->HashShift)) & lane->SetMask);
+            int entry = AssociativeArray.FindInSet(
+                lane->Tags, set * lane->Stride, lane->Stride, Tag.Make(space, PageSize.Size4K, page), Tag.Make(global, PageSize.Size4K, page));
             if (entry >= 0)
             {
                 hit.Lane = lane;
@@ -138,28 +144,38 @@ internal sealed unsafe class TlbLevel
         }
 
         hit = default;
-        return false;
+        return MayBeElsewhere && TryFindElsewhere(address, space, global, out hit);
+    }
+
+    /// <summary>Whether <see cref="TryFindElsewhere"/> may find anything.</summary>
+    public bool MayBeElsewhere => (_door2M->Resident | _door1G->Resident) != 0 || (_door4K->Stride == 0 && _door4K->Resident != 0);
+
+    /// <summary>Looks an address up where <see cref="TryFind"/> does not look first: other page sizes than 4 KiB, and arrays whose sets
+    /// are not found by shift and mask. Leaves no trace.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public bool TryFindElsewhere(ulong address, uint space, uint global, out TlbHit hit)
+    {
+        return (_door4K->Stride == 0 && TryFind(_door4K, PageSize.Size4K, address, space, global, out hit))
+            || TryFind(_door2M, PageSize.Size2M, address, space, global, out hit)
+            || TryFind(_door1G, PageSize.Size1G, address, space, global, out hit);
     }
 
     /// <summary>An entry answered: the replacement state learns of it, and the filter forgets the entry that was the most recent of the set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Touch(in TlbHit hit)
+    public static void Touch(FilterKeeper filter, TlbLane* lane, int entry, int set)
     {
-        TlbArray* array = hit.Lane->Array;
-        if (array->Recent == null)
+        if (lane->Recent == null)
             return;
-        int recent = array->Recent[hit.Set];
+        int recent = lane->Recent[set];
         // Touching the most recent entry again changes nothing (ReplacementState).
-        if (recent == hit.Entry)
+        if (recent == entry)
             return;
-        array->Recent[hit.Set] = hit.Entry;
-        array->Entries.Replacement.Touch(hit.Set, hit.Entry - (hit.Set * array->Entries.Stride));
+        lane->Recent[set] = entry;
+        TlbArray* array = lane->Array;
+        array->Entries.Replacement.Touch(set, entry - (set * array->Entries.Stride));
         if (recent >= 0)
-            _filter.Kill(array, recent);
+            filter.Kill(array, recent);
     }
-
-    /// <summary>The largest page size held that is no larger than <paramref name="size"/>, or -1.</summary>
-    public int Held(PageSize size) => _held[(int)size];
 
     /// <summary>Inserts a translation, as a fragment where the level does not hold its size.</summary>
     /// <param name="address">The linear address.</param>
@@ -171,33 +187,41 @@ internal sealed unsafe class TlbLevel
     public void Insert(ulong address, uint space, PageSize size, ulong host, ulong flags, out TlbHit hit)
     {
         ulong page = Tag.PageNumber(address, size);
-        TlbLane* lane = _choiceCounts[(int)size] > 1 ? Choose((int)size, page) : _lanes[(int)size];
+        TlbLane* lane = size == PageSize.Size4K ? _door4K : size == PageSize.Size2M ? _door2M : _door1G;
+        if (lane->Array == null)
+            lane = Choose((int)size, page);
         TlbArray* array = lane->Array;
-        int set = array->Entries.SetOf(page);
-        int entry = array->Entries.Place(_arena, set, out ulong displaced, out bool isEviction);
-        if (displaced != 0)
-            Displace(array, entry, displaced, isEviction);
-        if (array->SlotTables != null && array->SlotTablesCapacity < array->Entries.Capacity)
-        {
-            array->SlotTables = _arena.Grow(array->SlotTables, array->SlotTablesCapacity, array->Entries.Capacity);
-            array->SlotTablesCapacity = array->Entries.Capacity;
-        }
-
-        array->Entries.Write(entry, Tag.Make(space, size, page), DataWord(host, size, flags));
-        if (size < TlbEntry.GuestSize(flags))
-            array->Fragments++;
+        AssociativeArray* entries = &array->Entries;
+        int set = entries->SetOf(page);
+        int entry = entries->Place(_arena, set, out bool isEviction);
+        if (array->SideCapacity < entries->Capacity)
+            array->GrowSides(_arena);
+        _filter.Kill(array, entry);
+        bool isFragment = size < TlbEntry.GuestSize(flags);
+        if (array->Fragments != 0 || isFragment)
+            array->CountFragments(entry, isFragment);
         lane->Fills++;
         lane->Resident++;
+        if (isEviction)
+        {
+            TlbLane* evicted = array->Lane((int)Tag.Size(entries->Tags[entry]));
+            evicted->Evictions++;
+            evicted->Resident--;
+            Changes++;
+        }
+
+        entries->Write(entry, Tag.Make(space, size, page), DataWord(host, size, flags), isEviction);
         hit.Lane = lane;
         hit.Entry = entry;
         hit.Set = set;
-        if (array->Entries.IsUnbounded)
+        if (entries->IsUnbounded)
             return;
-        array->Entries.Replacement.Fill(set, entry - (set * array->Entries.Stride));
-        if (array->Recent == null)
+        entries->Replacement.Fill(set, entry - (set * entries->Stride));
+        int* recents = array->Recent;
+        if (recents == null)
             return;
-        int recent = array->Recent[set];
-        array->Recent[set] = entry;
+        int recent = recents[set];
+        recents[set] = entry;
         if (recent >= 0 && recent != entry)
             _filter.Kill(array, recent);
     }
@@ -208,120 +232,27 @@ internal sealed unsafe class TlbLevel
         TlbArray* array = hit.Lane->Array;
         _filter.Kill(array, hit.Entry);
         PageSize size = hit.Lane->Size;
-        ulong old = array->Entries.Data[hit.Entry];
-        if (size < TlbEntry.GuestSize(old))
-            array->Fragments--;
-        if (size < TlbEntry.GuestSize(flags))
-            array->Fragments++;
+        array->CountFragments(hit.Entry, size < TlbEntry.GuestSize(flags));
         array->Entries.Data[hit.Entry] = DataWord(host, size, flags);
-        Touch(hit);
-    }
-
-    /// <summary>Invalidates one entry.</summary>
-    public void Remove(TlbArray* array, int entry)
-    {
-        ulong tag = array->Entries.Tags[entry];
-        TlbLane* lane = array->Lane((int)Tag.Size(tag));
-        _filter.Kill(array, entry);
-        if (lane->Size < TlbEntry.GuestSize(array->Entries.Data[entry]))
-            array->Fragments--;
-        array->Entries.Remove(entry);
-        lane->Invalidations++;
-        lane->Resident--;
-        Changes++;
-    }
-
-    /// <summary>Invalidates every entry of one space that maps an address, and every other fragment of their guest pages.</summary>
-    public void RemovePage(ulong address, uint space)
-    {
-        for (int size = 0; size < PageSizeCount; size++)
-        {
-            TlbLane* lane = _lanes[size];
-            if (lane == null)
-                continue;
-            ulong page = Tag.PageNumber(address, (PageSize)size);
-            if (_choiceCounts[size] > 1)
-                lane = Choose(size, page);
-            if (lane->Resident == 0)
-                continue;
-            ulong tag = Tag.Make(space, (PageSize)size, page);
-            int entry = lane->Array->Entries.Find(lane->Array->Entries.SetOf(page), tag, tag);
-            if (entry >= 0)
-                Remove(lane->Array, entry);
-        }
-
-        foreach (TlbArray* array in _arrays)
-        {
-            if (array->Fragments > 0)
-                RemoveFragments(array, address, space);
-        }
-    }
-
-    /// <summary>A space is to be retired: counts its entries as invalidated. The caller clears the filter where the space was in force.</summary>
-    /// <returns>How many entries die with it.</returns>
-    public ulong Bury(uint space)
-    {
-        ulong total = 0;
-        foreach (TlbArray* array in _arrays)
-        {
-            long resident = 0;
-            for (int size = 0; size < PageSizeCount; size++)
-            {
-                TlbLane* lane = array->Lane(size);
-                if (lane == null)
-                    continue;
-                uint count = array->Entries.Bury(space, size);
-                lane->Invalidations += count;
-                lane->Resident -= count;
-                resident += lane->Resident;
-                total += count;
-            }
-
-            if (resident == 0)
-                array->Fragments = 0;
-        }
-
-        if (total != 0)
-            Changes++;
-        return total;
-    }
-
-    /// <summary>Empties the ways of dead entries.</summary>
-    public void Sweep()
-    {
-        foreach (TlbArray* array in _arrays)
-            array->Entries.Sweep();
+        Touch(_filter, hit.Lane, hit.Entry, hit.Set);
     }
 
     private static ulong DataWord(ulong host, PageSize size, ulong flags) => (host & TlbEntry.FrameMask & ~size.OffsetMask()) | flags;
 
-    private void Displace(TlbArray* array, int entry, ulong displaced, bool isEviction)
+    private bool TryFind(TlbLane* lane, PageSize size, ulong address, uint space, uint global, out TlbHit hit)
     {
-        _filter.Kill(array, entry);
-        PageSize size = Tag.Size(displaced);
-        if (size < TlbEntry.GuestSize(array->Entries.Data[entry]) && array->Fragments > 0)
-            array->Fragments--;
-        if (!isEviction)
-            return;
-        TlbLane* lane = array->Lane((int)size);
-        lane->Evictions++;
-        lane->Resident--;
-        Changes++;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RemoveFragments(TlbArray* array, ulong address, uint space)
-    {
-        int end = array->Entries.ScanEnd;
-        for (int entry = 0; entry < end; entry++)
-        {
-            ulong tag = array->Entries.Tags[entry];
-            if ((tag & 1) == 0 || Tag.Space(tag) != space)
-                continue;
-            PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
-            if (Tag.Size(tag) < guest && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
-                Remove(array, entry);
-        }
+        Unsafe.SkipInit(out hit);
+        if (lane->Resident == 0)
+            return false;
+        ulong page = Tag.PageNumber(address, size);
+        if (lane->Array == null)
+            lane = Choose((int)size, page);
+        AssociativeArray* entries = &lane->Array->Entries;
+        int set = entries->SetOf(page);
+        hit.Lane = lane;
+        hit.Set = set;
+        hit.Entry = entries->Find(set, Tag.Make(space, size, page), Tag.Make(global, size, page));
+        return hit.Entry >= 0;
     }
 
     // Which of several arrays for one size: bits above those that index a set, so that each array sees whole runs of sets.
@@ -332,42 +263,13 @@ internal sealed unsafe class TlbLevel
         return arrays[(int)(page / (uint)sets % (uint)_choiceCounts[size])]->Lane(size);
     }
 
-    private TlbArray* Build(TlbArrayConfiguration configuration, TagPool pool, int ordinal, FilterService slots, ulong seed)
+    private TlbLane* BuildDoor(int size)
     {
-        Geometry.Check(configuration);
-        TlbArray* array = _arena.Allocate<TlbArray>(1);
-        array->Ordinal = ordinal;
-        array->Entries.Initialize(_arena, pool, configuration.Sets, configuration.Ways, configuration.Hash, configuration.Replacement, seed);
-        bool hasLarge = false;
-        foreach (string name in configuration.PageSizes)
-        {
-            PageSize size = Geometry.ParseSize(configuration.Name, name);
-            TlbLane* lane = _arena.Allocate<TlbLane>(1);
-            lane->Array = array;
-            lane->Size = size;
-            hasLarge |= size != PageSize.Size4K;
-            if (size == PageSize.Size4K)
-                array->Lane4K = lane;
-            else if (size == PageSize.Size2M)
-                array->Lane2M = lane;
-            else
-                array->Lane1G = lane;
-        }
-
-        if (!array->Entries.IsUnbounded && !array->Entries.Replacement.IgnoresHits)
-        {
-            array->Recent = _arena.Allocate<int>(configuration.Sets);
-            new Span<int>(array->Recent, configuration.Sets).Fill(-1);
-        }
-
-        if (slots == FilterService.Served)
-        {
-            array->SlotTablesCapacity = array->Entries.Capacity;
-            array->SlotTables = _arena.Allocate<byte>(array->Entries.Capacity);
-            if (hasLarge && !array->Entries.IsUnbounded)
-                array->SlotIndices = _arena.Allocate<ulong>(array->Entries.Capacity * (TranslationFilter.Slots / 64));
-        }
-
-        return array;
+        if (_choiceCounts[size] == 1)
+            return _choices[size * _arrays.Length]->Lane(size);
+        TlbLane* door = _arena.Allocate<TlbLane>(1);
+        // No array: nothing is ever resident. Several: somebody may be, and the page number says where.
+        door->Resident = _choiceCounts[size];
+        return door;
     }
 }

@@ -19,14 +19,20 @@ internal enum DescentEnd
     Stale,
 }
 
-/// <summary>One run of the walker's loop: what it is given, and where it arrived.</summary>
+/// <summary>One dimension's run of the walker's loop: what it is given, and where it arrived.</summary>
+/// <remarks>There is one for the guest's tables and one for EPT, in unmanaged memory: what the context decides stays in place between walks.</remarks>
 internal unsafe struct Descent
 {
-    /// <summary>The address to translate.</summary>
-    public ulong Address;
+    public TableLayout* Layout;
+
+    /// <summary>The structure cache of the lowest level that has one, which knows the next; null where there is none.</summary>
+    public StructureCache* LowestCache;
 
     /// <summary>The address of the top table: host-physical, or guest-physical for <see cref="GuestTables"/>.</summary>
     public ulong Root;
+
+    /// <summary>The accessed flag, or 0 where the walk sets none.</summary>
+    public ulong AccessedFlag;
 
     /// <summary>The tag of its structure-cache entries.</summary>
     public uint Space;
@@ -34,13 +40,8 @@ internal unsafe struct Descent
     /// <summary>Whether structure caches may answer.</summary>
     public bool UsesCaches;
 
-    public TableLayout* Layout;
-
-    /// <summary>The structure caches, by level.</summary>
-    public StructureCache* Caches;
-
-    /// <summary>The accessed flag, or 0 where the walk sets none.</summary>
-    public ulong AccessedFlag;
+    /// <summary>The address to translate.</summary>
+    public ulong Address;
 
     /// <summary>The level of the last entry read.</summary>
     public int Level;
@@ -66,26 +67,25 @@ internal unsafe struct Descent
     /// <summary>The position of the last entry in the recorder.</summary>
     public int Step;
 
-    private fixed ulong _data[TableLayout.MaximumLevels];
-    private fixed ulong _guestTables[TableLayout.MaximumLevels];
-    private fixed ulong _sources[TableLayout.MaximumLevels];
+    // What the cache of each level will hold if the walk ends in a translation: data, guest table, source.
+    private fixed ulong _notes[3 * TableLayout.MaximumLevels];
 
     /// <summary>Notes what the cache of a level will hold if the walk ends in a translation.</summary>
     public void Note(int level, ulong data, ulong guestTable, ulong source)
     {
-        _data[level] = data;
-        _guestTables[level] = guestTable;
-        _sources[level] = source;
+        _notes[3 * level] = data;
+        _notes[(3 * level) + 1] = guestTable;
+        _notes[(3 * level) + 2] = source;
     }
 
     /// <summary>Fills the caches of the levels that were walked through.</summary>
     public void FillCaches(Arena arena)
     {
-        for (int level = Level + 1; level <= StartLevel; level++)
+        for (StructureCache* cache = LowestCache; cache != null; cache = cache->Above)
         {
-            StructureCache* cache = Caches + level;
-            if (cache->Exists)
-                cache->Fill(arena, Space, X86.PageSize.Size4K, Walker.Prefix(Address, level), _data[level], _guestTables[level], _sources[level]);
+            int level = cache->Level;
+            if (level > Level && level <= StartLevel)
+                cache->FillPrefix(arena, Space, Address, _notes[3 * level], _notes[(3 * level) + 1], _notes[(3 * level) + 2]);
         }
     }
 }

@@ -57,7 +57,7 @@ internal sealed unsafe partial class Walker
             {
                 if (!nested->MayHold(size))
                     continue;
-                int found = nested->Find(_eptSpace, size, address >> size.Shift());
+                int found = nested->Find(_ept->Space, size, address >> size.Shift(), out int set);
                 if (found < 0)
                     continue;
                 ulong entry = nested->Data(found);
@@ -70,7 +70,7 @@ internal sealed unsafe partial class Walker
                 }
 
                 nested->Hits++;
-                nested->Touch(found);
+                nested->Touch(found, set);
                 mapping.Entry = entry;
                 mapping.Host = (entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
                 mapping.Size = size;
@@ -93,48 +93,41 @@ internal sealed unsafe partial class Walker
         mapping = default;
         if (address >> EptAddressBits != 0)
             return FailViolation<TWalk>(address, access, 0);
-        Unsafe.SkipInit(out Descent descent);
-        descent.Address = address;
-        descent.Root = _eptRoot;
-        descent.Space = _eptSpace;
-        descent.Layout = _layouts + 2;
-        descent.Caches = _caches.Ept;
-        descent.AccessedFlag = _eptAccessed;
-        descent.UsesCaches = true;
-        descent.EntryHost = 0;
-        descent.EntryGuest = 0;
+        Descent* descent = _ept;
+        descent->Address = address;
+        descent->UsesCaches = true;
         while (true)
         {
-            DescentEnd end = Descend<EptPaging, HostTables, TWalk>(ref descent);
+            DescentEnd end = Descend<EptPaging, HostTables, TWalk>(descent);
             if (end == DescentEnd.NotPresent)
                 return FailViolation<TWalk>(address, access, 0);
             if (end == DescentEnd.Malformed)
                 return FailMisconfiguration(address);
             if (end == DescentEnd.Mapped)
             {
-                ulong rights = descent.Rights & EptEntry.Rights;
+                ulong rights = descent->Rights & EptEntry.Rights;
                 if ((rights & needed) != needed)
                     return FailViolation<TWalk>(address, access, rights);
-                ulong wanted = _eptAccessed | ((needed & EptEntry.Write) != 0 ? _eptDirty : 0);
-                if ((descent.Entry & wanted) != wanted)
-                    end = SetFlags<HostTables, TWalk>(ref descent, wanted);
+                ulong wanted = _ept->AccessedFlag | ((needed & EptEntry.Write) != 0 ? _eptDirty : 0);
+                if ((descent->Entry & wanted) != wanted)
+                    end = SetFlags<HostTables, TWalk>(descent, wanted);
             }
 
             if (end == DescentEnd.Mapped)
                 break;
             // An entry that changed under the walk: read everything again.
-            descent.UsesCaches = false;
+            descent->UsesCaches = false;
         }
 
-        PageSize size = (PageSize)(descent.Level - 1);
+        PageSize size = (PageSize)(descent->Level - 1);
         mapping.Size = size;
-        mapping.Entry = (descent.Entry & ~EptEntry.Rights) | (descent.Rights & EptEntry.Rights);
-        mapping.Host = (descent.Entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
+        mapping.Entry = (descent->Entry & ~EptEntry.Rights) | (descent->Rights & EptEntry.Rights);
+        mapping.Host = (descent->Entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
         if (TWalk.LeavesTrace)
         {
-            descent.FillCaches(_arena);
+            descent->FillCaches(_arena);
             if (_caches.NestedTlb->Exists)
-                _caches.NestedTlb->Fill(_arena, _eptSpace, size, address >> size.Shift(), mapping.Entry, 0, descent.EntryHost);
+                _caches.NestedTlb->Fill(_arena, _ept->Space, size, address >> size.Shift(), mapping.Entry, 0, descent->EntryHost);
         }
 
         return true;
@@ -145,7 +138,7 @@ internal sealed unsafe partial class Walker
         where TWalk : struct, IWalkKind
     {
         if (TWalk.LeavesTrace)
-            _caches.RemoveGuestPhysical(_eptSpace, address);
+            _caches.RemoveGuestPhysical(_ept->Space, address);
         Fault = new TranslationFault
         {
             Failure = TranslationFailure.EptViolation,

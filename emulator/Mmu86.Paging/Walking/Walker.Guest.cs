@@ -18,26 +18,19 @@ internal sealed unsafe partial class Walker
         if (!_isPaging)
             return TryFinish<TAccess, TWalk>((uint)address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
 
-        Unsafe.SkipInit(out Descent descent);
-        descent.Address = address;
-        descent.Root = _root;
-        descent.Space = _space;
-        descent.Layout = _guestLayout;
-        descent.Caches = _caches.Guest;
-        descent.AccessedFlag = PagingEntry.Accessed;
-        descent.UsesCaches = true;
-        descent.EntryHost = 0;
-        descent.EntryGuest = 0;
+        Descent* descent = _guest;
+        descent->Address = address;
+        descent->UsesCaches = true;
         while (true)
         {
-            DescentEnd end = Descend<FourLevelPaging, TAccess, TWalk>(ref descent);
+            DescentEnd end = Descend<FourLevelPaging, TAccess, TWalk>(descent);
             if (end == DescentEnd.Mapped)
-                end = FinishGuest<TAccess, TWalk>(ref descent, kind, mode, ref result);
+                end = FinishGuest<TAccess, TWalk>(descent, kind, mode, ref result);
             switch (end)
             {
                 case DescentEnd.Mapped:
                     if (TWalk.LeavesTrace)
-                        descent.FillCaches(_arena);
+                        descent->FillCaches(_arena);
                     return true;
                 case DescentEnd.NotPresent:
                     FailPage(address, kind, mode, PageFaultErrorCode.None);
@@ -49,7 +42,7 @@ internal sealed unsafe partial class Walker
                     return false;
                 case DescentEnd.Stale:
                     // The second round reads every table, and flags are sticky, so it ends.
-                    descent.UsesCaches = false;
+                    descent->UsesCaches = false;
                     break;
                 default:
                     throw new UnreachableException();
@@ -58,31 +51,33 @@ internal sealed unsafe partial class Walker
     }
 
     // The entry that maps the page is found: rights, then EPT's word on the page itself, then accessed and dirty.
-    private DescentEnd FinishGuest<TAccess, TWalk>(ref Descent descent, AccessKind kind, AccessMode mode, ref WalkResult result)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private DescentEnd FinishGuest<TAccess, TWalk>(Descent* descent, AccessKind kind, AccessMode mode, ref WalkResult result)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        ulong address = descent.Address;
-        ulong rights = Condense(descent.Rights);
+        ulong address = descent->Address;
+        ulong rights = Condense(descent->Rights);
         if (_rights.Judge(AccessRights.Class(kind, mode), rights | TlbEntry.EptRights | TlbEntry.Dirty) != AccessRights.Allowed)
         {
             FailPage(address, kind, mode, PageFaultErrorCode.Present);
             return DescentEnd.Refused;
         }
 
-        PageSize size = (PageSize)(descent.Level - 1);
+        PageSize size = (PageSize)(descent->Level - 1);
         ulong offset = size.OffsetMask();
-        ulong guestPhysical = (descent.Entry & PagingEntry.AddressMask & ~offset) | (address & offset);
+        ulong guestPhysical = (descent->Entry & PagingEntry.AddressMask & ~offset) | (address & offset);
         ulong wanted = kind == AccessKind.Write ? PagingEntry.Accessed | PagingEntry.Dirty : PagingEntry.Accessed;
-        ulong dirty = ((descent.Entry | wanted) & PagingEntry.Dirty) != 0 ? TlbEntry.Dirty : 0;
-        ulong flags = rights | dirty | Attributes(descent.Entry, size);
+        // The dirty flag has the same place in both words.
+        ulong flags = rights | ((descent->Entry | wanted) & TlbEntry.Dirty) | TlbEntry.Attributes(descent->Entry, size);
         if (!TryFinish<TAccess, TWalk>(guestPhysical, kind, flags, size, ref result))
             return DescentEnd.Refused;
-        result.IsGlobal = _usesGlobal && (descent.Entry & PagingEntry.Global) != 0;
-        return (descent.Entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(ref descent, wanted);
+        result.IsGlobal = _usesGlobal && (descent->Entry & PagingEntry.Global) != 0;
+        return (descent->Entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, wanted);
     }
 
     // The guest-physical address is known: EPT, where it is on, has the last word.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryFinish<TAccess, TWalk>(ulong guestPhysical, AccessKind kind, ulong flags, PageSize guestSize, ref WalkResult result)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
@@ -113,14 +108,6 @@ internal sealed unsafe partial class Walker
 
     // W, U/S and inverted XD, from the places where entries have them to those where TLB entries have them.
     private static ulong Condense(ulong rights) => ((rights >> 1) & 3) | ((rights >> 63) << 2);
-
-    // The PAT index and the protection key of the entry that maps the page.
-    private static ulong Attributes(ulong entry, PageSize size)
-    {
-        ulong pat = size == PageSize.Size4K ? (entry >> 7) & 1 : (entry >> 12) & 1;
-        ulong index = (pat << 2) | ((entry >> 3) & 3);
-        return (index << TlbEntry.PatShift) | (((entry >> 59) & 0xF) << TlbEntry.KeyShift);
-    }
 
     private void FailPage(ulong address, AccessKind kind, AccessMode mode, PageFaultErrorCode cause)
     {

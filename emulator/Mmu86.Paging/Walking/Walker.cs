@@ -12,24 +12,18 @@ namespace Mmu86.Paging;
 /// </remarks>
 internal sealed unsafe partial class Walker
 {
-    private const int UnusedAddressBits = 64 - 57;
-
     private readonly HostMemory _memory;
     private readonly byte* _ram;
     private readonly Arena _arena;
     private readonly StructureCaches _caches;
     private readonly AccessRights _rights;
-    private readonly TableLayout* _layouts;
+    private readonly TableLayout* _guestLayouts;
+    private readonly Descent* _guest;
+    private readonly Descent* _ept;
     private readonly ulong _addressMask;
 
     private PagingContext _context;
-    private TableLayout* _guestLayout;
-    private ulong _root;
-    private ulong _eptRoot;
-    private ulong _eptAccessed;
     private ulong _eptDirty;
-    private uint _space;
-    private uint _eptSpace;
     private bool _isNested;
     private bool _isPaging;
     private bool _usesGlobal;
@@ -45,10 +39,16 @@ internal sealed unsafe partial class Walker
         PageSize largest = configuration.HasPage1G ? PageSize.Size1G : PageSize.Size2M;
         int width = configuration.PhysicalAddressBits;
         _addressMask = PagingEntry.AddressMask & ((1UL << width) - 1);
-        _layouts = arena.Allocate<TableLayout>(3);
-        _layouts[0] = TableLayout.FourLevel(width, largest, Efer.None);
-        _layouts[1] = TableLayout.FourLevel(width, largest, Efer.NoExecuteEnable);
-        _layouts[2] = TableLayout.Ept(width, largest);
+        _guestLayouts = arena.Allocate<TableLayout>(2);
+        _guestLayouts[0] = TableLayout.FourLevel(width, largest, Efer.None);
+        _guestLayouts[1] = TableLayout.FourLevel(width, largest, Efer.NoExecuteEnable);
+        _guest = arena.Allocate<Descent>(1);
+        _guest->LowestCache = caches.LowestGuest;
+        _guest->AccessedFlag = PagingEntry.Accessed;
+        _ept = arena.Allocate<Descent>(1);
+        _ept->LowestCache = caches.LowestEpt;
+        _ept->Layout = arena.Allocate<TableLayout>(1);
+        *_ept->Layout = TableLayout.Ept(width, largest);
     }
 
     /// <summary>Takes down the steps of walks that record.</summary>
@@ -66,10 +66,6 @@ internal sealed unsafe partial class Walker
     /// <summary>Entries in which the last walk set accessed or dirty.</summary>
     public uint FlagUpdates { get; private set; }
 
-    /// <summary>The part of an address that selects an entry of a level: the key of the level's structure cache.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Prefix(ulong address, int level) => (address << UnusedAddressBits) >> (UnusedAddressBits + 3 + (9 * level));
-
     /// <summary>Puts a context in force.</summary>
     /// <param name="context">The context.</param>
     /// <param name="space">The tag of its paging-structure-cache entries.</param>
@@ -77,17 +73,17 @@ internal sealed unsafe partial class Walker
     public void SetContext(in PagingContext context, uint space, uint eptSpace)
     {
         _context = context;
-        _space = space;
-        _eptSpace = eptSpace;
         _isNested = context.IsNested;
         _isPaging = context.IsPaging;
         _usesGlobal = (context.Cr4 & Cr4.PageGlobalEnable) != 0;
-        _root = context.Cr3 & _addressMask;
-        _eptRoot = context.Eptp & _addressMask;
+        _guest->Layout = _guestLayouts + ((context.Efer & Efer.NoExecuteEnable) != 0 ? 1 : 0);
+        _guest->Root = context.Cr3 & _addressMask;
+        _guest->Space = space;
         bool hasFlags = (context.Eptp & EptPointer.AccessedAndDirty) != 0;
-        _eptAccessed = hasFlags ? EptEntry.Accessed : 0;
+        _ept->Root = context.Eptp & _addressMask;
+        _ept->Space = eptSpace;
+        _ept->AccessedFlag = hasFlags ? EptEntry.Accessed : 0;
         _eptDirty = hasFlags ? EptEntry.Dirty : 0;
-        _guestLayout = _layouts + ((context.Efer & Efer.NoExecuteEnable) != 0 ? 1 : 0);
     }
 
     /// <summary>Walks for one access.</summary>
@@ -111,60 +107,38 @@ internal sealed unsafe partial class Walker
     }
 
     // The one loop. Generic arguments are structs, so each combination is compiled on its own and the tests below cost nothing.
-    private DescentEnd Descend<TFormat, TAccess, TWalk>(ref Descent descent)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private DescentEnd Descend<TFormat, TAccess, TWalk>(Descent* descent)
         where TFormat : struct, ITableFormat
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        TableLayout* layout = descent.Layout;
+        TableLayout* layout = descent->Layout;
         int level = layout->Levels;
-        ulong table = descent.Root;
-        ulong guestTable = descent.Root;
+        ulong table = descent->Root;
+        ulong guestTable = descent->Root;
         ulong rights = ulong.MaxValue;
         bool isLocated = !TAccess.IsNested;
         bool isWritable = true;
-        int answered = int.MaxValue;
-        if (descent.UsesCaches)
+        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent);
+        if (TWalk.LeavesTrace && descent->UsesCaches && TrySearchCaches<TFormat, TWalk>(descent, out StructureCache* cache, out int found))
         {
-            for (int cached = 2; cached <= layout->Levels; cached++)
+            ulong data = cache->Data(found);
+            table = data & PagingEntry.AddressMask;
+            rights = data | ~TFormat.RightsMask;
+            level = cache->Level - 1;
+            if (TAccess.IsNested)
             {
-                StructureCache* cache = descent.Caches + cached;
-                if (!cache->Exists)
-                    continue;
-                int found = cache->Find(descent.Space, PageSize.Size4K, Prefix(descent.Address, cached));
-                if (!TWalk.LeavesTrace)
-                {
-                    // An inspection reads on and only notes who would have answered.
-                    if (found >= 0 && answered == int.MaxValue)
-                        answered = cached;
-                    continue;
-                }
-
-                if (found < 0)
-                {
-                    cache->Misses++;
-                    continue;
-                }
-
-                cache->Hits++;
-                cache->Touch(found);
-                ulong data = cache->Data(found);
-                table = data & PagingEntry.AddressMask;
                 guestTable = cache->GuestTable(found);
-                rights = data | ~TFormat.RightsMask;
                 isLocated = true;
                 isWritable = (data & StructureCache.TableWritable) != 0;
-                level = cached - 1;
-                if (TWalk.Records)
-                    Recorder.Cached(TFormat.Dimension, cached, new HostPhysicalAddress(cache->Source(found)), data, WalkRecorder.CacheOf(TFormat.Dimension, cached));
-                break;
             }
         }
 
-        descent.StartLevel = level;
+        descent->StartLevel = level;
         for (; ; level--)
         {
-            ulong offset = (descent.Address >> (9 * level)) & 0xFF8;
+            ulong offset = (descent->Address >> (9 * level)) & 0xFF8;
             if (TAccess.IsNested)
             {
                 if (!isLocated)
@@ -177,26 +151,29 @@ internal sealed unsafe partial class Walker
             }
 
             // The entry above points to this table, whose place in host memory is known only now.
-            if (level < descent.StartLevel)
-                descent.Note(level + 1, table | (rights & TFormat.RightsMask) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent.EntryHost);
+            if (level < descent->StartLevel)
+                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
             ulong entry = ReadEntry(host);
             if (TFormat.Dimension == WalkDimension.Guest)
                 GuestReferences++;
             else
                 EptReferences++;
-            descent.Level = level;
-            descent.Entry = entry;
-            descent.EntryHost = host;
+            descent->Level = level;
+            descent->Entry = entry;
+            descent->EntryHost = host;
             if (TAccess.IsNested)
-                descent.EntryGuest = guestTable + offset;
-            descent.IsTableWritable = isWritable;
+            {
+                descent->EntryGuest = guestTable + offset;
+                descent->IsTableWritable = isWritable;
+            }
+
             if (TWalk.Records)
             {
-                WalkSource source = level >= answered ? WalkRecorder.CacheOf(TFormat.Dimension, answered) : WalkSource.Memory;
+                WalkSource source = answered != 0 && level >= answered ? WalkRecorder.CacheOf(TFormat.Dimension, answered) : WalkSource.Memory;
                 if (TFormat.Dimension == WalkDimension.Ept && _nestedTlbAnswers)
                     source = WalkSource.NestedTlb;
-                descent.Step = Recorder.Read(
+                descent->Step = Recorder.Read(
                     TFormat.Dimension, level, host, TAccess.IsNested ? new GuestPhysicalAddress(guestTable + offset) : null, entry, source);
             }
 
@@ -208,13 +185,13 @@ internal sealed unsafe partial class Walker
             rights &= entry ^ TFormat.DenyingRights;
             if (mapsPage)
             {
-                descent.Rights = rights;
+                descent->Rights = rights;
                 return DescentEnd.Mapped;
             }
 
-            if ((entry & descent.AccessedFlag) != descent.AccessedFlag)
+            if ((entry & descent->AccessedFlag) != descent->AccessedFlag)
             {
-                DescentEnd end = SetFlags<TAccess, TWalk>(ref descent, descent.AccessedFlag);
+                DescentEnd end = SetFlags<TAccess, TWalk>(descent, descent->AccessedFlag);
                 if (end != DescentEnd.Mapped)
                     return end;
             }
@@ -225,32 +202,69 @@ internal sealed unsafe partial class Walker
         }
     }
 
+    // The lowest level first: an entry stands for all above it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TrySearchCaches<TFormat, TWalk>(Descent* descent, out StructureCache* cache, out int found)
+        where TFormat : struct, ITableFormat
+        where TWalk : struct, IWalkKind
+    {
+        for (cache = descent->LowestCache; cache != null; cache = cache->Above)
+        {
+            found = cache->FindPrefix(descent->Space, descent->Address, out int set);
+            if (found >= 0)
+            {
+                cache->Hits++;
+                cache->Touch(found, set);
+                if (TWalk.Records)
+                    Recorder.Cached(TFormat.Dimension, cache->Level, new HostPhysicalAddress(cache->Source(found)), cache->Data(found), WalkRecorder.CacheOf(TFormat.Dimension, cache->Level));
+                return true;
+            }
+
+            cache->Misses++;
+        }
+
+        found = -1;
+        return false;
+    }
+
+    // The level of the cache that would answer, or 0.
+    private static int WouldAnswer(Descent* descent)
+    {
+        for (StructureCache* cache = descent->LowestCache; cache != null; cache = cache->Above)
+        {
+            if (cache->FindPrefix(descent->Space, descent->Address, out _) >= 0)
+                return cache->Level;
+        }
+
+        return 0;
+    }
+
     // Sets accessed or dirty in the last entry read: a read-modify-write that does not lose a change made since.
-    private DescentEnd SetFlags<TAccess, TWalk>(ref Descent descent, ulong flags)
+    private DescentEnd SetFlags<TAccess, TWalk>(Descent* descent, ulong flags)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        if (TAccess.IsNested && !descent.IsTableWritable)
+        if (TAccess.IsNested && !descent->IsTableWritable)
         {
             // EPT has the last word, not what was cached of it. Loosened meanwhile: the cached place may be wrong too.
-            if (!TryTranslateGuestPhysical<TWalk>(descent.EntryGuest, EptEntry.Read | EptEntry.Write, FlagUpdate, out GuestPhysicalMapping mapping))
+            if (!TryTranslateGuestPhysical<TWalk>(descent->EntryGuest, EptEntry.Read | EptEntry.Write, FlagUpdate, out GuestPhysicalMapping mapping))
                 return DescentEnd.Refused;
-            if (mapping.Host != descent.EntryHost)
+            if (mapping.Host != descent->EntryHost)
                 return DescentEnd.Stale;
         }
 
-        ulong entry = descent.Entry | flags;
+        ulong entry = descent->Entry | flags;
         if (TWalk.LeavesTrace)
         {
-            if (ReadEntry(descent.EntryHost) != descent.Entry)
+            if (ReadEntry(descent->EntryHost) != descent->Entry)
                 return DescentEnd.Stale;
-            _memory.Write(new HostPhysicalAddress(descent.EntryHost), entry);
+            _memory.Write(new HostPhysicalAddress(descent->EntryHost), entry);
             FlagUpdates++;
         }
 
-        descent.Entry = entry;
+        descent->Entry = entry;
         if (TWalk.Records)
-            Recorder.Changed(descent.Step, entry);
+            Recorder.Changed(descent->Step, entry);
         return DescentEnd.Mapped;
     }
 

@@ -1,0 +1,163 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <content>Lookups: what the hot path of the CPU asks for where the filter does not answer.</content>
+public sealed unsafe partial class Mmu<TPolicy>
+{
+    /// <inheritdoc/>
+    public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
+    {
+        ulong linear = address.Value;
+        if (!IsCanonical(linear))
+            return FailNonCanonical(linear, kind, mode, out translation);
+        TlbLane* lane;
+        if (kind == AccessKind.Fetch)
+        {
+            _fetch.SlowLookups++;
+            lane = _instructionDoor;
+        }
+        else
+        {
+            _data.SlowLookups++;
+            lane = _dataDoor;
+        }
+
+        // A hit on a 4 KiB page of a plain array is most of what comes here, so it has the short way; TryTranslateElsewhere has the
+        // long one for everything, this included. What one does to the model, the other does too (FilterExactnessTests).
+        int entry = -1;
+        int set = 0;
+        if (lane->Stride != 0)
+        {
+            ulong page = Tag.PageNumber(linear, PageSize.Size4K);
+            set = (int)((page ^ (page >> lane->HashShift)) & lane->SetMask);
+            entry = AssociativeArray.FindInSet(
+                lane->Tags, set * lane->Stride, lane->Stride, Tag.Make(_space, PageSize.Size4K, page), Tag.Make(_globalSpace, PageSize.Size4K, page));
+            if (!TPolicy.Observes && entry >= 0)
+            {
+                ulong data = lane->Data[entry];
+                int accessClass = AccessRights.Class(kind, mode);
+                if (_verdicts[AccessRights.Index(accessClass, data)] == AccessRights.Allowed)
+                {
+                    lane->Hits++;
+                    TlbLevel.Touch(_filter, lane, entry, set);
+                    HostPhysicalAddress answer = new((data & TlbEntry.FrameMask) | (linear & 0xFFF));
+                    bool isRam = _memory.IsRam(answer);
+                    if (isRam && _slotTables[accessClass] >= 0)
+                        Offer(lane, entry, accessClass, linear, answer.Value);
+                    translation = new Translation(answer, PageSize.Size4K, isRam);
+                    return true;
+                }
+            }
+        }
+
+        return TryTranslateElsewhere(linear, kind, mode, lane, entry, set, out translation);
+    }
+
+    // Which table of the filter an access of a class may be served by from now on: that of reads in its bank, or none (-1).
+    private static sbyte* SlotTables(Arena arena, FilterService service)
+    {
+        sbyte* tables = arena.Allocate<sbyte>(AccessRights.Classes);
+        for (int accessClass = 0; accessClass < AccessRights.Classes; accessClass++)
+            tables[accessClass] = -1;
+        if (service == FilterService.NotServed)
+            return tables;
+        for (AccessMode bank = AccessMode.User; bank <= AccessMode.SupervisorWithAc; bank++)
+        {
+            tables[AccessRights.Class(AccessKind.Read, bank)] = (sbyte)FilterKeeper.DataTable(bank);
+            tables[AccessRights.Class(AccessKind.Write, bank)] = (sbyte)FilterKeeper.DataTable(bank);
+        }
+
+        return tables;
+    }
+
+    // 48-bit linear addresses; the width becomes data of the context with 5-level paging.
+    private static bool IsCanonical(ulong linear) => (ulong)((long)(linear << 16) >> 16) == linear;
+
+    // Lets the filter answer for a data page from now on. The entry is the most recent of its set: it has just been used.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Offer(TlbLane* lane, int entry, int accessClass, ulong linear, ulong host)
+    {
+        if (TPolicy.Counts && !_data.Admits(lane))
+            return;
+        ulong page = linear & ~0xFFFUL;
+        ulong payload = (ulong)_ram + (host & ~0xFFFUL) - page;
+        int table = _slotTables[accessClass];
+        _filter.Install(lane, entry, table, page, payload);
+        // That a write succeeded says that it is permitted and that the dirty flag is cached as set.
+        if (accessClass >> 2 == (int)AccessKind.Write && _memory.CodeLines(new HostFrameNumber(host >> 12)) == 0)
+            _filter.Install(lane, entry, table + 1, page, payload);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryTranslateElsewhere(ulong linear, AccessKind kind, AccessMode mode, TlbLane* lane, int entry, int set, out Translation translation)
+    {
+        TlbLevel level = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;
+        TlbHit hit = new() { Lane = lane, Entry = entry, Set = set };
+        if (entry >= 0 || (level.MayBeElsewhere && level.TryFindElsewhere(linear, _space, _globalSpace, out hit)))
+        {
+            ulong data = hit.Data;
+            byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
+            // The tables have the last word on an entry that does not suffice (docs/decisions/0010).
+            if (verdict != AccessRights.Allowed)
+                return TryWalk(linear, kind, mode, level, ReasonOf(verdict), TranslationHit.L1, hit, out translation);
+            hit.Lane->Hits++;
+            TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
+            translation = Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode);
+            if (TPolicy.Observes)
+                TellHit(TranslationHit.L1, hit, linear, kind, mode);
+            return true;
+        }
+
+        if (!_l2.TryFind(linear, _space, _globalSpace, out hit))
+            return TryWalk(linear, kind, mode, level, WalkReason.Miss, TranslationHit.None, hit, out translation);
+        return TryTakeFromL2(linear, kind, mode, level, hit, out translation);
+    }
+
+    // The second level answered, unless its rights do not suffice: the first is filled.
+    private bool TryTakeFromL2(ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, in TlbHit found, out Translation translation)
+    {
+        ulong data = found.Data;
+        byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
+        if (verdict != AccessRights.Allowed)
+            return TryWalk(linear, kind, mode, level, ReasonOf(verdict), TranslationHit.L2, found, out translation);
+        found.Lane->Hits++;
+        TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
+        PageSize size = found.Lane->Size;
+        ulong host = TlbEntry.HostAddress(data, linear, size);
+        translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, Tag.Space(found.Tag), kind, mode);
+        if (TPolicy.Observes)
+            TellHit(TranslationHit.L2, found, linear, kind, mode);
+        return true;
+    }
+
+    // A first-level miss that found its translation: fills, offers, answers.
+    private Translation Fill(TlbLevel level, ulong linear, ulong host, PageSize size, ulong flags, uint space, AccessKind kind, AccessMode mode)
+    {
+        int held = level.Held(size);
+        if (held < 0)
+        {
+            level.Unheld[(int)size]++;
+            HostPhysicalAddress answer = new(host);
+            return new Translation(answer, size, _memory.IsRam(answer));
+        }
+
+        level.Insert(linear, space, (PageSize)held, host, flags, out TlbHit hit);
+        hit.Lane->Misses++;
+        return Answer(hit, linear, host, kind, mode);
+    }
+
+    // A first-level entry answers, and is the most recent of its set.
+    private Translation Answer(in TlbHit hit, ulong linear, ulong host, AccessKind kind, AccessMode mode)
+    {
+        HostPhysicalAddress answer = new(host);
+        bool isRam = _memory.IsRam(answer);
+        int accessClass = AccessRights.Class(kind, mode);
+        if (isRam && _slotTables[accessClass] >= 0)
+            Offer(hit.Lane, hit.Entry, accessClass, linear, host);
+        return new Translation(answer, hit.Lane->Size, isRam);
+    }
+
+    private static WalkReason ReasonOf(byte verdict) => verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
+}

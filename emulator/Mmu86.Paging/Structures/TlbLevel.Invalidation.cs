@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <content>Invalidation.</content>
+internal sealed unsafe partial class TlbLevel
+{
+    /// <summary>Invalidates one entry.</summary>
+    public void Remove(TlbArray* array, int entry)
+    {
+        TlbLane* lane = array->Lane((int)Tag.Size(array->Entries.Tags[entry]));
+        _filter.Kill(array, entry);
+        array->CountFragments(entry, becomesFragment: false);
+        array->Entries.Remove(entry);
+        lane->Invalidations++;
+        lane->Resident--;
+        Changes++;
+    }
+
+    /// <summary>Invalidates every entry of one space that maps an address, and every other fragment of their guest pages.</summary>
+    public void RemovePage(ulong address, uint space)
+    {
+        while (TryFind(_door4K, PageSize.Size4K, address, space, space, out TlbHit hit)
+            || TryFind(_door2M, PageSize.Size2M, address, space, space, out hit)
+            || TryFind(_door1G, PageSize.Size1G, address, space, space, out hit))
+            Remove(hit.Lane->Array, hit.Entry);
+
+        foreach (TlbArray* array in _arrays)
+        {
+            if (array->Fragments > 0)
+                RemoveFragments(array, address, space);
+        }
+    }
+
+    /// <summary>A space is to be retired: counts its entries as invalidated. The caller clears the filter where the space was in force.</summary>
+    /// <returns>How many entries die with it.</returns>
+    public ulong Bury(uint space)
+    {
+        ulong total = 0;
+        foreach (TlbArray* array in _arrays)
+        {
+            long resident = 0;
+            for (int size = 0; size < PageSizeCount; size++)
+            {
+                TlbLane* lane = array->Lane(size);
+                if (lane == null)
+                    continue;
+                uint count = array->Entries.Bury(space, size);
+                lane->Invalidations += count;
+                lane->Resident -= count;
+                resident += lane->Resident;
+                total += count;
+            }
+
+            if (resident == 0)
+                array->Fragments = 0;
+        }
+
+        if (total != 0)
+            Changes++;
+        return total;
+    }
+
+    /// <summary>Empties the ways of dead entries.</summary>
+    public void Sweep()
+    {
+        foreach (TlbArray* array in _arrays)
+            array->Entries.Sweep();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RemoveFragments(TlbArray* array, ulong address, uint space)
+    {
+        int end = array->Entries.ScanEnd;
+        for (int entry = 0; entry < end; entry++)
+        {
+            ulong tag = array->Entries.Tags[entry];
+            if ((tag & 1) == 0 || Tag.Space(tag) != space)
+                continue;
+            PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
+            if (Tag.Size(tag) < guest && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
+                Remove(array, entry);
+        }
+    }
+}
