@@ -1,0 +1,117 @@
+using Iced.Intel;
+using Mmu86.Cpu;
+
+namespace Mmu86.Tests.Cpu;
+
+/// <summary>How a chain leads from one copy of an op to the next.</summary>
+internal enum ChainKind
+{
+    /// <summary>The next op lies behind.</summary>
+    Straight,
+
+    /// <summary>By the links of a terminal, taken or not.</summary>
+    Linked,
+
+    /// <summary>To the address in RSI.</summary>
+    ThroughRegister,
+
+    /// <summary>To the address in memory at RBX.</summary>
+    ThroughMemory,
+
+    /// <summary>To the return address on the stack.</summary>
+    ThroughStack,
+
+    /// <summary>To the page offset in the op.</summary>
+    ThroughImmediate,
+}
+
+/// <summary>An op to be copied into chains.</summary>
+internal sealed unsafe record HandlerPrototype
+{
+    public required string Text { get; init; }
+
+    public required MicroOp Op { get; init; }
+
+    public required MicroOpDetail Detail { get; init; }
+
+    public required ChainKind Kind { get; init; }
+
+    /// <summary>Lookups that each copy makes where the filter is empty.</summary>
+    public required int Lookups { get; init; }
+
+    /// <summary>Whether a copy ends in a jump to a computed address.</summary>
+    public bool IsComputed => Kind is not (ChainKind.Straight or ChainKind.Linked);
+
+    /// <summary>The compiled code of its handler, once it ran; until then the runtime's stub.</summary>
+    public nint Code => HandlerPointers.TryFollow(Op.Handler, out nint code) ? code : Op.Handler;
+
+    /// <summary>All ops that handlers run, one for each handler.</summary>
+    public static IReadOnlyList<HandlerPrototype> All()
+    {
+        var prototypes = new Dictionary<nint, HandlerPrototype>();
+        foreach (HandlerForm form in HandlerForms.All())
+        {
+            if (Make(form) is { } prototype)
+                prototypes.TryAdd(prototype.Op.Handler, prototype);
+        }
+
+        foreach (HandlerPrototype prototype in NoInstructions())
+            prototypes.TryAdd(prototype.Op.Handler, prototype);
+        return [.. prototypes.Values];
+    }
+
+    private static HandlerPrototype? Make(HandlerForm form)
+    {
+        MicroOp op = default;
+        MicroOpDetail detail = default;
+        op.Length = (byte)form.First.Length;
+        var selection = new Selection(&op, &detail, form.First, 0);
+        op.Handler = form.Jump is { } jump ? Fusing.Select(ref selection, jump) : Selector.Select(ref selection);
+        if (op.Handler == 0)
+            return null;
+        return new HandlerPrototype
+        {
+            Text = form.Text,
+            Op = op,
+            Detail = detail,
+            Kind = form.Jump is null ? KindOf(selection) : ChainKind.Linked,
+            Lookups = selection.Loads + selection.Stores - selection.ReadModifyWrites,
+        };
+    }
+
+    private static ChainKind KindOf(in Selection selection)
+    {
+        if (!selection.IsTerminal)
+            return ChainKind.Straight;
+        if (selection.Taken is not null)
+            return ChainKind.Linked;
+        if (selection.Instruction.Mnemonic == Mnemonic.Ret)
+            return ChainKind.ThroughStack;
+        return selection.Instruction.Op0Kind switch
+        {
+            OpKind.Register => ChainKind.ThroughRegister,
+            OpKind.Memory => ChainKind.ThroughMemory,
+            _ => ChainKind.ThroughImmediate,
+        };
+    }
+
+    // Ops that the block builder adds, and the one that stands for every managed instruction.
+    private static HandlerPrototype[] NoInstructions() =>
+    [
+        Make("end of a block cut for its length", ChainKind.Linked, Handlers.Of(&Jumps.FallThrough), 0),
+        Make("link to another page", ChainKind.ThroughImmediate, Handlers.Of(&Jumps.OtherPage), 0),
+        Make("managed instruction", ChainKind.Straight, Handlers.Of(&Managed.Execute), (ulong)(nint)(delegate*<Vcpu, in Instruction, ManagedOutcome>)&Idle),
+        Make("second fetch", ChainKind.Straight, Handlers.Of(&Managed.CrossPage), HandlerMachine.SecondPagePayload),
+    ];
+
+    private static HandlerPrototype Make(string text, ChainKind kind, nint handler, ulong immediate) => new()
+    {
+        Text = text,
+        Op = new MicroOp { Handler = handler, Immediate = immediate },
+        Detail = default,
+        Kind = kind,
+        Lookups = 0,
+    };
+
+    private static ManagedOutcome Idle(Vcpu vcpu, in Instruction instruction) => ManagedOutcome.Next;
+}
