@@ -16,6 +16,8 @@ internal static unsafe class ManagedInstructions
             found = FindSegment(instruction);
         if (found == null)
             found = FindTransfer(instruction);
+        if (found == null)
+            found = Strings.Find(instruction);
         return found == null ? AbsentInstructions.Find(instruction) : found;
     }
 
