@@ -48,6 +48,23 @@ public interface IMmu
     /// <returns>False where it faulted: see <see cref="Fault"/>. Accessed flags of entries used above may have been set.</returns>
     bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation);
 
+    /// <summary>Answers again a data access that was just made, where making it again would change nothing: a first-level hit.</summary>
+    /// <remarks>
+    /// For two accesses made in turn (a, b, a, b, ...) too: touching an entry is idempotent and the last touch decides, so when both
+    /// are resident behind the first pair, every further pair leaves the model as the first did. Nothing is counted.
+    /// </remarks>
+    /// <param name="address">Any address in the 4 KiB page of the access just made.</param>
+    /// <param name="kind">Read or write.</param>
+    /// <param name="mode">On whose behalf.</param>
+    /// <param name="translation">The answer; default where the result is false.</param>
+    /// <returns>False where the access must be made: the machine looks up every access, or the entry is not there any more.</returns>
+    bool TryRepeat(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation);
+
+    /// <summary>Counts lookups that were not made because <see cref="TryRepeat"/> said that they change nothing.</summary>
+    /// <param name="address">As there.</param>
+    /// <param name="times">How many.</param>
+    void CountRepeated(LinearAddress address, ulong times);
+
     /// <summary>Offers the fetch translation just made to the filter. Ignored where the machine demands a lookup for every fetch.</summary>
     /// <param name="page">The first address of the 4 KiB page.</param>
     /// <param name="mode">User or supervisor.</param>

@@ -27,6 +27,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly StructureCaches _caches;
     private readonly TranslationTags _tags;
     private readonly Walker _walker;
+    private readonly FilterService _service;
 
     // What the hot part of a lookup reads, one step away.
     private readonly TlbLane* _instructionDoor;
@@ -79,6 +80,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _dataDoor = _l1Data.Door;
         _verdicts = _rights.Verdicts;
         _slotTables = SlotTables(_arena, service);
+        _service = service;
         FetchesAreSilent = service == FilterService.Served && _l1Instruction.Exists;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }

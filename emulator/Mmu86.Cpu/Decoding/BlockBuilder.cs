@@ -112,7 +112,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         nint handler = Selector.Select(ref selection);
         if (handler == 0)
         {
-            EmitManaged(op, instruction, ref selection);
+            EmitManaged(op, instruction, block.PageIndex, ref selection);
             handler = Handlers.Of(&Managed.Execute);
         }
 
@@ -139,9 +139,10 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         return true;
     }
 
-    private void EmitManaged(MicroOp* op, in Instruction instruction, ref Selection selection)
+    private void EmitManaged(MicroOp* op, in Instruction instruction, int pageIndex, ref Selection selection)
     {
         op->Immediate = (ulong)ManagedInstructions.Find(instruction);
+        op->Extra = (uint)pageIndex;
         cache.Detail(op)->InstructionIndex = cache.Keep(instruction);
 
         // What a managed instruction accesses it counts itself.

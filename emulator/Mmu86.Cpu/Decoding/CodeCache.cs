@@ -131,6 +131,29 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         return new CrossingKey(new HostPhysicalAddress(page.Frame.Address.Value + offset), (BlockKind)op->Source);
     }
 
+    /// <summary>Where the instruction of a managed op was decoded from.</summary>
+    public HostPhysicalAddress AddressOf(MicroOp* op) =>
+        new(_pages[(int)op->Extra].Frame.Address.Value + Detail(op)->PageOffset);
+
+    /// <summary>Where the rest of a page-crossing managed instruction was decoded from.</summary>
+    /// <returns>False where its second page is no RAM.</returns>
+    public bool TryGetRestOf(MicroOp* op, out HostPhysicalAddress rest)
+    {
+        var entries = (byte*)op[-1].Immediate; // the op in front looks the second page up
+        rest = entries == null ? default : _pages[(int)((ulong)(entries - _entryMemory.Pointer) / EntryTableBytes)].Frame.Address;
+        return entries != null;
+    }
+
+    /// <summary>Marks bytes as code again whose blocks were dropped while one of them runs.</summary>
+    public void Guard(HostPhysicalAddress address, uint length)
+    {
+        ulong lines = Lines((uint)(address.Value & 0xFFF), length);
+        if ((_memory.CodeLines(address.Frame) & lines) == lines)
+            return;
+        _mmu.RevokeWrites(address.Frame);
+        _memory.AddCodeLines(address.Frame, lines);
+    }
+
     /// <summary>An op that says that code cannot run from here.</summary>
     public MicroOp* NotRam(ulong rip)
     {

@@ -15,8 +15,11 @@ internal enum ManagedOutcome
     /// <summary>It faulted: <see cref="FaultState.Pending"/> says how. Nothing was committed; RIP is at the instruction.</summary>
     Fault,
 
-    /// <summary>A REP string instruction stopped between elements: registers are up to date, RIP stays, it has not retired.</summary>
+    /// <summary>A REP string instruction stopped between elements: registers are up to date, RIP stays, it has not retired. It goes on without a fetch.</summary>
     Repeat,
+
+    /// <summary>As <see cref="Repeat"/>, but the instruction wrote its own bytes: it is fetched and decoded again.</summary>
+    Refetch,
 
     /// <summary>It retired and asks for the VM exit in <see cref="Vcpu.RequestedExit"/>. RIP will be behind it.</summary>
     Exit,

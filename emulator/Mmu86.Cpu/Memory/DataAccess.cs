@@ -83,35 +83,18 @@ public sealed unsafe partial class DataAccess
     public bool TryProbeWrite(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector) =>
         TryWriteSpan(address, size, mode, nonCanonicalVector) != null;
 
-    /// <summary>Finds backing for a run of bytes inside one page, for string instructions.</summary>
-    /// <param name="address">The first byte; the run must not cross its page.</param>
-    /// <param name="kind">Read or write.</param>
-    /// <param name="pointer">The backing; null where the page is no RAM and each element must go its own way.</param>
-    /// <param name="physical">Where it is, for <see cref="HostMemory.NoteWrite"/> after stores.</param>
-    /// <returns>False where it faulted.</returns>
-    internal bool TryGetRun(ulong address, AccessKind kind, out byte* pointer, out HostPhysicalAddress physical)
+    /// <summary>Elements of a string instruction that were moved without a lookup of their own: each access is one lookup all the same.</summary>
+    internal void CountElements(ulong loads, ulong stores)
     {
-        pointer = null;
-        _state->PendingLookups++;
-        if (!Translate(address, kind, Mode, ExceptionVector.GeneralProtection, out Translation translation))
-        {
-            physical = default;
-            return false;
-        }
-
-        physical = translation.Address;
-        if (translation.IsRam)
-            pointer = _memory.Base + translation.Address.Value;
-        return true;
+        _counters.ManagedLoads += loads;
+        _counters.ManagedStores += stores;
+        _counters.ExtraDataLookups += loads + stores;
     }
 
-    /// <summary>String instructions: counts elements moved by runs, beyond the one lookup that each run made.</summary>
-    internal void CountRun(ulong loads, ulong stores, ulong furtherLookups)
-    {
-        _loads += loads;
-        _stores += stores;
-        _state->PendingLookups += furtherLookups;
-    }
+    /// <summary>Whether the last store touched any byte of a range of RAM.</summary>
+    internal bool StoredInto(HostPhysicalAddress start, uint length) =>
+        Overlaps(_commitFirst, _commitFirstBytes, start, length)
+        || (_commitFirstBytes < _commitBytes && Overlaps(_commitSecond, _commitBytes - _commitFirstBytes, start, length));
 
     internal byte* HandlerRead(MicroOp* op, ulong address, uint size)
     {
@@ -156,7 +139,7 @@ public sealed unsafe partial class DataAccess
         _state->PendingSplits = 0;
     }
 
-    /// <summary>A managed instruction (or an event delivery) completed.</summary>
+    /// <summary>A managed instruction, an element of a repeated one, or an event delivery completed.</summary>
     internal void ManagedRetired()
     {
         _counters.ManagedLoads += _loads;
@@ -340,6 +323,9 @@ public sealed unsafe partial class DataAccess
             done += step;
         }
     }
+
+    private static bool Overlaps(HostPhysicalAddress a, uint aLength, HostPhysicalAddress b, uint bLength) =>
+        a.Value < b.Value + bLength && b.Value < a.Value + aLength;
 
     private static uint LargestPowerOfTwo(uint size) => size >= 8 ? 8u : size >= 4 ? 4u : size >= 2 ? 2u : 1u;
 

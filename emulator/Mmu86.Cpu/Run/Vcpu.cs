@@ -33,10 +33,9 @@ public sealed unsafe class Vcpu : IDisposable
     private int _chunk;
     private bool _stopRequested;
 
-    // The op of a REP string instruction that stopped between elements, and its RIP; null where none did.
+    // The op of a REP string instruction that stopped between elements; null where none did.
     private MicroOp* _repeat;
-    private ulong _repeatRip;
-    private bool _isContinued;
+    private MicroOp* _managedOp;
     private ulong _nextShortening;
 
     /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
@@ -208,7 +207,10 @@ public sealed unsafe class Vcpu : IDisposable
         int patchPage = -1;
         do
         {
-            MicroOp* op = TryContinue(out MicroOp* stopped) ? stopped : FindOp(kind);
+            // A REP string instruction that stopped between elements goes on: it was fetched already. Attention stays, for its end.
+            bool isContinued = _repeat != null;
+            MicroOp* op = isContinued ? _repeat : FindOp(kind);
+            _repeat = null;
             if (op == null)
             {
                 if (DeliverFault() is { } exit)
@@ -221,7 +223,12 @@ public sealed unsafe class Vcpu : IDisposable
             if (patch != 0 && _s->Attention == 0 && patchPage == _code.LastPage)
                 *(MicroOp**)patch = op;
             patch = 0;
-            _s->Attention = 0;
+
+            // What its block ran before it was charged when it stopped, and will be again when it ends.
+            if (isContinued)
+                _s->Budget -= _s->Details[op - _s->Pool].CountsBefore;
+            else
+                _s->Attention = 0;
             bool wasTrapping = kind == BlockKind.SingleStep && TrapFlag;
             InhibitsSingleStep = false;
             Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, _s->Budget);
@@ -243,7 +250,6 @@ public sealed unsafe class Vcpu : IDisposable
                     return RequestedExit;
                 case LeaveReason.Repeat:
                     _repeat = (MicroOp*)_s->Scratch0;
-                    _repeatRip = _s->Rip;
                     break;
                 default:
                     throw new global::System.Diagnostics.UnreachableException();
@@ -254,42 +260,28 @@ public sealed unsafe class Vcpu : IDisposable
             if (_stopRequested)
             {
                 _stopRequested = false;
+                AbandonRepeat();
                 return new VmExit { Reason = VmExitReason.StopRequested };
             }
         }
-        while (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag);
+        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag));
         return null;
     }
 
-    // #DB behind an instruction, or between elements of a string instruction: that will be fetched once more.
+    // #DB behind an instruction, or between elements of a string instruction.
     private VmExit? SingleStepTrap()
     {
         bool isBetweenElements = _repeat != null;
-        if (isBetweenElements)
-            Counters.ExtraFetchLookups++;
-        _repeat = null;
+        AbandonRepeat();
         return EventDelivery.SingleStepTrap(this, isBetweenElements);
     }
 
-    // A REP string instruction that stopped between elements goes on: it was fetched already. Where its code may have changed, or
-    // it is no longer where RIP is, it is fetched again, which is another attempt.
-    private bool TryContinue(out MicroOp* op)
+    // What comes between two elements makes a string instruction be fetched once more, as a fault does.
+    private void AbandonRepeat()
     {
-        op = _repeat;
-        _repeat = null;
-        _isContinued = false;
-        if (op == null)
-            return false;
-        if (_s->Attention != 0 || _s->Rip != _repeatRip)
-        {
+        if (_repeat != null)
             Counters.ExtraFetchLookups++;
-            return false;
-        }
-
-        // What its block ran before it was charged when it stopped.
-        _s->Budget -= _s->Details[op - _s->Pool].CountsBefore;
-        _isContinued = true;
-        return true;
+        _repeat = null;
     }
 
     // The op at RIP, or null where the fetch faulted.
@@ -374,15 +366,14 @@ public sealed unsafe class Vcpu : IDisposable
         MicroOpDetail* detail = _s->Details + (op - _s->Pool);
         _s->Rip = *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + detail->PageOffset;
         _s->Budget += detail->CountsBefore;
+        _managedOp = op;
         Instruction* instruction = _code.Instruction(detail->InstructionIndex);
         ManagedOutcome outcome = ((delegate*<Vcpu, in Instruction, ManagedOutcome>)op->Immediate)(this, in *instruction);
         switch (outcome)
         {
             case ManagedOutcome.Next:
                 Data.ManagedRetired();
-
-                // One that was continued may be of a block of the other kind, which must not run on.
-                if (_s->Attention == 0 && !_isContinued)
+                if (_s->Attention == 0)
                     return true;
                 goto case ManagedOutcome.EndBlock;
             case ManagedOutcome.EndBlock:
@@ -407,12 +398,37 @@ public sealed unsafe class Vcpu : IDisposable
                 _s->Scratch0 = (ulong)op;
                 _s->Leave = LeaveReason.Repeat;
                 return false;
+            case ManagedOutcome.Refetch:
+                Data.ManagedRetired();
+                Counters.ExtraFetchLookups++;
+                _s->Leave = LeaveReason.Lookup;
+                return false;
             case ManagedOutcome.Fault:
                 _s->Leave = LeaveReason.Fault;
                 return false;
             default:
                 throw new global::System.Diagnostics.UnreachableException();
         }
+    }
+
+    /// <summary>
+    /// Whether the store just made hit the bytes of the managed instruction in progress. Where it did not, they are guarded again:
+    /// a store to other code of their frame dropped the guard.
+    /// </summary>
+    internal bool OverwroteItself()
+    {
+        MicroOp* op = _managedOp;
+        HostPhysicalAddress first = _code.AddressOf(op);
+        uint inFirst = Math.Min(op->Length, 4096 - (uint)(first.Value & 0xFFF));
+        if (Data.StoredInto(first, inFirst))
+            return true;
+        _code.Guard(first, inFirst);
+        if (inFirst == op->Length || !_code.TryGetRestOf(op, out HostPhysicalAddress rest))
+            return false;
+        if (Data.StoredInto(rest, op->Length - inFirst))
+            return true;
+        _code.Guard(rest, op->Length - inFirst);
+        return false;
     }
 
     private void Retire()
