@@ -3,10 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Mmu86.Cpu;
 
 /// <summary>Returns to the run loop: these are handlers that end without a tail call.</summary>
+/// <remarks>They are NoInlining so that handlers, which only jump to them, stay small and keep their registers; the three that may go
+/// on with another op must not be, for a NoInlining method makes no tail call.</remarks>
 internal static unsafe class Leaving
 {
     /// <summary>Leaves with RIP at an op that was not run; what its block ran before it is charged.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Before(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -15,7 +17,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>Leaves with RIP at any address; the block is charged already.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void At(CpuState* s, ulong rip, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -24,7 +26,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>The instruction of an op faulted; the slow side recorded what. Nothing of it was committed.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Fault(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -33,7 +35,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>#DE at an op.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void DivideError(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -43,7 +45,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>A near transfer to a non-canonical address: #GP(0) at the transfer.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ToNonCanonical(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
