@@ -65,11 +65,11 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public void InvalidateEptContext(ulong eptp)
     {
-        ulong root = eptp & EptPointer.AddressMask;
+        ulong root = EptPointer.RootTag(eptp);
         for (int index = 0; index < _tags.Spaces.Count; index++)
         {
             // A space without EPT has linear mappings, which INVEPT leaves alone.
-            if (root != 0 && _tags.Spaces[index].Root == root)
+            if (root != EptPointer.NoRootTag && _tags.Spaces[index].Root == root)
                 InvalidateSpace(index);
         }
 
@@ -81,7 +81,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         for (int index = 0; index < _tags.Spaces.Count; index++)
         {
-            if (_tags.Spaces[index].Root != 0)
+            if (_tags.Spaces[index].Root != EptPointer.NoRootTag)
                 InvalidateSpace(index);
         }
 

@@ -109,7 +109,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         // The space, its global one, and that of its guest-physical mappings.
         if (!_tags.HasRoom(3))
             _tags.ForgetAll();
-        ulong root = context.Eptp & EptPointer.AddressMask;
+        ulong root = EptPointer.RootTag(context.Eptp);
         _spaceIndex = _tags.Enter(context.Vpid, root, context.IsPaging ? context.Pcid : AddressSpaces.NoPaging);
         _globalIndex = context.IsPaging && (context.Cr4 & Cr4.PageGlobalEnable) != 0
             ? _tags.Enter(context.Vpid, root, AddressSpaces.Global)

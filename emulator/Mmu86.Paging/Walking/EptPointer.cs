@@ -14,4 +14,11 @@ public static class EptPointer
 
     /// <summary>Bits 51:12: the host-physical address of the top table.</summary>
     public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+
+    /// <summary>The tag of mappings made while EPT is off.</summary>
+    public const ulong NoRootTag = 0;
+
+    /// <summary>What tags the mappings made under an EPT pointer: the address of its top table, which may be 0, and a bit that says that there is one.</summary>
+    /// <param name="eptp">The EPT pointer, or 0 while EPT is off.</param>
+    public static ulong RootTag(ulong eptp) => eptp == 0 ? NoRootTag : (eptp & AddressMask) | 1;
 }
