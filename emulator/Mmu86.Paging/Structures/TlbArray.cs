@@ -83,8 +83,8 @@ internal unsafe struct TlbArray
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)
     {
-        ulong tag = Entries.Tags[entry];
-        if (tag != 0 && Fragments > 0 && Tag.Size(tag) < TlbEntry.GuestSize(Entries.Data[entry]))
+        // A dead fragment may have been written off with its space: taking it off again would hide a live one from INVLPG.
+        if (Entries.IsLive(entry) && Tag.Size(Entries.Tags[entry]) < TlbEntry.GuestSize(Entries.Data[entry]))
             Fragments--;
         if (becomesFragment)
             Fragments++;
