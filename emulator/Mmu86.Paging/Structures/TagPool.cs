@@ -10,10 +10,17 @@ namespace Mmu86.Paging;
 internal sealed unsafe class TagPool
 {
     private readonly byte* _alive;
-    private uint _next = 1;
+
+    // Whether no entry carries the space. Not the opposite of alive: what was retired since the last sweep is still carried.
+    private readonly bool[] _isFree = new bool[Tag.Spaces];
+    private uint _next;
 
     /// <summary>Makes a pool with every space but 0 free.</summary>
-    public TagPool(Arena arena) => _alive = arena.Allocate<byte>(Tag.Spaces);
+    public TagPool(Arena arena)
+    {
+        _alive = arena.Allocate<byte>(Tag.Spaces);
+        Swept();
+    }
 
     /// <summary>One byte a space: 1 while its entries are valid. Valid as long as the arena.</summary>
     public byte* Alive => _alive;
@@ -27,6 +34,7 @@ internal sealed unsafe class TagPool
         Debug.Assert(!NeedsSweep);
         uint space = _next;
         _alive[space] = 1;
+        _isFree[space] = false;
         FindNext(space + 1);
         return space;
     }
@@ -35,12 +43,17 @@ internal sealed unsafe class TagPool
     public void Retire(uint space) => _alive[space] = 0;
 
     /// <summary>No structure holds an entry of a retired space any more: they may be taken again.</summary>
-    public void Swept() => FindNext(1);
+    public void Swept()
+    {
+        for (int space = 1; space < Tag.Spaces; space++)
+            _isFree[space] = _alive[space] == 0;
+        FindNext(1);
+    }
 
     private void FindNext(uint from)
     {
         _next = from;
-        while (_next < Tag.Spaces && _alive[_next] != 0)
+        while (_next < Tag.Spaces && !_isFree[_next])
             _next++;
     }
 }
