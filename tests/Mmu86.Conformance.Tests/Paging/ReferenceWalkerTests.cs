@@ -2,7 +2,6 @@ using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
 using Mmu86.X86;
 using Xunit;
-using WalkDimension = Mmu86.TestKit.Paging.WalkDimension;
 
 namespace Mmu86.Conformance.Tests.Paging;
 

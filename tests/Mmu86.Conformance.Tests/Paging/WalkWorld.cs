@@ -98,47 +98,8 @@ internal sealed class WalkWorld : IDisposable
         _ept.Map(new(_guestPages[page]), new(_hostPages[page]), size, EptEntry.Rights | EptEntry.MemoryTypeWriteBack);
     }
 
-    /// <summary>Copies every table of the world.</summary>
-    public void CopyTables(Span<byte> destination)
-    {
-        for (int i = 0; i < _tables.Count; i++)
-            Memory.Frame(_tables[i]).CopyTo(destination.Slice(i * 4096, 4096));
-    }
-
-    /// <summary>Bytes that <see cref="CopyTables"/> needs.</summary>
-    public int TableBytes => _tables.Count * 4096;
-
-    /// <summary>Compares every table with a copy.</summary>
-    /// <param name="copy">From <see cref="CopyTables"/>.</param>
-    /// <param name="flags">What may and must have changed, by the host-physical address of the entry.</param>
-    /// <returns>Null where all is as it must be, else the first difference in words.</returns>
-    public string? CompareTables(ReadOnlySpan<byte> copy, IReadOnlyDictionary<ulong, EntryFlags> flags)
-    {
-        for (int i = 0; i < _tables.Count; i++)
-        {
-            ReadOnlySpan<ulong> before = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(copy.Slice(i * 4096, 4096));
-            ReadOnlySpan<ulong> after = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(Memory.Frame(_tables[i]));
-            int from = 0;
-            while (before[from..].CommonPrefixLength(after[from..]) is var same && from + same < before.Length)
-            {
-                from += same;
-                HostPhysicalAddress entry = new(_tables[i].Address.Value + ((ulong)from * 8));
-                if (!flags.TryGetValue(entry.Value, out EntryFlags allowed) || !allowed.Allow(before[from], after[from]))
-                    return $"entry {entry} was 0x{before[from]:x16}, is 0x{after[from]:x16}, must 0x{allowed.Must:x}, may 0x{allowed.May:x}";
-                from++;
-            }
-        }
-
-        // An entry that had to change and did not is equal to its copy: look at those with obligations.
-        foreach ((ulong address, EntryFlags allowed) in flags)
-        {
-            ulong value = Memory.Read<ulong>(new HostPhysicalAddress(address));
-            if ((value & allowed.Must) != allowed.Must)
-                return $"entry {new HostPhysicalAddress(address)} is 0x{value:x16}, must 0x{allowed.Must:x}";
-        }
-
-        return null;
-    }
+    /// <summary>Every frame that holds a table.</summary>
+    public IReadOnlyList<HostFrameNumber> Tables => _tables;
 
     /// <inheritdoc/>
     public void Dispose() => Memory.Dispose();

@@ -1,3 +1,4 @@
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.TestKit.Paging;

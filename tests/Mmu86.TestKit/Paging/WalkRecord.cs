@@ -52,6 +52,7 @@ internal sealed class WalkRecord(ReferenceAccess access)
             Translation = failed ? null : _translation!.Value,
             Fault = failed ? faults[0] : null,
             OtherLegalFaults = failed ? faults.GetRange(1, faults.Count - 1) : [],
+            HasRefusedUpdate = _refusedUpdates.Count > 0,
             References = _steps,
             // F06, A01: a successful access must leave the flags set, one that fails may.
             Flags = _flags.ToDictionary(pair => pair.Key, pair => new EntryFlags(failed ? 0 : pair.Value, pair.Value)),

@@ -1,0 +1,112 @@
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Conformance.Tests.Paging;
+
+/// <summary>An MMU and the judge beside it.</summary>
+internal sealed class MmuRig
+{
+    private static readonly Dictionary<ulong, EntryFlags> s_noFlags = [];
+    private static readonly string[] s_allSizes = ["4k", "2m", "1g"];
+
+    private readonly HostMemory _memory;
+    private readonly TableSnapshot _snapshot;
+    private readonly bool _holdsEverySize;
+
+    /// <summary>Puts the judge beside an MMU.</summary>
+    /// <param name="name">For messages.</param>
+    /// <param name="configuration">The machine.</param>
+    /// <param name="mmu">The MMU of that machine.</param>
+    /// <param name="memory">What it translates.</param>
+    /// <param name="tables">Every frame that holds a table.</param>
+    public MmuRig(string name, MmuConfiguration configuration, IMmu mmu, HostMemory memory, IEnumerable<HostFrameNumber> tables)
+    {
+        Name = name;
+        Mmu = mmu;
+        _memory = memory;
+        _snapshot = new TableSnapshot(memory, tables);
+        Capabilities = ReferenceCapabilities.Of(configuration);
+        _holdsEverySize = ((TlbLevelConfiguration[])[configuration.L1Instruction, configuration.L1Data, configuration.L2])
+            .SelectMany(level => level.Arrays)
+            .All(array => s_allSizes.All(array.PageSizes.Contains));
+    }
+
+    /// <summary>The name of the machine, for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>What the machine has, as the reference walker sees it.</summary>
+    public ReferenceCapabilities Capabilities { get; }
+
+    /// <summary>The MMU.</summary>
+    public IMmu Mmu { get; }
+
+    /// <summary>Empties every cache of the MMU and puts a context in force.</summary>
+    public void Reset(in PagingContext context)
+    {
+        Mmu.SetContext(context);
+        Mmu.InvalidateAll();
+        if (context.IsNested)
+            Mmu.InvalidateEptAll();
+    }
+
+    /// <summary>Makes one access and compares everything that shows with what the manual allows, given memory as it is now.</summary>
+    /// <returns>Null where they agree; else what was expected and what came.</returns>
+    public (string Expected, string Got)? Judge(ReferenceAccess access)
+    {
+        ReferenceWalk walk = Expect(access);
+        return Judge(walk);
+    }
+
+    /// <summary>What the reference walker says, given memory as it is now.</summary>
+    public ReferenceWalk Expect(ReferenceAccess access) =>
+        new ReferenceWalker(new HostReferenceMemory(_memory), Capabilities, Mmu.Context).Walk(access);
+
+    /// <summary>Makes the access of a reference walk that was just made, and compares.</summary>
+    /// <returns>Null where they agree; else what was expected and what came.</returns>
+    public (string Expected, string Got)? Judge(ReferenceWalk walk)
+    {
+        _snapshot.Take();
+        ReferenceAccess access = walk.Access;
+        if (CompareInspection(walk) is { } inspected)
+            return inspected;
+        if (Mmu.TryTranslate(access.Linear, access.Kind, access.Mode, out Translation translation))
+        {
+            if (walk.Translation is not { } expected || !Agree(expected, translation))
+                return (walk.Outcome, translation.ToString());
+        }
+        else if (!walk.Allows(Mmu.Fault))
+        {
+            string others = string.Concat(walk.OtherLegalFaults.Select(fault => $" or {ReferenceWalk.Describe(fault)}"));
+            return (walk.Outcome + others, ReferenceWalk.Describe(Mmu.Fault));
+        }
+
+        return _snapshot.Compare(walk.Flags) is { } difference ? ($"{walk.Outcome}, flags as the manual says", difference) : null;
+    }
+
+    /// <summary>An inspection walks memory as it is, tells every reference in order, and leaves no trace.</summary>
+    private (string Expected, string Got)? CompareInspection(ReferenceWalk walk)
+    {
+        WalkTrace trace = Mmu.Inspect(walk.Access.Linear, walk.Access.Kind, walk.Access.Mode);
+        if (trace.Fault is { } fault ? !walk.Allows(fault) : trace.HostPhysical != walk.Translation?.Address)
+            return ($"an inspection that ends in {walk.Outcome}", trace.Fault is { } got ? ReferenceWalk.Describe(got) : $"{trace.HostPhysical}");
+
+        IEnumerable<ReferenceStep> steps = trace.References
+            .Select(reference => new ReferenceStep(reference.Dimension, reference.Level, reference.Entry ?? default, reference.Before));
+        if (!walk.HasRefusedUpdate && !steps.SequenceEqual(walk.References))
+            return ("an inspection with\n    " + string.Join("\n    ", walk.References), string.Join("\n    ", steps));
+        return _snapshot.Compare(s_noFlags) is { } difference ? ("an inspection that writes nothing", difference) : null;
+    }
+
+    private bool Agree(in ReferenceTranslation expected, in Translation got)
+    {
+        if (expected.Address != got.Address || got.IsRam != _memory.IsRam(got.Address))
+            return false;
+        // Without paging and without EPT there is no page, and so no size to compare.
+        if (expected.EntryPageSize is not { } size)
+            return true;
+        // A TLB that lacks a size holds a fragment, so the entry that answered may be smaller than the page, never larger.
+        return _holdsEverySize ? got.EntryPageSize == size : got.EntryPageSize <= size;
+    }
+}

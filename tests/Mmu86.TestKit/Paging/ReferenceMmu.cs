@@ -1,0 +1,155 @@
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.TestKit.Paging;
+
+/// <summary>An MMU without caches that does what the reference walker says: a peer for differential runs, and a known good for tests of tests.</summary>
+public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabilities) : IMmu, IDisposable
+{
+    private readonly HostReferenceMemory _reference = new(memory);
+
+    /// <summary>What the MMU makes of the context it is given; nothing unless a test wants an MMU with a fault.</summary>
+    public Func<PagingContext, PagingContext> Forgets { get; init; } = context => context;
+
+    /// <inheritdoc/>
+    public TranslationFilter Filter { get; } = new();
+
+    /// <inheritdoc/>
+    public PagingContext Context { get; private set; }
+
+    /// <inheritdoc/>
+    public TranslationFault Fault { get; private set; }
+
+    /// <inheritdoc/>
+    public MmuStatistics Statistics => throw new NotSupportedException("The reference MMU counts nothing.");
+
+    /// <inheritdoc/>
+    public bool AttributionIsDue => false;
+
+    /// <inheritdoc/>
+    public ulong InstructionSideChanges { get; private set; }
+
+    /// <inheritdoc/>
+    public bool FetchesAreSilent => false;
+
+    /// <inheritdoc/>
+    public void SetContext(in PagingContext context) => Context = context;
+
+    /// <inheritdoc/>
+    public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
+    {
+        ReferenceWalk walk = new ReferenceWalker(_reference, capabilities, Forgets(Context)).Walk(new ReferenceAccess(address, kind, mode));
+        InstructionSideChanges++;
+        if (walk.Fault is { } fault)
+        {
+            Fault = fault;
+            translation = default;
+            return false;
+        }
+
+        foreach ((ulong entry, EntryFlags flags) in walk.Flags)
+            memory.Write(new HostPhysicalAddress(entry), memory.Read<ulong>(new HostPhysicalAddress(entry)) | flags.Must);
+        ReferenceTranslation found = walk.Translation!.Value;
+        translation = new Translation(found.Address, found.EntryPageSize ?? PageSize.Size4K, memory.IsRam(found.Address));
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode)
+    {
+        ReferenceWalk walk = new ReferenceWalker(_reference, capabilities, Forgets(Context)).Walk(new ReferenceAccess(address, kind, mode));
+        return new WalkTrace
+        {
+            Linear = address,
+            Kind = kind,
+            Mode = mode,
+            Hit = TranslationHit.None,
+            Reason = WalkReason.Miss,
+            References = [.. walk.References.Select(step => Tell(step, walk))],
+            GuestPageSize = walk.Translation?.GuestPageSize,
+            HostPageSize = walk.Translation?.EptPageSize,
+            EntryPageSize = walk.Translation?.EntryPageSize,
+            GuestPhysical = walk.Translation?.GuestPhysical,
+            HostPhysical = walk.Translation?.Address,
+            Fault = walk.Fault,
+        };
+    }
+
+    /// <inheritdoc/>
+    public MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups) => Statistics;
+
+    /// <inheritdoc/>
+    public void Attribute(ulong dataLookups, ulong fetchLookups)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void OfferFetch(LinearAddress page, AccessMode mode, nint payload)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void RevokeWrites(HostFrameNumber frame)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidatePage(LinearAddress address)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidatePage(LinearAddress address, ushort pcid)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidatePcid(ushort pcid)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateAllNonGlobal()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateAll()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateAfterPageFault(LinearAddress address)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateEptContext(ulong eptp)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateEptAll()
+    {
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateVpid(ushort vpid)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Filter.Dispose();
+
+    private static WalkReference Tell(ReferenceStep step, ReferenceWalk walk) => new()
+    {
+        Dimension = step.Dimension,
+        Level = step.Level,
+        Entry = step.Address,
+        GuestEntry = null,
+        Before = step.Value,
+        After = step.Value | walk.Flags.GetValueOrDefault(step.Address.Value).Must,
+        Source = WalkSource.Memory,
+    };
+}

@@ -1,8 +1,0 @@
-namespace Mmu86.TestKit.Paging;
-
-/// <summary>Which of the two tables an entry belongs to.</summary>
-public enum WalkDimension
-{
-    Guest,
-    Ept,
-}
