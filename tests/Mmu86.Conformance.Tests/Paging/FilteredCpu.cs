@@ -1,0 +1,59 @@
+using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Conformance.Tests.Paging;
+
+/// <summary>Makes accesses as the hot path of the CPU does: asks the filter first, the MMU only where the filter is silent.</summary>
+internal sealed unsafe class FilteredCpu(IMmu mmu)
+{
+    private ulong _dataLookups;
+    private ulong _fetchLookups;
+
+    /// <summary>Accesses that the filter answered.</summary>
+    public int Filtered { get; private set; }
+
+    /// <summary>Makes one access and tells which level answered.</summary>
+    /// <exception cref="InvalidOperationException">The access faulted: the streams of these tests never do.</exception>
+    public TlbAnswer Access(LinearAddress address, AccessKind kind, AccessMode mode)
+    {
+        if (kind == AccessKind.Fetch)
+            _fetchLookups++;
+        else
+            _dataLookups++;
+        if (FilterAnswers(address, kind, mode))
+        {
+            Filtered++;
+            return TlbAnswer.FirstLevel;
+        }
+
+        MmuStatistics before = mmu.Statistics;
+        if (!mmu.TryTranslate(address, kind, mode, out _))
+            throw new InvalidOperationException($"{kind} {address} faulted.");
+        MmuStatistics after = mmu.Statistics;
+        if (kind == AccessKind.Fetch)
+            mmu.OfferFetch(new LinearAddress(address.Value & ~0xFFFUL), mode, 1);
+
+        TlbStatistics first = kind == AccessKind.Fetch ? after.L1Instruction : after.L1Data;
+        TlbStatistics firstBefore = kind == AccessKind.Fetch ? before.L1Instruction : before.L1Data;
+        if (first.Hits != firstBefore.Hits)
+            return TlbAnswer.FirstLevel;
+        return after.L2.Hits != before.L2.Hits ? TlbAnswer.SecondLevel : TlbAnswer.Miss;
+    }
+
+    /// <summary>Gives the MMU the moment between two instructions in which it may choose what the filter serves.</summary>
+    public void Attribute() => mmu.Attribute(_dataLookups, _fetchLookups);
+
+    /// <summary>Everything counted so far.</summary>
+    public MmuStatistics Count() => mmu.Snapshot(_dataLookups, _fetchLookups);
+
+    private bool FilterAnswers(LinearAddress address, AccessKind kind, AccessMode mode)
+    {
+        if (mode == AccessMode.Implicit)
+            return false;
+        FilterSlot* table = kind == AccessKind.Fetch ? mmu.Filter.FetchTable(mode) : mmu.Filter.DataTable(mode);
+        if (kind == AccessKind.Write)
+            table += TranslationFilter.Slots;
+        return table[(address.Value >> 12) & (TranslationFilter.Slots - 1)].Tag == (address.Value & ~0xFFFUL);
+    }
+}
