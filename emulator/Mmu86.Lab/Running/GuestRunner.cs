@@ -7,8 +7,8 @@ namespace Mmu86.Lab.Running;
 /// <summary>Runs a guest from its first instruction to its end and reports what it cost.</summary>
 public sealed class GuestRunner
 {
-    // How often progress is told and cancellation is asked: some tens of milliseconds.
-    private const ulong SliceInstructions = 20_000_000;
+    // How often progress is told and cancellation is asked: milliseconds of the fastest run, half a second of the slowest (nested, uncached).
+    private const ulong SliceInstructions = 2_000_000;
 
     private readonly RunOptions _options;
     private readonly GuestOutput _output;
@@ -24,7 +24,7 @@ public sealed class GuestRunner
         _reader = new RunCountsReader(options.Machine, options.Paging, options.Fidelity);
     }
 
-    /// <summary>Told the number of instructions retired, every few tens of milliseconds.</summary>
+    /// <summary>Told the number of instructions retired, some times a second at least.</summary>
     public IProgress<ulong>? Progress { get; init; }
 
     /// <summary>Runs.</summary>
