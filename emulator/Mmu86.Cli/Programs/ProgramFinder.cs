@@ -10,7 +10,7 @@ namespace Mmu86.Cli.Programs;
 internal static class ProgramFinder
 {
     // A guest is some megabytes; what is far larger is a mistake, and reading it would only take the host's memory.
-    private const long MaximumFileBytes = 1L << 30;
+    private const int MaximumFileBytes = 1 << 29;
 
     /// <summary>Finds or builds the image.</summary>
     /// <param name="program">What the user wrote.</param>
@@ -28,21 +28,11 @@ internal static class ProgramFinder
 
     private static byte[] ReadFile(string path)
     {
-        try
-        {
-            var file = new FileInfo(path);
-            if (Directory.Exists(path))
-                throw new UserErrorException(ExitStatus.BadInput, $"{path} is a directory");
-            if (!file.Exists)
-                throw new UserErrorException(ExitStatus.BadInput, Missing(path));
-            if (file.Length > MaximumFileBytes)
-                throw new UserErrorException(ExitStatus.BadInput, $"{path} is larger than {MaximumFileBytes} bytes");
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new UserErrorException(ExitStatus.BadInput, $"{path} cannot be read");
-        }
+        if (Directory.Exists(path))
+            throw new UserErrorException(ExitStatus.BadInput, $"{path} is a directory");
+        if (!File.Exists(path))
+            throw new UserErrorException(ExitStatus.BadInput, Missing(path));
+        return BoundedFile.Read(path, MaximumFileBytes, out string problem) ?? throw new UserErrorException(ExitStatus.BadInput, $"{path} {problem}");
     }
 
     private static string Missing(string program) => program.Contains('/')

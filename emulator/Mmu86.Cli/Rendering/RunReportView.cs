@@ -143,7 +143,8 @@ internal sealed class RunReportView
         {
             WriteUnsupported("system calls that nobody answered", unsupported.SystemCalls);
             WriteUnsupported("ports that no device claims", unsupported.Ports);
-            WriteUnsupported("device memory that no device claims", unsupported.Mmio);
+            if ((unsupported.MmioReads ?? unsupported.MmioWrites) is not null)
+                Line($"physical addresses that are neither RAM nor a device: {Number(unsupported.MmioReads ?? 0)} reads, {Number(unsupported.MmioWrites ?? 0)} writes");
         }
 
         if (_report.Host is { } time)

@@ -42,21 +42,10 @@ public static class MachineCatalogue
     private static MachineDescription ReadFile(string path)
     {
         string origin = $"machine file {path}";
-        byte[] bytes;
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-                throw Missing(path);
-            if (file.Length > MachineJson.MaximumBytes)
-                throw new ConfigurationException(origin, ConfigurationOrigin.File, [new("", $"is larger than {MachineJson.MaximumBytes} bytes")]);
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new ConfigurationException(origin, ConfigurationOrigin.File, [new("", "cannot be read")]);
-        }
-
+        if (!File.Exists(path))
+            throw Missing(path);
+        byte[] bytes = BoundedFile.Read(path, MachineJson.MaximumBytes, out string problem)
+            ?? throw new ConfigurationException(origin, ConfigurationOrigin.File, [new("", problem)]);
         return MachineJson.Read(bytes, out IReadOnlyList<ConfigurationError> errors)
             ?? throw new ConfigurationException(origin, ConfigurationOrigin.File, errors);
     }

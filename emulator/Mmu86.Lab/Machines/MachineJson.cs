@@ -10,6 +10,9 @@ public static class MachineJson
     /// <summary>The largest machine file that is read, in bytes.</summary>
     public const int MaximumBytes = 1 << 20;
 
+    // Some editors begin a UTF-8 file with it.
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     /// <summary>Reads a description and checks it.</summary>
     /// <param name="json">UTF-8.</param>
     /// <param name="errors">Everything that is wrong, empty where the result is not null.</param>
@@ -18,6 +21,8 @@ public static class MachineJson
     {
         List<ConfigurationError> found = [];
         errors = found;
+        if (json.Span.StartsWith(ByteOrderMark))
+            json = json[ByteOrderMark.Length..];
         if (!Utf8.IsValid(json.Span))
         {
             found.Add(new ConfigurationError("", "is not UTF-8"));

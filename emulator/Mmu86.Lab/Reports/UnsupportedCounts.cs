@@ -9,6 +9,9 @@ public sealed record UnsupportedCounts
     /// <summary>Accesses to ports that no device claims, by <c>0x...</c>.</summary>
     public IReadOnlyDictionary<string, long>? Ports { get; init; }
 
-    /// <summary>Accesses to device memory that no device claims, by the <c>0x...</c> address of the page.</summary>
-    public IReadOnlyDictionary<string, long>? Mmio { get; init; }
+    /// <summary>Reads of physical addresses where neither RAM nor a device is.</summary>
+    public long? MmioReads { get; init; }
+
+    /// <summary>Writes of physical addresses where neither RAM nor a device is.</summary>
+    public long? MmioWrites { get; init; }
 }

@@ -92,6 +92,10 @@ public sealed class GuestRunner
         OrderedDictionary<string, long>? ports = null;
         foreach ((ushort port, Memory.UnclaimedPort use) in machine.Ports.Unclaimed)
             (ports ??= []).Add($"0x{port:x}", (long)(use.Reads + use.Writes));
-        return calls is null && ports is null ? null : new UnsupportedCounts { SystemCalls = calls, Ports = ports };
+        long? reads = machine.Mmio.UnclaimedReads is > 0 and var read ? (long)read : null;
+        long? writes = machine.Mmio.UnclaimedWrites is > 0 and var written ? (long)written : null;
+        return calls is null && ports is null && reads is null && writes is null
+            ? null
+            : new UnsupportedCounts { SystemCalls = calls, Ports = ports, MmioReads = reads, MmioWrites = writes };
     }
 }

@@ -201,6 +201,22 @@ public sealed class MachineDescriptionTests
     }
 
     [Fact]
+    public void Read_ByteOrderMark_IsSkipped()
+    {
+        byte[] marked = [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes(MachineJson.Write(MachineCatalogue.Preset("ideal")))];
+        Assert.Equal("ideal", MachineJson.Read(marked, out _)!.Name);
+    }
+
+    [Theory]
+    [InlineData("/dev/zero", "is larger than 1048576 bytes")]
+    [InlineData("/dev/null", "is not JSON at line 1, byte 1")]
+    public void Find_DeviceWithoutLength_IsReadToTheBound(string path, string problem)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.Find(path, []));
+        Assert.Equal($"machine file {path}: {problem}", refused.Message);
+    }
+
+    [Fact]
     public void Read_RandomlyDamagedDocument_IsReadOrRefusedButNeverThrows()
     {
         byte[] original = Encoding.UTF8.GetBytes(MachineJson.Write(MachineCatalogue.Preset("skylake")));

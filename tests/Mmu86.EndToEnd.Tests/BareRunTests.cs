@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Mmu86.TestKit;
+using Xunit;
+
+namespace Mmu86.EndToEnd.Tests;
+
+public sealed class BareRunTests
+{
+    [Fact]
+    public void Run_BareHello_IsTheSerialPortAndTheStatusOfItsDebugExit()
+    {
+        ProcessResult result = Mmu86Process.RunInside("run", "hello@bare", "--quiet");
+        Assert.Equal(("Hello from Mmu86\n", ""), (result.Output, result.Error));
+        Assert.Equal(1, result.Status & 1); // (code << 1) | 1
+    }
+
+    [Fact]
+    public void Run_DebugExit_IsTheCodeDoubledPlusOne()
+    {
+        using var file = new TemporaryFile((byte[])[0xB0, 0x03, 0xE6, 0xF4]); // mov al, 3; out 0xf4, al
+        Assert.Equal(new ProcessResult(7, "", ""), Mmu86Process.RunInside("run", file.Path, "--quiet"));
+    }
+
+    [Fact]
+    public void Run_BareSieveTwice_ReportsDifferInHostOnly()
+    {
+        JsonObject[] reports = [.. Enumerable.Range(0, 2).Select(_ =>
+        {
+            ProcessResult result = Mmu86Process.RunInside("run", "sieve@bare", "20000", "--machine", "uncached", "--quiet", "--json", "-");
+            JsonObject report = JsonNode.Parse(result.Output)!.AsObject();
+            Assert.True(report.Remove("host"));
+            return report;
+        })];
+        Assert.Equal(reports[0].ToJsonString(), reports[1].ToJsonString());
+    }
+
+    [Fact]
+    public void Run_AccessesThatNobodyAnswers_AreInTheReport()
+    {
+        // mov eax, 0xC0000000; mov ecx, [rax]; mov [rax], ecx; in al, 0x77; cli; hlt
+        using var image = new TemporaryFile((byte[])[0xB8, 0x00, 0x00, 0x00, 0xC0, 0x8B, 0x08, 0x89, 0x08, 0xE4, 0x77, 0xFA, 0xF4]);
+        ProcessResult result = Mmu86Process.RunInside("run", image.Path, "--quiet", "--json", "-");
+        Assert.Equal((0, ""), (result.Status, result.Error));
+        Assert.Equal("""{"ports":{"0x77":1},"mmioReads":1,"mmioWrites":1}""", JsonNode.Parse(result.Output)!["unsupported"]!.ToJsonString());
+    }
+
+    [SkippableTheory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public void Run_Interrupted_EndsWithAReportOfThePartThatRan(string signal, int status)
+    {
+        string kill = TestTiers.RequireProgram("kill");
+        using var report = new TemporaryFile();
+        using var image = new TemporaryFile((byte[])[0x66, 0xBA, 0xF8, 0x03, 0xB0, 0x41, 0xEE, 0xEB, 0xFE]); // out 0x3f8, 'A'; jmp $
+        using Process process = Mmu86Process.Start(new Dictionary<string, string>(), "run", image.Path, "--quiet", "--json", report.Path);
+        Assert.Equal('A', process.StandardOutput.Read()); // it runs
+        Process.Start(kill, [$"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture)])!.WaitForExit();
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
+        Assert.Equal(status, process.ExitCode);
+        JsonNode exit = JsonNode.Parse(File.ReadAllText(report.Path))!["exit"]!;
+        Assert.Equal($"limit {status} interrupted", $"{exit["kind"]} {exit["status"]} {exit["detail"]}");
+    }
+}
