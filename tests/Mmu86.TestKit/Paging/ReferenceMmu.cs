@@ -56,6 +56,19 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     }
 
     /// <inheritdoc/>
+    /// <remarks>Never: every access is walked.</remarks>
+    public bool TryRepeat(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
+    {
+        translation = default;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public void CountRepeated(LinearAddress address, ulong times)
+    {
+    }
+
+    /// <inheritdoc/>
     public WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode)
     {
         ReferenceWalk walk = new ReferenceWalker(_reference, capabilities, Forgets(Context)).Walk(new ReferenceAccess(address, kind, mode));
