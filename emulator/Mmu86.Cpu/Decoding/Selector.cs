@@ -44,8 +44,6 @@ internal static unsafe class Selector
                 return Handlers.Of(&RegisterMoves.SignToDx32);
             case Mnemonic.Cqo:
                 return Handlers.Of(&RegisterMoves.SignToDx64);
-            case Mnemonic.Lahf:
-                return Handlers.Of(&RegisterMoves.FlagsToAh);
             case Mnemonic.Clc:
                 return Carry(ref selection, 0);
             case Mnemonic.Stc:

@@ -241,12 +241,4 @@ internal static unsafe class RegisterMoves
         ulong flip = LazyFlags.CarryBit(carry) ^ wanted;
         Flow.Next(s, op, result, carry ^ (flip << 63) ^ (flip << 62), aux, budget);
     }
-
-    /// <summary>LAHF.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FlagsToAh(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
-    {
-        *((byte*)s + 1) = (byte)((LazyFlags.Materialize(result, carry, aux) & 0xD5) | 2);
-        Flow.Next(s, op, result, carry, aux, budget);
-    }
 }

@@ -18,6 +18,8 @@ internal static unsafe class ManagedInstructions
             found = FindTransfer(instruction);
         if (found == null)
             found = Strings.Find(instruction);
+        if (found == null)
+            found = GeneralPurposeInstructions.Find(instruction);
         return found == null ? AbsentInstructions.Find(instruction) : found;
     }
 

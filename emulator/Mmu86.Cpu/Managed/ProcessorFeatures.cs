@@ -57,6 +57,8 @@ internal sealed class ProcessorFeatures
 
     public bool CacheLineWriteBack => Bit(_structured.Ebx, 24);
 
+    public bool LahfSahf => Bit(_extended.Ecx, 0);
+
     public bool NoExecute => Bit(_extended.Edx, 20);
 
     public bool TimeStampAndAux => Bit(_extended.Edx, 27);
