@@ -83,9 +83,9 @@ internal static unsafe class ManagedInstructions
     private static delegate*<Vcpu, in Instruction, ManagedOutcome> FindTransfer(in Instruction instruction) => instruction.Mnemonic switch
     {
         Mnemonic.Syscall => &SystemCalls.Syscall,
-        Mnemonic.Sysret => &SystemCalls.Sysret,
+        Mnemonic.Sysret or Mnemonic.Sysretq => &SystemCalls.Sysret,
         Mnemonic.Sysenter => &SystemCalls.Sysenter,
-        Mnemonic.Sysexit => &SystemCalls.Sysexit,
+        Mnemonic.Sysexit or Mnemonic.Sysexitq => &SystemCalls.Sysexit,
         Mnemonic.Swapgs => &SystemCalls.SwapGs,
         Mnemonic.Int => &SoftwareInterrupts.Interrupt,
         Mnemonic.Int3 => &SoftwareInterrupts.Breakpoint,
