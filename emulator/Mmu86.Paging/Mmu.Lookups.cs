@@ -106,7 +106,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
             translation = Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode);
             if (TPolicy.Observes)
-                TellHit(TranslationHit.L1, hit, linear, kind, mode);
+                TellHit(TranslationHit.L1, hit, translation.EntryPageSize, linear, kind, mode);
             return true;
         }
 
@@ -128,7 +128,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong host = TlbEntry.HostAddress(data, linear, size);
         translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, Tag.Space(found.Tag), kind, mode);
         if (TPolicy.Observes)
-            TellHit(TranslationHit.L2, found, linear, kind, mode);
+            TellHit(TranslationHit.L2, found, translation.EntryPageSize, linear, kind, mode);
         return true;
     }
 

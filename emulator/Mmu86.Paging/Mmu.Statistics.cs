@@ -84,7 +84,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             structures.Add(StatisticsReader.Array(configuration.Arrays[i].Name, level.Array(i), served, outstanding));
     }
 
-    private void TellHit(TranslationHit where, in TlbHit hit, ulong linear, AccessKind kind, AccessMode mode)
+    private void TellHit(TranslationHit where, in TlbHit hit, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
     {
         ulong data = hit.Data;
         ulong host = TlbEntry.HostAddress(data, linear, hit.Lane->Size);
@@ -98,7 +98,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             References = [],
             GuestPageSize = TlbEntry.GuestSize(data),
             HostPageSize = _context.IsNested ? TlbEntry.EptSize(data) : null,
-            EntryPageSize = hit.Lane->Size,
+            EntryPageSize = entrySize,
             GuestPhysical = _context.IsNested ? null : new GuestPhysicalAddress(host),
             HostPhysical = new HostPhysicalAddress(host),
             Rights = (TranslationRights)(data & TlbEntry.RightsMask),

@@ -4,7 +4,7 @@ namespace Mmu86.Paging;
 
 /// <summary>The answer to a translation that succeeded.</summary>
 /// <param name="Address">Where the access goes.</param>
-/// <param name="EntryPageSize">The size of the entry that answered: the smaller of guest and EPT page, or smaller still where the TLB lacks that size.</param>
+/// <param name="EntryPageSize">The size of the first-level entry that answered or was filled: the smaller of guest and EPT page, or smaller still where the TLB lacks that size.</param>
 /// <param name="IsRam">Whether the 4 KiB frame is RAM; otherwise the access is one for <see cref="Memory.MmioBus"/>.</param>
 public readonly record struct Translation(HostPhysicalAddress Address, PageSize EntryPageSize, bool IsRam);
 

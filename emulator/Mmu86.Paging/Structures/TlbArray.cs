@@ -21,7 +21,8 @@ internal unsafe struct TlbArray
     public TlbLane* Lane2M;
     public TlbLane* Lane1G;
 
-    /// <summary>An upper bound of the entries smaller than their guest page. While it is not 0, INVLPG must look for all fragments of a page.</summary>
+    /// <summary>An upper bound of the entries, dead ones included, that are smaller than their guest page. While it is not 0, INVLPG must look for
+    /// all fragments of a page.</summary>
     public long Fragments;
 
     /// <summary>Position among all arrays: with the entry's index it is the entry's identity.</summary>

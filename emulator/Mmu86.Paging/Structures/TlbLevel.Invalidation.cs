@@ -40,7 +40,6 @@ internal sealed unsafe partial class TlbLevel
         ulong total = 0;
         foreach (TlbArray* array in _arrays)
         {
-            long resident = 0;
             for (int size = 0; size < PageSizeCount; size++)
             {
                 TlbLane* lane = array->Lane(size);
@@ -49,12 +48,8 @@ internal sealed unsafe partial class TlbLevel
                 uint count = array->Entries.Bury(space, size);
                 lane->Invalidations += count;
                 lane->Resident -= count;
-                resident += lane->Resident;
                 total += count;
             }
-
-            if (resident == 0)
-                array->Fragments = 0;
         }
 
         if (total != 0)
@@ -72,15 +67,21 @@ internal sealed unsafe partial class TlbLevel
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RemoveFragments(TlbArray* array, ulong address, uint space)
     {
+        long left = 0;
         int end = array->Entries.ScanEnd;
         for (int entry = 0; entry < end; entry++)
         {
             ulong tag = array->Entries.Tags[entry];
-            if ((tag & 1) == 0 || Tag.Space(tag) != space)
-                continue;
             PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
-            if (Tag.Size(tag) < guest && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
+            if (tag == 0 || Tag.Size(tag) >= guest)
+                continue;
+            if (Tag.Space(tag) == space && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
                 Remove(array, entry);
+            else
+                left++;
         }
+
+        // Everything was seen, so the bound is exact again.
+        array->Fragments = left;
     }
 }

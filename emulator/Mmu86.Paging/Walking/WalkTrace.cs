@@ -83,7 +83,7 @@ public sealed record WalkTrace
     /// <summary>The EPT page size; null where EPT is off or the translation failed.</summary>
     public PageSize? HostPageSize { get; init; }
 
-    /// <summary>The size of the TLB entry that answered or was filled; null where the translation failed.</summary>
+    /// <summary>The size of the first-level entry that answered or was filled (the walk's own where none was); null where the translation failed.</summary>
     public PageSize? EntryPageSize { get; init; }
 
     /// <summary>Null where it is not known: after a failure, and where a combined TLB entry answered.</summary>

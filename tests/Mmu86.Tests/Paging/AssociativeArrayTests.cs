@@ -1,0 +1,112 @@
+using Mmu86.Paging;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.Paging;
+
+/// <summary>Tags and data against a dictionary.</summary>
+public sealed unsafe class AssociativeArrayTests : IDisposable
+{
+    private readonly Arena _arena = new();
+
+    [Theory]
+    [InlineData(0, 0, IndexHash.Linear)]
+    [InlineData(1, 24, IndexHash.Linear)]
+    [InlineData(16, 4, IndexHash.Linear)]
+    [InlineData(3, 5, IndexHash.Linear)]
+    [InlineData(8, 3, IndexHash.Xor)]
+    public void Anything_RandomOperations_AgreesWithADictionary(int sets, int ways, IndexHash hash)
+    {
+        var pool = new TagPool(_arena);
+        AssociativeArray* array = _arena.Allocate<AssociativeArray>(1);
+        array->Initialize(_arena, pool, sets, ways, hash, Replacement.Lru, 1);
+        var model = new Dictionary<ulong, (int Entry, ulong Data)>();
+        var spaces = new List<uint> { pool.Take(), pool.Take(), pool.Take() };
+        var random = new Random(11);
+        int evictions = 0;
+        for (int step = 0; step < 60_000; step++)
+        {
+            uint space = spaces[random.Next(spaces.Count)];
+            ulong page = (ulong)random.Next(sets == 0 ? 9000 : 200);
+            ulong tag = Tag.Make(space, PageSize.Size4K, page);
+            int set = array->SetOf(page);
+            int found = array->Find(set, tag, tag);
+            Assert.Equal(model.TryGetValue(tag, out (int Entry, ulong Data) known) ? known.Entry : -1, found);
+            if (found >= 0)
+            {
+                Assert.Equal(known.Data, array->Data[found]);
+                Assert.True(array->IsLive(found));
+            }
+
+            switch (random.Next(sets == 0 ? 400 : 20))
+            {
+                case 0 when random.Next(20) == 0:
+                    // The space ends, and all its entries with it.
+                    int expected = model.Keys.Count(key => Tag.Space(key) == space);
+                    Assert.Equal((uint)expected, array->Bury(space, 0));
+                    pool.Retire(space);
+                    foreach (ulong key in model.Keys.Where(key => Tag.Space(key) == space).ToList())
+                        model.Remove(key);
+                    if (pool.NeedsSweep)
+                    {
+                        array->Sweep();
+                        pool.Swept();
+                    }
+
+                    spaces[spaces.IndexOf(space)] = pool.Take();
+                    break;
+                case 1:
+                    array->Sweep();
+                    break;
+                case 2 or 3 or 4 when found >= 0:
+                    array->Remove(found);
+                    model.Remove(tag);
+                    break;
+                default:
+                    if (found >= 0)
+                        break;
+                    int entry = array->Place(_arena, set, out bool isEviction);
+                    if (isEviction)
+                    {
+                        Assert.True(model.Remove(array->Tags[entry]), "the victim was not resident");
+                        evictions++;
+                    }
+
+                    array->Write(entry, tag, (ulong)step, isEviction);
+                    if (sets != 0)
+                        array->Replacement.Fill(set, entry - (set * array->Stride));
+                    model.Add(tag, (entry, (ulong)step));
+                    break;
+            }
+        }
+
+        Assert.Equal(sets == 0, evictions == 0);
+        Assert.True(model.Count > 10);
+    }
+
+    [Fact]
+    public void SetOf_Xor_FoldsTheNextBitsIn()
+    {
+        AssociativeArray array = default;
+        array.Initialize(_arena, new TagPool(_arena), 128, 12, IndexHash.Xor, Replacement.Mru3Plru, 1);
+        Assert.Equal(0x55 ^ 0x2A, array.SetOf((0x2AUL << 7) | 0x55));
+        Assert.Equal(0x2A, array.SetOf((0x7FUL << 14) | (0x2AUL << 7)));
+    }
+
+    [Fact]
+    public void Tag_AnyPage_GivesItsAddressBack()
+    {
+        foreach (PageSize size in Enum.GetValues<PageSize>())
+        {
+            foreach (ulong address in new ulong[] { 0, 0x7FFF_C000_0000, 0xFFFF_8000_0000_0000, 0xFFFF_FFFF_C000_0000 })
+            {
+                ulong tag = Tag.Make(77, size, Tag.PageNumber(address + 123, size));
+                Assert.Equal(address, Tag.Address(tag));
+                Assert.Equal(size, Tag.Size(tag));
+                Assert.Equal(77u, Tag.Space(tag));
+            }
+        }
+    }
+
+    public void Dispose() => _arena.Dispose();
+}
