@@ -39,6 +39,8 @@ internal static class EventDelivery
                 return VmExit.FromEpt(fault);
             }
 
+            if (fault.Failure == TranslationFailure.PageFault)
+                vcpu.Counters.PageFaults++;
             FaultClass first = FaultClasses.Of(pending);
             PendingEvent second = Accept(vcpu, fault);
             if (first == FaultClass.DoubleFault)

@@ -52,6 +52,7 @@ internal static unsafe class ManagedInstructions
         Mnemonic.Stac => &ProcessorControl.SetAlignmentCheck,
         Mnemonic.Monitor => &ProcessorControl.Monitor,
         Mnemonic.Mwait => &ProcessorControl.Wait,
+        Mnemonic.Wait => &ProcessorControl.WaitForCoprocessor,
         _ => null,
     };
 

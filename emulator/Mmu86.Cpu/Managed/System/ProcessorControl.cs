@@ -3,7 +3,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>HLT, CLI, STI, CLAC, STAC, MONITOR and MWAIT.</summary>
+/// <summary>HLT, CLI, STI, CLAC, STAC, MONITOR, MWAIT and FWAIT.</summary>
 internal static class ProcessorControl
 {
     /// <summary>HLT.</summary>
@@ -52,6 +52,13 @@ internal static class ProcessorControl
         if (!vcpu.Features.Monitor || vcpu.System.Cpl != 0)
             return Raise.InvalidOpcode(vcpu);
         return (uint)vcpu.Registers.Rcx > 1 ? Raise.GeneralProtection(vcpu, 0) : ManagedOutcome.Next;
+    }
+
+    /// <summary>FWAIT: #NM where the operating system asked for it; no x87 exception is ever pending.</summary>
+    public static ManagedOutcome WaitForCoprocessor(Vcpu vcpu, in Instruction instruction)
+    {
+        const Cr0 Both = Cr0.MonitorCoprocessor | Cr0.TaskSwitched;
+        return (vcpu.System.Cr0 & Both) == Both ? Raise.Exception(vcpu, ExceptionVector.DeviceNotAvailable, 0) : ManagedOutcome.Next;
     }
 
     private static ManagedOutcome ChangeInterruptFlag(Vcpu vcpu, RFlags value)
