@@ -13,6 +13,9 @@ internal sealed unsafe class FilteredCpu(IMmu mmu)
     /// <summary>Accesses that the filter answered.</summary>
     public int Filtered { get; private set; }
 
+    /// <summary>Accesses that were counted without a lookup.</summary>
+    public int Repeated { get; private set; }
+
     /// <summary>Makes one access and tells which level answered.</summary>
     /// <exception cref="InvalidOperationException">The access faulted: the streams of these tests never do.</exception>
     public TlbAnswer Access(LinearAddress address, AccessKind kind, AccessMode mode)
@@ -39,6 +42,25 @@ internal sealed unsafe class FilteredCpu(IMmu mmu)
         if (first.Hits != firstBefore.Hits)
             return TlbAnswer.FirstLevel;
         return after.L2.Hits != before.L2.Hits ? TlbAnswer.SecondLevel : TlbAnswer.Miss;
+    }
+
+    /// <summary>Whether a data access just made may be made again without a lookup.</summary>
+    public bool MayRepeat(LinearAddress address, AccessKind kind, AccessMode mode) => mmu.TryRepeat(address, kind, mode, out _);
+
+    /// <summary>Makes the data access just made again and again, as string instructions do: unmade lookups are only counted.</summary>
+    /// <param name="address">Any address in the page of the access just made.</param>
+    /// <param name="kind">Read or write.</param>
+    /// <param name="mode">On whose behalf.</param>
+    /// <param name="times">How often.</param>
+    /// <returns>Whether the MMU let the lookups go unmade.</returns>
+    public bool Repeat(LinearAddress address, AccessKind kind, AccessMode mode, int times)
+    {
+        if (!MayRepeat(address, kind, mode))
+            return false;
+        mmu.CountRepeated(address, (ulong)times);
+        _dataLookups += (ulong)times;
+        Repeated += times;
+        return true;
     }
 
     /// <summary>Gives the MMU the moment between two instructions in which it may choose what the filter serves.</summary>

@@ -95,6 +95,35 @@ public sealed class GarbageTableTests
         log.AssertNone();
     }
 
+    [Fact]
+    public void Access_PagingOffAboveGarbageEpt_AgreesWithTheReference()
+    {
+        var log = new MismatchLog();
+        for (int number = 0; number < Worlds && !log.IsFull; number++)
+        {
+            Random random = TestSeed.Case(number);
+            using var world = new GarbageWorld(random);
+            MmuRig rig = NewRig(number, Machine(random), world, world.Frames);
+            // Two roots, one context each, and no invalidation: without a guest's tables only A/D bits of EPT change.
+            PagingContext off = Native(world, 0) with { Cr0 = Cr0.ProtectionEnable, Efer = Efer.None };
+            // Not one root with EPTP[6] both ways: what was cached without flags may go on without them (E09).
+            ulong low = random.Next(2) == 0 ? 0x1EUL : 0x5E;
+            PagingContext[] contexts =
+            [
+                off with { Eptp = (world.Root() & ~0xFFFUL) | low, Vpid = 1 },
+                off with { Eptp = (world.Root() & ~0xFFFUL) | low, Vpid = 1 },
+            ];
+            for (int i = 0; i < AccessesPerWorld; i++)
+            {
+                rig.Mmu.SetContext(contexts[random.Next(contexts.Length)]);
+                ReferenceAccess access = Access(world, random);
+                Judge(rig, access with { Linear = new((uint)access.Linear.Value) }, i, log);
+            }
+        }
+
+        log.AssertNone();
+    }
+
     private static int Worlds => TestTiers.Pick(25, 300, 10_000);
 
     private static void Judge(MmuRig rig, ReferenceAccess access, int index, MismatchLog log)

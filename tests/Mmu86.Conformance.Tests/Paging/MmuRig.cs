@@ -14,6 +14,7 @@ internal sealed class MmuRig
     private readonly HostMemory _memory;
     private readonly TableSnapshot _snapshot;
     private readonly bool _holdsEverySize;
+    private readonly bool _isUncached;
 
     /// <summary>Puts the judge beside an MMU.</summary>
     /// <param name="name">For messages.</param>
@@ -28,6 +29,10 @@ internal sealed class MmuRig
         _memory = memory;
         _snapshot = new TableSnapshot(memory, tables);
         Capabilities = ReferenceCapabilities.Of(configuration);
+        StructureCachesConfiguration caches = configuration.StructureCaches;
+        _isUncached = mmu is not ReferenceMmu
+            && configuration.L1Instruction.Arrays.Count + configuration.L1Data.Arrays.Count + configuration.L2.Arrays.Count == 0
+            && caches == TestMmuConfigurations.Structures(TestMmuConfigurations.Entries(0));
         _holdsEverySize = ((TlbLevelConfiguration[])[configuration.L1Instruction, configuration.L1Data, configuration.L2])
             .SelectMany(level => level.Arrays)
             .All(array => s_allSizes.All(array.PageSizes.Contains));
@@ -71,6 +76,7 @@ internal sealed class MmuRig
         ReferenceAccess access = walk.Access;
         if (CompareInspection(walk) is { } inspected)
             return inspected;
+        WalkStatistics? before = _isUncached ? Mmu.Statistics.Walks : null;
         if (Mmu.TryTranslate(access.Linear, access.Kind, access.Mode, out Translation translation))
         {
             if (walk.Translation is not { } expected || !Agree(expected, translation))
@@ -82,6 +88,8 @@ internal sealed class MmuRig
             return (walk.Outcome + others, ReferenceWalk.Describe(Mmu.Fault));
         }
 
+        if (before is not null && CompareCounts(walk, Mmu.Statistics.Walks.Since(before)) is { } counts)
+            return counts;
         return _snapshot.Compare(walk.Flags) is { } difference ? ($"{walk.Outcome}, flags as the manual says", difference) : null;
     }
 
@@ -99,6 +107,27 @@ internal sealed class MmuRig
         return _snapshot.Compare(s_noFlags) is { } difference ? ("an inspection that writes nothing", difference) : null;
     }
 
+    /// <summary>Without caches every reference of the reference walker is one of the MMU, and an entry whose flags change is one update.</summary>
+    private static (string Expected, string Got)? CompareCounts(ReferenceWalk walk, WalkStatistics counted)
+    {
+        // How many references a refused update takes is open; a non-canonical address and one without paging are no walk.
+        if (walk.HasRefusedUpdate || walk.References.Count == 0)
+            return null;
+        ulong references = (ulong)walk.References.Count;
+        if (walk.Translation is null)
+            return counted.FaultedReferences == references ? null : ($"{references} faulted references", $"{counted.FaultedReferences}");
+
+        ulong guest = (ulong)walk.References.Count(step => step.Dimension == WalkDimension.Guest);
+        var before = walk.References.DistinctBy(step => step.Address).ToDictionary(step => step.Address.Value, step => step.Value);
+        ulong updates = (ulong)walk.Flags.Count(pair => (pair.Value.Must & ~before[pair.Key]) != 0);
+        var expected = (1UL, guest, references - guest);
+        var got = (counted.Count, counted.GuestReferences, counted.EptReferences);
+        if (expected != got)
+            return ($"(walks, guest, EPT references) {expected}", got.ToString());
+        // An entry used twice in a walk may be updated twice: once for A, once for D.
+        return counted.FlagUpdates == updates || before.Count < walk.References.Count ? null : ($"{updates} flag updates", $"{counted.FlagUpdates}");
+    }
+
     private bool Agree(in ReferenceTranslation expected, in Translation got)
     {
         if (expected.Address != got.Address || got.IsRam != _memory.IsRam(got.Address))
@@ -107,6 +136,7 @@ internal sealed class MmuRig
         if (expected.EntryPageSize is not { } size)
             return true;
         // A TLB that lacks a size holds a fragment, so the entry that answered may be smaller than the page, never larger.
-        return _holdsEverySize ? got.EntryPageSize == size : got.EntryPageSize <= size;
+        // While CR0.PG=0 there is no guest page whose size the entry must have.
+        return _holdsEverySize && expected.GuestPageSize is not null ? got.EntryPageSize == size : got.EntryPageSize <= size;
     }
 }

@@ -38,8 +38,8 @@ public sealed class ReferenceWalker
         var record = new WalkRecord(access);
         if (_context.IsPaging)
             WalkFourLevels(record);
-        else
-            Access(record, new GuestPhysicalAddress(access.Linear.Value), guestPageSize: null);
+        else // P01: without paging there is no 64-bit mode, and a linear address has 32 bits.
+            Access(record, new GuestPhysicalAddress((uint)access.Linear.Value), guestPageSize: null);
         return record.Finish();
     }
 
