@@ -24,6 +24,9 @@ public sealed unsafe class Vcpu : IDisposable
 
     private const ulong ShorteningInterval = 100_000;
 
+    // More exceptions than vectors without an instruction between them: some handler was entered many times over.
+    private const int MostExceptionsInARow = 10_000;
+
     private readonly Reservation _stateMemory;
     private readonly CpuState* _s;
     private readonly GCHandle _self;
@@ -37,6 +40,8 @@ public sealed unsafe class Vcpu : IDisposable
     private MicroOp* _repeat;
     private MicroOp* _managedOp;
     private ulong _nextShortening;
+    private int _exceptionsInARow;
+    private ulong _retiredAtException;
 
     /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
     public Vcpu(VcpuBus bus, IMmu mmu, VcpuConfiguration configuration)
@@ -479,6 +484,18 @@ public sealed unsafe class Vcpu : IDisposable
             };
         }
 
+        if (IsExceptionLoop())
+            return new VmExit { Reason = VmExitReason.ExceptionLoop, Vector = fault.Vector, ErrorCode = fault.ErrorCode, Linear = fault.Translation.Linear };
         return EventDelivery.DeliverException(this, fault);
+    }
+
+    // A handler that faults at its own first instruction, on a stack that is new each time, takes exceptions for ever. No
+    // instruction retires, so no limit would end the run and no clock moves: the guest will never do anything else.
+    private bool IsExceptionLoop()
+    {
+        ulong retired = RetiredNow;
+        _exceptionsInARow = retired == _retiredAtException ? _exceptionsInARow + 1 : 1;
+        _retiredAtException = retired;
+        return _exceptionsInARow > MostExceptionsInARow;
     }
 }

@@ -21,6 +21,9 @@ public enum VmExitReason
     /// <summary>The processor shut down: a fault while delivering a double fault.</summary>
     TripleFault,
 
+    /// <summary>Exceptions were delivered one after another, thousands of them, and no instruction retired between them. RIP is at a handler.</summary>
+    ExceptionLoop,
+
     /// <summary>EPT violation. RIP is at the instruction, which runs again.</summary>
     EptViolation,
 

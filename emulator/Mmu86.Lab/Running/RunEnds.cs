@@ -33,6 +33,7 @@ internal static class RunEnds
             },
             VmExitReason.Exception => new ExitReport { Kind = ExitKind.Fault, Status = ExitReport.FaultStatus, Detail = $"{Fault(exit)} {at}" },
             VmExitReason.TripleFault => new ExitReport { Kind = ExitKind.Fault, Status = ExitReport.FaultStatus, Detail = $"triple fault {at}" },
+            VmExitReason.ExceptionLoop => new ExitReport { Kind = ExitKind.Fault, Status = ExitReport.FaultStatus, Detail = $"exceptions without end, {Fault(exit)} {at}" },
             VmExitReason.NotSupported => new ExitReport { Kind = ExitKind.Fault, Status = NotAvailableStatus, Detail = $"not supported yet: {exit.Detail}" },
             _ => new ExitReport { Kind = ExitKind.Fault, Status = InternalErrorStatus, Detail = $"unexpected VM exit {exit.Reason} {at}" },
         };

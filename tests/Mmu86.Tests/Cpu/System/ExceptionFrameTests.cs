@@ -85,4 +85,19 @@ public sealed class ExceptionFrameTests
         Assert.Equal(1UL, machine.Vcpu.Counters.PageFaults);
         Assert.Equal(BareMachine.UserStackTop, machine.Registers.Rsp);
     }
+
+    [Fact]
+    public void Fault_HandlerThatFaultsAtOnceOnItsOwnStack_IsAnExceptionLoop()
+    {
+        using var machine = new BareMachine();
+        machine.SetGate((byte)ExceptionVector.InvalidOpcode, BareMachine.DefaultGate((byte)ExceptionVector.InvalidOpcode) with { InterruptStack = 1 });
+        machine.Assemble(BareMachine.HandlerOf((byte)ExceptionVector.InvalidOpcode), c => c.ud2());
+        machine.Assemble(c => c.ud2());
+
+        VmExit exit = machine.Run();
+
+        Assert.Equal(VmExitReason.ExceptionLoop, exit.Reason);
+        Assert.Equal(ExceptionVector.InvalidOpcode, exit.Vector);
+        Assert.Equal(0UL, machine.Vcpu.Counters.Instructions);
+    }
 }
