@@ -21,8 +21,8 @@ internal unsafe struct TlbArray
     public TlbLane* Lane2M;
     public TlbLane* Lane1G;
 
-    /// <summary>An upper bound of the entries, dead ones included, that are smaller than their guest page. While it is not 0, INVLPG must look for
-    /// all fragments of a page.</summary>
+    /// <summary>An upper bound of the live entries that are smaller than their guest page. While it is not 0, INVLPG must look for all fragments
+    /// of a page.</summary>
     public long Fragments;
 
     /// <summary>Position among all arrays: with the entry's index it is the entry's identity.</summary>
@@ -84,7 +84,7 @@ internal unsafe struct TlbArray
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)
     {
-        // A dead fragment may have been written off with its space: taking it off again would hide a live one from INVLPG.
+        // Dead fragments are written off by the next scan that looks for fragments. Taking one off here as well would hide a live one.
         if (Entries.IsLive(entry) && Tag.Size(Entries.Tags[entry]) < TlbEntry.GuestSize(Entries.Data[entry]))
             Fragments--;
         if (becomesFragment)

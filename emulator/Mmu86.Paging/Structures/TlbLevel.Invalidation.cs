@@ -73,7 +73,7 @@ internal sealed unsafe partial class TlbLevel
         {
             ulong tag = array->Entries.Tags[entry];
             PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
-            if (tag == 0 || Tag.Size(tag) >= guest)
+            if (!array->Entries.IsLive(entry) || Tag.Size(tag) >= guest)
                 continue;
             if (Tag.Space(tag) == space && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
                 Remove(array, entry);
