@@ -86,7 +86,7 @@ public sealed class InspectionTests
     [Fact]
     public void Inspect_FromLater_BeginsThereWithTheStateOfTheRun()
     {
-        ProcessResult result = Mmu86Process.RunInside("inspect", "hello", "--from", "#1", "--count", "1");
+        ProcessResult result = Mmu86Process.RunInside("inspect", "hello", "--from", "#1", "--count", "1", "--quiet");
         Assert.Equal((0, ""), (result.Status, result.Error));
         Assert.StartsWith("#1 ", result.Output);
         Assert.Contains("hit in L1", result.Output);

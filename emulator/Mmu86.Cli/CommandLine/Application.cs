@@ -112,7 +112,7 @@ internal static class Application
     private static int Fail(StandardStreams streams, int status, string message)
     {
         foreach (string line in message.Split('\n', StringSplitOptions.RemoveEmptyEntries))
-            streams.Diagnose(line);
+            streams.Diagnose(line.TrimEnd('.'));
         return status;
     }
 }

@@ -39,6 +39,8 @@ internal sealed class GuestOptions
     private readonly Option<string?> _loadAddress = Text("--load-address", "ADDRESS", "Where a flat binary goes");
     private readonly Option<string?> _entry = Text("--entry", "ADDRESS", "Where a flat binary starts [default: its first byte]");
 
+    private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress, no report on the terminal" };
+
     private readonly Option<string[]> _set = new("--set")
     {
         Description = "Override one value of the machine by its path in 'mmu86 show machine'; repeatable",
@@ -60,6 +62,7 @@ internal sealed class GuestOptions
         {
             options._machine, options._set, options._paging, options._guestPage, options._hostPage, options._fidelity, options._memory, options._hostMemory,
             options._maxInstructions, options._seed, options._personality, options._format, options._loadAddress, options._entry,
+            options._quiet,
         })
         {
             command.Add(option);
@@ -113,6 +116,9 @@ internal sealed class GuestOptions
             throw UserErrorException.Usage("--host-memory: with native paging the host's memory is the guest's; use --memory");
         return options;
     }
+
+    /// <summary>Whether the user wants neither progress nor report.</summary>
+    public bool IsQuiet(ParseResult parsed) => parsed.GetValue(_quiet);
 
     /// <summary>Refuses a run whose translation hardware is not modelled.</summary>
     /// <exception cref="UserErrorException">Status 64.</exception>

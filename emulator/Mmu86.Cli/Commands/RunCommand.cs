@@ -18,16 +18,14 @@ internal static class RunCommand
         var command = new Command("run", "Runs a guest and reports what it cost");
         GuestOptions guest = GuestOptions.AddTo(command, guestWords);
         Option<string?> json = GuestOptions.Text("--json", "FILE|-", "Write the report as JSON; with '-' it alone is on standard output");
-        var quiet = new Option<bool>("--quiet") { Description = "No progress, no report on the terminal" };
         var classify = new Option<bool>("--classify") { Description = "Classes of misses (not available yet)" };
         command.Add(json);
-        command.Add(quiet);
         command.Add(classify);
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(classify))
                 throw UserErrorException.NotYet("--classify is not available yet");
-            return Run(guest.Read(parsed), parsed.GetValue(json), parsed.GetValue(quiet) ? Verbosity.Quiet : Verbosity.Reporting, streams);
+            return Run(guest.Read(parsed), parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);
         });
         return command;
     }

@@ -65,7 +65,7 @@ internal sealed class RunReportView
     {
         if (_whole.Tlb is not { } tlb)
             return;
-        Table table = NewTable("TLB", "lookups", "hits", "misses", "miss ratio", "misses / 1000 instructions", "evictions");
+        Table table = NewTable("TLB", "lookups", "hits", "misses", "missed", "MPKI", "evictions");
         AddLookups(table, "l1i", tlb.L1i, "l1i-");
         AddLookups(table, "l1d", tlb.L1d, "l1d-");
         AddLookups(table, "l2", tlb.L2, "l2-");
@@ -180,7 +180,7 @@ internal sealed class RunReportView
             bool isText = index++ == 0 || name is "";
             if (name is null)
                 continue;
-            var column = new TableColumn(new Text(name, new Style(decoration: Decoration.Dim))) { NoWrap = true, Padding = new Padding(1, 0, 2, 0) };
+            var column = new TableColumn(new Text(name, new Style(decoration: Decoration.Dim))) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) };
             table.AddColumn(isText ? column : column.RightAligned());
         }
 

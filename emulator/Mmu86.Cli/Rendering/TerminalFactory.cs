@@ -6,8 +6,8 @@ namespace Mmu86.Cli.Rendering;
 /// <summary>Makes the console for tables and progress on standard error: colour only on a terminal that wants it.</summary>
 internal static class TerminalFactory
 {
-    // Where nobody has a width, tables shall not be cut to that of an old terminal.
-    private const int WidthOfFiles = 160;
+    // Tables of numbers are not cut to an old terminal's width: it wraps lines, which is easier to read than wrapped cells.
+    private const int LeastWidth = 120;
 
     /// <summary>The console.</summary>
     /// <param name="writer">Standard error as text; the caller's to flush.</param>
@@ -22,8 +22,7 @@ internal static class TerminalFactory
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(writer),
         });
-        if (!streams.ErrorIsTerminal)
-            console.Profile.Width = WidthOfFiles;
+        console.Profile.Width = Math.Max(console.Profile.Width, LeastWidth);
         return console;
     }
 }
