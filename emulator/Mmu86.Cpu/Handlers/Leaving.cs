@@ -8,7 +8,7 @@ namespace Mmu86.Cpu;
 internal static unsafe class Leaving
 {
     /// <summary>Leaves with RIP at an op that was not run; what its block ran before it is charged.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static void Before(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -17,7 +17,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>Leaves with RIP at any address; the block is charged already.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static void At(CpuState* s, ulong rip, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -26,7 +26,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>The instruction of an op faulted; the slow side recorded what. Nothing of it was committed.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static void Fault(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -35,7 +35,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>#DE at an op.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static void DivideError(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
@@ -45,7 +45,7 @@ internal static unsafe class Leaving
     }
 
     /// <summary>A near transfer to a non-canonical address: #GP(0) at the transfer.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     public static void ToNonCanonical(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);

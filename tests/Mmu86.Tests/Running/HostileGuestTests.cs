@@ -185,17 +185,15 @@ public sealed class HostileGuestTests
         ExitReport exit = Run(paging, fidelity, a =>
         {
             Label patched = a.CreateLabel();
-            Label again = a.CreateLabel();
             a.xor(eax, eax);
             a.mov(ecx, 10);
             a.lea(rbx, __[patched]);
-            a.Label(ref again);
             a.Label(ref patched);
             a.add(eax, 0x7F01); // the long form: an immediate of 32 bits behind one byte
             a.sub(eax, 0x7F00);
             a.inc(__dword_ptr[rbx + 1]);
             a.dec(ecx);
-            a.jne(again);
+            a.jne(patched);
             Exit(a);
         });
         Assert.Equal((55 << 1) | 1, exit.Status);

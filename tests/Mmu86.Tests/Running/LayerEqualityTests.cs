@@ -38,7 +38,7 @@ public sealed class LayerEqualityTests
             RunTrace filtered = SmallRuns.Run(SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size4K), null, null);
             RunTrace every = SmallRuns.Run(
                 SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size4K, "mmu.lookUpEveryAccess=true"), null, null);
-            Assert.Equal(every, filtered);
+            RunTrace.AssertSame(every, filtered);
         }
     }
 
@@ -49,7 +49,7 @@ public sealed class LayerEqualityTests
         RunTrace plain = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null);
         var observer = new CountingObserver();
         RunTrace observed = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, observer);
-        Assert.Equal(plain, observed);
+        RunTrace.AssertSame(plain, observed);
         Assert.True(observer.Translations > 0);
     }
 
@@ -61,7 +61,7 @@ public sealed class LayerEqualityTests
         for (int seed = 1; seed <= TestTiers.Pick(1, 3, 20); seed++)
         {
             RunTrace cut = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Native, Fidelity.Tlb, PageSize.Size4K), Slices(seed), null);
-            Assert.Equal(whole, cut);
+            RunTrace.AssertSame(whole, cut);
         }
     }
 
@@ -76,14 +76,14 @@ public sealed class LayerEqualityTests
             RunTrace filtered = SmallRuns.Run(SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size2M), null, null);
             RunTrace every = SmallRuns.Run(
                 SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size2M, "mmu.lookUpEveryAccess=true"), null, null);
-            Assert.Equal(every, filtered);
+            RunTrace.AssertSame(every, filtered);
         }
     }
 
     [Theory]
     [MemberData(nameof(Guests))]
     public void Run_Twice_IsTheSameToTheLastCount(string guest) =>
-        Assert.Equal(
+        RunTrace.AssertSame(
             SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null),
             SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null));
 

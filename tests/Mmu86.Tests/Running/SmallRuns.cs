@@ -5,11 +5,43 @@ using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Paging;
 using Mmu86.X86;
+using Xunit;
 
 namespace Mmu86.Tests.Running;
 
 /// <summary>What a run left behind: its counts as text, for comparing every number at once, and its output.</summary>
-internal sealed record RunTrace(string Output, string Exit, string Counts, string Measured);
+internal sealed record RunTrace(string Output, string Exit, string Counts, string Measured)
+{
+    /// <summary>Fails with the lines that differ, each under the path of its number.</summary>
+    public static void AssertSame(RunTrace expected, RunTrace actual)
+    {
+        Assert.Equal(expected.Output, actual.Output);
+        Assert.Equal(expected.Exit, actual.Exit);
+        Assert.Empty(Differences(expected.Counts, actual.Counts));
+        Assert.Empty(Differences(expected.Measured, actual.Measured));
+    }
+
+    private static List<string> Differences(string expected, string actual)
+    {
+        string[] left = expected.Split('\n');
+        string[] right = actual.Split('\n');
+        var path = new Stack<string>();
+        var differences = new List<string>();
+        for (int i = 0; i < Math.Max(left.Length, right.Length); i++)
+        {
+            string a = i < left.Length ? left[i].Trim() : "";
+            string b = i < right.Length ? right[i].Trim() : "";
+            if (a != b)
+                differences.Add($"{string.Join('/', path.Reverse())}: {a} became {b}");
+            if (a.EndsWith('{'))
+                path.Push(a.Split('"').ElementAtOrDefault(1) ?? "");
+            else if (a.StartsWith('}'))
+                path.Pop();
+        }
+
+        return differences;
+    }
+}
 
 /// <summary>Runs bundled guests with parameters small enough for tests.</summary>
 internal static class SmallRuns
