@@ -68,9 +68,14 @@ internal sealed unsafe class FilterKeeper : IDisposable
     }
 
     /// <summary>Empties the filter. Costs what was installed.</summary>
-    public void Clear()
+    public void Clear() => Clear(0);
+
+    /// <summary>Empties the tables for fetches.</summary>
+    public void ClearFetches() => Clear(FirstFetchTable * WordsPerTable);
+
+    private void Clear(int from)
     {
-        for (int word = 0; word < Words; word++)
+        for (int word = from; word < Words; word++)
         {
             ulong installed = _installed[word];
             if (installed == 0)

@@ -26,10 +26,9 @@ public interface IMmu
     /// <summary>Whether <see cref="Attribute"/> would let the filter serve better. Never a matter of correctness.</summary>
     bool AttributionIsDue { get; }
 
-    /// <summary>Attributes the hits that the filter answered to the page size that it served, and chooses which it serves from now on.</summary>
+    /// <summary>Attributes the data hits that the filter answered to the page size that it served, and chooses which it serves from now on.</summary>
     /// <param name="dataLookups">As for <see cref="Snapshot"/>, exact at this moment: between two instructions.</param>
-    /// <param name="fetchLookups">Likewise.</param>
-    void Attribute(ulong dataLookups, ulong fetchLookups);
+    void Attribute(ulong dataLookups);
 
     /// <summary>Walks for an access without leaving a trace, and tells every step. Structures say only what they would have answered.</summary>
     WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode);
@@ -64,6 +63,11 @@ public interface IMmu
     /// <param name="address">As there.</param>
     /// <param name="times">How many.</param>
     void CountRepeated(LinearAddress address, ulong times);
+
+    /// <summary>The CPU will fetch from a page without a lookup for each instruction: from now on such fetches are of that page's entry size.</summary>
+    /// <param name="page">Any address in the page, whose fetch translation was just made.</param>
+    /// <param name="fetchLookups">Fetch lookups made so far, exactly, the one just made included.</param>
+    void EnterCodePage(LinearAddress page, ulong fetchLookups);
 
     /// <summary>Offers the fetch translation just made to the filter. Ignored where the machine demands a lookup for every fetch.</summary>
     /// <param name="page">The first address of the 4 KiB page.</param>

@@ -12,17 +12,15 @@ public sealed unsafe partial class Mmu<TPolicy>
     internal (ulong L1Instruction, ulong L1Data, ulong L2) Misses => (_l1Instruction.Misses, _l1Data.Misses, _l2.Misses);
 
     /// <inheritdoc/>
-    public bool AttributionIsDue => TPolicy.Counts && (_data.IsDue || _fetch.IsDue);
+    public bool AttributionIsDue => TPolicy.Counts && _data.IsDue;
 
     /// <inheritdoc/>
     public MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups) => Read(_data.Outstanding(dataLookups), _fetch.Outstanding(fetchLookups));
 
     /// <inheritdoc/>
-    public void Attribute(ulong dataLookups, ulong fetchLookups)
+    public void Attribute(ulong dataLookups)
     {
-        bool dataChanges = _data.Settle(dataLookups, _l1Data);
-        bool fetchChanges = _fetch.Settle(fetchLookups, _l1Instruction);
-        if (dataChanges || fetchChanges)
+        if (_data.Settle(dataLookups, _l1Data))
             _filter.Clear();
     }
 

@@ -119,6 +119,17 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     }
 
     /// <inheritdoc/>
+    public void EnterCodePage(LinearAddress page, ulong fetchLookups)
+    {
+        if (!TPolicy.Counts || !FetchesAreSilent || !_l1Instruction.TryFind(page.Value, _space, _globalSpace, out TlbHit hit) || hit.Lane == _fetch.Admitted)
+            return;
+
+        // Every fetch that nobody looked up until now was of the size served so far: slots are of that size, and so was the page.
+        _fetch.Serve(hit.Lane, fetchLookups);
+        _filter.ClearFetches();
+    }
+
+    /// <inheritdoc/>
     public void OfferFetch(LinearAddress page, AccessMode mode, nint payload)
     {
         if (!FetchesAreSilent || !_l1Instruction.TryFind(page.Value, _space, _globalSpace, out TlbHit hit))
@@ -127,7 +138,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
             return;
         if (hit.Lane->Recent != null && hit.Lane->Recent[hit.Set] != hit.Entry)
             return;
-        if (TPolicy.Counts && !_fetch.Admits(hit.Lane))
+        if (TPolicy.Counts && hit.Lane != _fetch.Admitted)
             return;
         _filter.Install(hit.Lane, hit.Entry, FilterKeeper.FetchTable(mode), page.Value & ~0xFFFUL, (ulong)payload);
     }

@@ -167,7 +167,7 @@ public sealed unsafe class Vcpu : IDisposable
             FoldCounts();
             ShortenHandlers();
             if (Mmu.AttributionIsDue)
-                Mmu.Attribute(Counters.DataLookups, Counters.FetchLookups);
+                Mmu.Attribute(Counters.DataLookups);
             ulong left = instructionLimit - Counters.Instructions;
             if (instructionLimit <= Counters.Instructions)
                 return new VmExit { Reason = VmExitReason.InstructionLimit };
@@ -202,6 +202,9 @@ public sealed unsafe class Vcpu : IDisposable
     }
 
     private bool TrapFlag => (_s->SystemFlags & (ulong)RFlags.Trap) != 0;
+
+    // Fetch lookups made so far, the one of the instruction about to run included.
+    private ulong FetchLookupsNow => RetiredNow + Counters.ExtraFetchLookups + _s->CrossPageFetches + 1;
 
     private ulong RetiredNow => Counters.Instructions + (ulong)(_chunk - PackedCounts.InstructionsLeft(_s->Budget));
 
@@ -306,7 +309,11 @@ public sealed unsafe class Vcpu : IDisposable
             return _code.NotRam(rip);
         uint* entries = _code.Page(translation.Address.Frame, kind);
         if (kind == BlockKind.Chained)
+        {
+            Mmu.EnterCodePage(page, FetchLookupsNow);
             Mmu.OfferFetch(page, FetchMode, (nint)entries);
+        }
+
         uint entry = entries[rip & 0xFFF];
         if (entry != 0)
             return _s->Pool + entry;
@@ -361,7 +368,11 @@ public sealed unsafe class Vcpu : IDisposable
 
         Counters.ExtraFetchLookups++;
         if (second.IsRam && Mmu.FetchesAreSilent)
+        {
+            Mmu.EnterCodePage(address, FetchLookupsNow);
             Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, BlockKind.Chained));
+        }
+
         return true;
     }
 

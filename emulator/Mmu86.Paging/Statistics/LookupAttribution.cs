@@ -6,7 +6,8 @@ namespace Mmu86.Paging;
 /// <remarks>
 /// Nobody counts those hits: they are the lookups that the CPU made less those that reached the MMU. To know their page size all
 /// the same, the filter serves one lane (a page size of an array) at a time; hits of others are looked up and counted. Where those
-/// become the more frequent, the lane is changed, at a moment when the CPU says how many lookups it made.
+/// become the more frequent in data accesses, the lane is changed, at a moment when the CPU says how many lookups it made. Of fetches,
+/// the lane is always that of the page from which the CPU fetches without looking up.
 /// </remarks>
 internal unsafe struct LookupAttribution
 {
@@ -47,6 +48,18 @@ internal unsafe struct LookupAttribution
 
     /// <summary>The lane they belong to, or null.</summary>
     public readonly TlbLane* Admitted => _admitted;
+
+    /// <summary>Gives the outstanding hits to the lane served so far, and serves another.</summary>
+    /// <param name="lane">The lane that is served from now on.</param>
+    /// <param name="lookups">All lookups that the CPU made so far.</param>
+    public void Serve(TlbLane* lane, ulong lookups)
+    {
+        ulong outstanding = Outstanding(lookups);
+        if (_admitted != null)
+            _admitted->Hits += outstanding;
+        _attributed += outstanding;
+        _admitted = lane;
+    }
 
     /// <summary>Gives the outstanding hits to the lane served, and serves the lane that was refused most, if it was refused oftener than that.</summary>
     /// <param name="lookups">All lookups that the CPU made so far.</param>

@@ -35,7 +35,10 @@ internal sealed unsafe class FilteredCpu(IMmu mmu)
             throw new InvalidOperationException($"{kind} {address} faulted.");
         MmuStatistics after = mmu.Statistics;
         if (kind == AccessKind.Fetch)
+        {
+            mmu.EnterCodePage(address, _fetchLookups);
             mmu.OfferFetch(new LinearAddress(address.Value & ~0xFFFUL), mode, 1);
+        }
 
         TlbStatistics first = kind == AccessKind.Fetch ? after.L1Instruction : after.L1Data;
         TlbStatistics firstBefore = kind == AccessKind.Fetch ? before.L1Instruction : before.L1Data;
@@ -64,7 +67,7 @@ internal sealed unsafe class FilteredCpu(IMmu mmu)
     }
 
     /// <summary>Gives the MMU the moment between two instructions in which it may choose what the filter serves.</summary>
-    public void Attribute() => mmu.Attribute(_dataLookups, _fetchLookups);
+    public void Attribute() => mmu.Attribute(_dataLookups);
 
     /// <summary>Everything counted so far.</summary>
     public MmuStatistics Count() => mmu.Snapshot(_dataLookups, _fetchLookups);

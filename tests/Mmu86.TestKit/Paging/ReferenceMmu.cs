@@ -93,7 +93,12 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups) => Statistics;
 
     /// <inheritdoc/>
-    public void Attribute(ulong dataLookups, ulong fetchLookups)
+    public void Attribute(ulong dataLookups)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void EnterCodePage(LinearAddress page, ulong fetchLookups)
     {
     }
 

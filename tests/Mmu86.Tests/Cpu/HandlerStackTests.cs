@@ -113,9 +113,16 @@ public sealed class HandlerStackTests : IClassFixture<HandlerStackTests.Prototyp
     public void EveryHandler_IsOptimisedAtOnceAndNothingElse()
     {
         const MethodImplAttributes handler = (MethodImplAttributes)MethodImplOptions.AggressiveOptimization;
-        IEnumerable<string> others = HandlerMethods.All().Where(method => method.MethodImplementationFlags != handler).Select(HandlerMethods.NameOf);
+        const MethodImplAttributes ending = handler | MethodImplAttributes.NoInlining;
+        IEnumerable<string> others = HandlerMethods.All()
+            .Where(method => method.MethodImplementationFlags != (s_endings.Contains(HandlerMethods.NameOf(method)) ? ending : handler))
+            .Select(HandlerMethods.NameOf);
         Assert.Empty(others);
     }
+
+    // These return to the run loop and make no call in tail position.
+    private static readonly string[] s_endings =
+        ["Leaving.At", "Leaving.Before", "Leaving.Fault", "Leaving.DivideError", "Leaving.ToNonCanonical"];
 
     private static void Compare(HandlerMachine machine, HandlerPrototype prototype, List<string> failures)
     {

@@ -25,7 +25,7 @@ internal sealed unsafe class FilteredCpu(World world, Mmu<Unobserved> mmu)
     public void Attribute()
     {
         if (mmu.AttributionIsDue)
-            mmu.Attribute(DataLookups, FetchLookups);
+            mmu.Attribute(DataLookups);
     }
 
     public Outcome Access(ulong linear, AccessKind kind, AccessMode mode)
@@ -52,7 +52,11 @@ internal sealed unsafe class FilteredCpu(World world, Mmu<Unobserved> mmu)
         }
 
         if (kind == AccessKind.Fetch)
+        {
+            mmu.EnterCodePage(new LinearAddress(page), FetchLookups);
             mmu.OfferFetch(new LinearAddress(page), mode, (nint)(translation.Address.Value & ~0xFFFUL));
+        }
+
         return new Outcome(true, translation.Address.Value, default);
     }
 
