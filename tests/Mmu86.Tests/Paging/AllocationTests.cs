@@ -32,6 +32,7 @@ public sealed class AllocationTests
     {
         ulong state = 88172645463325252;
         ulong faults = 0;
+        ulong fetches = 0;
         for (int n = 0; n < 20_000; n++)
         {
             state ^= state << 13;
@@ -40,6 +41,7 @@ public sealed class AllocationTests
             var address = new LinearAddress((state & 3) == 0 ? 0x1_0000_0000 + (state >> 43) : 0x40_0000 + ((state >> 20) & 0x7F_FFF));
             AccessKind kind = (AccessKind)((state >> 8) % 3);
             AccessMode mode = (AccessMode)((state >> 12) % 4);
+            fetches += kind == AccessKind.Fetch ? 1UL : 0;
             if (!mmu.TryTranslate(address, kind, mode, out Translation translation))
             {
                 faults++;
@@ -47,6 +49,7 @@ public sealed class AllocationTests
             }
             else if (kind == AccessKind.Fetch)
             {
+                mmu.EnterCodePage(address, fetches);
                 mmu.OfferFetch(new LinearAddress(address.Value & ~0xFFFUL), mode == AccessMode.User ? AccessMode.User : AccessMode.Supervisor, 8);
                 mmu.RevokeWrites(translation.Address.Frame);
             }

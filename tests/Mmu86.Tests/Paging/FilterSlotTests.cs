@@ -65,7 +65,9 @@ public sealed unsafe class FilterSlotTests
         Assert.True(Translate(mmu, Page, AccessKind.Fetch, AccessMode.User));
         Assert.True(Translate(mmu, SameSet, AccessKind.Fetch, AccessMode.User));
 
+        mmu.EnterCodePage(new LinearAddress(Page), 2);
         mmu.OfferFetch(new LinearAddress(Page), AccessMode.User, 42);
+        mmu.EnterCodePage(new LinearAddress(SameSet), 2);
         mmu.OfferFetch(new LinearAddress(SameSet), AccessMode.User, 43);
 
         Assert.False(HasSlot(mmu, Page, AccessKind.Fetch, AccessMode.User));
@@ -80,6 +82,7 @@ public sealed unsafe class FilterSlotTests
         Mmu<Unobserved> mmu = world.Mmu(Machines.Skylake);
         Assert.True(Translate(mmu, Page, AccessKind.Fetch, AccessMode.Supervisor));
 
+        mmu.EnterCodePage(new LinearAddress(Page), 2);
         mmu.OfferFetch(new LinearAddress(Page), AccessMode.User, 42);
 
         Assert.False(HasSlot(mmu, Page, AccessKind.Fetch, AccessMode.User));
@@ -153,8 +156,10 @@ public sealed unsafe class FilterSlotTests
         for (AccessMode bank = AccessMode.User; bank <= AccessMode.SupervisorWithAc; bank++)
             Assert.True(Translate(mmu, Page, AccessKind.Write, bank));
         Assert.True(Translate(mmu, Page, AccessKind.Fetch, AccessMode.User));
+        mmu.EnterCodePage(new LinearAddress(Page), 2);
         mmu.OfferFetch(new LinearAddress(Page), AccessMode.User, 1);
         Assert.True(Translate(mmu, 0x80_1000, AccessKind.Fetch, AccessMode.Supervisor));
+        mmu.EnterCodePage(new LinearAddress(0x80_1000), 2);
         mmu.OfferFetch(new LinearAddress(0x80_1000), AccessMode.Supervisor, 2);
         FilterSlot* slots = mmu.Filter.DataTable(AccessMode.User);
         Assert.Equal(8, CountSlots(slots));
