@@ -162,6 +162,13 @@ public sealed unsafe class Vcpu : IDisposable
     /// <param name="instructionLimit">Returns <see cref="VmExitReason.InstructionLimit"/> when <see cref="CpuCounters.Instructions"/> has reached this, exactly.</param>
     public VmExit Run(ulong instructionLimit)
     {
+        if (PendingEvent is { } pending)
+        {
+            PendingEvent = null;
+            if (EventDelivery.Deliver(this, pending) is { } exit)
+                return exit;
+        }
+
         while (true)
         {
             FoldCounts();

@@ -135,6 +135,15 @@ public sealed class BareMachine : IDisposable
     /// <summary>Writes a descriptor of the GDT.</summary>
     public void SetDescriptor(ushort selector, ulong value) => Memory.Write(new HostPhysicalAddress(Gdt + (selector & 0xFFF8UL)), value);
 
+    /// <summary>Puts EPT below the machine: every guest-physical address to the same host-physical one, a 4 KiB page at a time.</summary>
+    public EptBuilder EnableEpt()
+    {
+        var ept = new EptBuilder(Memory, new FrameAllocator(new HostFrameNumber(0x800), 0x100));
+        ept.MapRange(default, default, (int)(MemoryBytes >> 12), PageSize.Size4K);
+        Vcpu.ContextChanged(ept.Eptp, 1);
+        return ept;
+    }
+
     /// <summary>Runs until a VM exit.</summary>
     public VmExit Run() => Vcpu.Run(InstructionLimit);
 

@@ -22,7 +22,7 @@ internal static class CodeSegments
     public static CodeSegmentCheck CheckDirect(Vcpu vcpu, ushort selector, SegmentDescriptor code)
     {
         int cpl = vcpu.System.Cpl;
-        bool isAllowed = code.IsConforming ? code.Dpl <= cpl : Selectors.Rpl(selector) <= cpl && code.Dpl == cpl;
+        bool isAllowed = code.IsCode && (code.IsConforming ? code.Dpl <= cpl : Selectors.Rpl(selector) <= cpl && code.Dpl == cpl);
         return Finish(vcpu, selector, code, isAllowed);
     }
 
