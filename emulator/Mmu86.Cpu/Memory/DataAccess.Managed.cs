@@ -75,7 +75,7 @@ public sealed unsafe partial class DataAccess
         return TryPush(top, words, 8, mode);
     }
 
-    /// <summary>Pushes the words of a far call or an ENTER-like instruction: all of them or nothing.</summary>
+    /// <summary>Pushes the words of a far call: all of them or nothing.</summary>
     /// <param name="top">The stack pointer before the first push.</param>
     /// <param name="words">The words in the order in which they are pushed.</param>
     /// <param name="wordBytes">2, 4 or 8.</param>
