@@ -145,6 +145,12 @@ internal static unsafe class Selector
                 return AtomicSelector.ExchangeAdd(ref selection);
             case Mnemonic.Cmpxchg:
                 return AtomicSelector.CompareExchange(ref selection);
+            case Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsd or Mnemonic.Movsq:
+            case Mnemonic.Stosb or Mnemonic.Stosw or Mnemonic.Stosd or Mnemonic.Stosq:
+            case Mnemonic.Lodsb or Mnemonic.Lodsw or Mnemonic.Lodsd or Mnemonic.Lodsq:
+            case Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd or Mnemonic.Scasq:
+            case Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd or Mnemonic.Cmpsq:
+                return StringSelector.Select(ref selection);
             case Mnemonic.Jmp:
                 return BranchSelector.Jump(ref selection);
             case Mnemonic.Call:

@@ -88,6 +88,10 @@ internal static class HandlerForms
                 instruction.SetOpKind(operand, OpKind.Register);
                 instruction.SetOpRegister(operand, register);
             }
+            else if (kind is OpCodeOperandKind.seg_rSI or OpCodeOperandKind.es_rDI)
+            {
+                instruction.SetOpKind(operand, kind == OpCodeOperandKind.seg_rSI ? OpKind.MemorySegRSI : OpKind.MemoryESRDI);
+            }
             else if (!TrySetImmediate(ref instruction, operand, kind, target))
             {
                 return false;

@@ -122,7 +122,7 @@ internal sealed unsafe class HandlerMachine : IDisposable
             if (prototype.Kind == ChainKind.ThroughImmediate)
                 at->Immediate = (ulong)copy + 1;
             at++;
-            if (prototype.Kind == ChainKind.Straight)
+            if (prototype.Kind is ChainKind.Straight or ChainKind.Strings)
                 continue;
             *(BlockLink*)at = default;
             ((BlockLink*)at)->Taken = at + 1;
@@ -150,6 +150,12 @@ internal sealed unsafe class HandlerMachine : IDisposable
         Vcpu.Registers.Rbp = FrameAddress;
         Vcpu.Registers.Rsi = _kind == ChainKind.ThroughRegister ? CodePage : 1;
         Vcpu.Registers.Rdi = 1;
+        if (_kind == ChainKind.Strings)
+        {
+            Vcpu.Registers.Rsi = OperandAddress;
+            Vcpu.Registers.Rdi = OperandAddress;
+        }
+
         *Registers.Pointer(_state, CpuState.CodePageRegister) = CodePage;
         _memory.Write(new HostPhysicalAddress(FrameAddress), FrameAddress);
         if (_kind != ChainKind.ThroughMemory)

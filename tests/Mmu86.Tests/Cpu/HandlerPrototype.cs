@@ -9,6 +9,9 @@ internal enum ChainKind
     /// <summary>The next op lies behind.</summary>
     Straight,
 
+    /// <summary>The next op lies behind; RSI and RDI are pointers that move with each copy.</summary>
+    Strings,
+
     /// <summary>By the links of a terminal, taken or not.</summary>
     Linked,
 
@@ -40,7 +43,7 @@ internal sealed unsafe record HandlerPrototype
     public required int Lookups { get; init; }
 
     /// <summary>Whether a copy ends in a jump to a computed address.</summary>
-    public bool IsComputed => Kind is not (ChainKind.Straight or ChainKind.Linked);
+    public bool IsComputed => Kind is not (ChainKind.Straight or ChainKind.Strings or ChainKind.Linked);
 
     /// <summary>The compiled code of its handler, once it ran; until then the runtime's stub.</summary>
     public nint Code => HandlerPointers.TryFollow(Op.Handler, out nint code) ? code : Op.Handler;
@@ -82,7 +85,7 @@ internal sealed unsafe record HandlerPrototype
     private static ChainKind KindOf(in Selection selection)
     {
         if (!selection.IsTerminal)
-            return ChainKind.Straight;
+            return selection.Instruction.IsStringInstruction ? ChainKind.Strings : ChainKind.Straight;
         if (selection.Taken is not null)
             return ChainKind.Linked;
         if (selection.Instruction.Mnemonic == Mnemonic.Ret)

@@ -1,9 +1,9 @@
-using System.Numerics;
 using Iced.Intel;
 
 namespace Mmu86.Cpu;
 
-/// <summary>Finds the implementations of MOVS, STOS, LODS, SCAS and CMPS. SDM 1, "String Operations".</summary>
+/// <summary>Finds the implementations of repeated MOVS, STOS, LODS, SCAS and CMPS. SDM 1, "String Operations".</summary>
+/// <remarks>Without a prefix they have handlers. Either prefix repeats; for MOVS, STOS and LODS the manual leaves REPNE open, and processors take it for REP.</remarks>
 internal static unsafe class Strings
 {
     /// <summary>The implementation; null where the instruction is none of these.</summary>
@@ -20,20 +20,9 @@ internal static unsafe class Strings
     private static delegate*<Vcpu, in Instruction, ManagedOutcome> OfSize<TOperation>(in Instruction instruction)
         where TOperation : struct, IStringOperation => instruction.MemorySize.GetSize() switch
         {
-            1 => OfPrefix<TOperation, W8, byte>(instruction),
-            2 => OfPrefix<TOperation, W16, ushort>(instruction),
-            4 => OfPrefix<TOperation, W32, uint>(instruction),
-            _ => OfPrefix<TOperation, W64, ulong>(instruction),
+            1 => &RepeatedString<TOperation, W8, byte>.Execute,
+            2 => &RepeatedString<TOperation, W16, ushort>.Execute,
+            4 => &RepeatedString<TOperation, W32, uint>.Execute,
+            _ => &RepeatedString<TOperation, W64, ulong>.Execute,
         };
-
-    // Either prefix repeats; for MOVS, STOS and LODS the manual leaves REPNE open, and processors take it for REP.
-    private static delegate*<Vcpu, in Instruction, ManagedOutcome> OfPrefix<TOperation, TWidth, TElement>(in Instruction instruction)
-        where TOperation : struct, IStringOperation
-        where TWidth : struct, IWidth
-        where TElement : unmanaged, IBinaryInteger<TElement>
-    {
-        if (instruction.HasRepPrefix || instruction.HasRepnePrefix)
-            return &StringInstruction<TOperation, TWidth, TElement>.Repeated;
-        return &StringInstruction<TOperation, TWidth, TElement>.Once;
-    }
 }

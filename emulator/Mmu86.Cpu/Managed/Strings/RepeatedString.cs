@@ -5,14 +5,14 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>One string instruction with one operand size.</summary>
+/// <summary>One string instruction of one operand size with a REP, REPE or REPNE prefix.</summary>
 /// <remarks>
 /// An element retires by itself: when the instruction faults at element k, the k elements before it are architecturally done, the
 /// registers say so, and they are counted as loads, stores and iterations. Where every further lookup of a page would be a hit that
 /// changes nothing (the filter holds the page, or <see cref="IMmu.TryRepeat"/> says so), the elements up to the end of
 /// the page are done at memory speed and counted as if looked up; everything else goes element by element through the MMU.
 /// </remarks>
-internal static unsafe class StringInstruction<TOperation, TWidth, TElement>
+internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
     where TOperation : struct, IStringOperation
     where TWidth : struct, IWidth
     where TElement : unmanaged, IBinaryInteger<TElement>
@@ -23,19 +23,8 @@ internal static unsafe class StringInstruction<TOperation, TWidth, TElement>
     // No page begins at an odd address.
     private const ulong NoPage = 1;
 
-    /// <summary>Without a REP prefix.</summary>
-    public static ManagedOutcome Once(Vcpu vcpu, in Instruction instruction)
-    {
-        var cursor = new StringCursor(vcpu.State, instruction, sizeof(TElement));
-        if (!TOperation.TryElement<TWidth, TElement>(vcpu, cursor.Source, cursor.Destination))
-            return ManagedOutcome.Fault;
-        cursor.Advance<TOperation>(1);
-        cursor.SavePointers<TOperation>(vcpu.State);
-        return ManagedOutcome.Next;
-    }
-
-    /// <summary>With a REP, REPE or REPNE prefix.</summary>
-    public static ManagedOutcome Repeated(Vcpu vcpu, in Instruction instruction)
+    /// <summary>Does elements until the count or the condition ends it, or the run loop is due.</summary>
+    public static ManagedOutcome Execute(Vcpu vcpu, in Instruction instruction)
     {
         CpuState* s = vcpu.State;
         var cursor = new StringCursor(s, instruction, sizeof(TElement));
