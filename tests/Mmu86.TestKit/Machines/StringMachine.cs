@@ -18,7 +18,7 @@ public sealed class StringMachine : IDisposable
     public const ulong Data = 0x10_0000;
 
     /// <summary>Pages of data.</summary>
-    public const int DataPages = 12;
+    public const int DataPages = 24;
 
     /// <summary>Bytes of data.</summary>
     public const int DataBytes = DataPages * 4096;
@@ -117,6 +117,14 @@ public sealed class StringMachine : IDisposable
             bytes = bytes[step..];
             offset += step;
         }
+    }
+
+    /// <summary>Reads both pages of code.</summary>
+    public byte[] ReadCode()
+    {
+        byte[] bytes = new byte[2 * 4096];
+        Memory.Read(new HostPhysicalAddress(CodeFrame), bytes);
+        return bytes;
     }
 
     /// <summary>Reads all of the data window.</summary>

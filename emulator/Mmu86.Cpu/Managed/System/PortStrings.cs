@@ -8,7 +8,7 @@ namespace Mmu86.Cpu;
 /// Elements that were moved before a fault count, as those of the other string instructions: their effects stay and the
 /// instruction goes on behind them.
 /// </remarks>
-internal static class PortStrings
+internal static unsafe class PortStrings
 {
     // Elements of one invocation: run control stays responsive.
     private const int MostElements = 4096;
@@ -43,6 +43,8 @@ internal static class PortStrings
             vcpu.Data.ManagedRetired();
             vcpu.Counters.RepIterations++;
             bool isEnd = Count(vcpu, is32Bit) == 0;
+            if (!isEnd && element == Element.In && vcpu.State->Attention != 0 && vcpu.OverwroteItself())
+                return ManagedOutcome.Refetch;
             if (!isEnd && (--left == 0 || vcpu.IsStopRequested))
                 return ManagedOutcome.Repeat;
         }
