@@ -37,6 +37,7 @@ public sealed class InstructionSequenceGenerator
     private readonly ulong _seed;
     private readonly UndefinedFlags _undefined;
     private readonly OpCodeInfo[] _forms;
+    private readonly OpCodeInfo[] _deciders;
     private readonly OpCodeInfo[] _conditionalJumps;
     private readonly InstructionEncoder _encoder = new();
 
@@ -46,6 +47,7 @@ public sealed class InstructionSequenceGenerator
         _seed = seed;
         _undefined = undefined;
         _forms = [.. InstructionForms.GeneralPurpose.Where(IsUsable)];
+        _deciders = [.. _forms.Where(form => form.Mnemonic is Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Sub or Mnemonic.And or Mnemonic.Inc or Mnemonic.Dec)];
         _conditionalJumps = [.. InstructionForms.GeneralPurpose.Where(form => form.Op0Kind == OpCodeOperandKind.br64_1 && form.Code.IsJccShort())];
     }
 
@@ -79,12 +81,18 @@ public sealed class InstructionSequenceGenerator
     {
         CaseRandom random = draft.Case.Random;
         bool loops = random.Percent(30);
-        int count = 2 + random.Below((loops ? LongestLoop : LongestSequence) - 1);
+        // A third of them is one decision and what depends on it.
+        bool decides = random.Percent(33);
+        int count = decides ? 2 : 2 + random.Below((loops ? LongestLoop : LongestSequence) - 1);
         ulong undefinedAtStart = 0;
+        bool jumps = false;
         for (int i = 0; i < count; i++)
         {
-            OpCodeInfo? jump = random.Percent(25) ? random.Pick<OpCodeInfo>(_conditionalJumps) : null;
-            if (!draft.HasRoomFor(2 + LongestInstruction + 8) || !TryAppend(draft, jump))
+            OpCodeInfo? jump = jumps ? random.Pick<OpCodeInfo>(_conditionalJumps) : null;
+            jumps = decides || random.Percent(30);
+            // What stands before a jump is mostly what compilers put there, and interpreters fuse.
+            OpCodeInfo form = random.Pick<OpCodeInfo>(jumps && (decides || random.Percent(60)) ? _deciders : _forms);
+            if (!draft.HasRoomFor(2 + LongestInstruction + 8) || !TryAppend(draft, form, jump))
                 return false;
         }
 
@@ -95,10 +103,8 @@ public sealed class InstructionSequenceGenerator
     }
 
     // One instruction, and maybe a conditional jump before it that leaps over it.
-    private bool TryAppend(Draft draft, OpCodeInfo? jump)
+    private bool TryAppend(Draft draft, OpCodeInfo form, OpCodeInfo? jump)
     {
-        CaseRandom random = draft.Case.Random;
-        OpCodeInfo form = random.Pick<OpCodeInfo>(_forms);
         Instruction instruction = default;
         instruction.Code = form.Code;
         if (!TrySetOperands(draft, form, ref instruction))
@@ -217,6 +223,8 @@ public sealed class InstructionSequenceGenerator
             _reserved[CaseDraft.NumberOf(Counter)] = true;
             _reserved[CaseDraft.NumberOf(Register.RSP)] = true;
             Case.Pin(Register.RSP, middle & ~7UL);
+            if (random.Percent(30))
+                MakeNeighbours();
         }
 
         public CaseDraft Case { get; }
@@ -277,6 +285,14 @@ public sealed class InstructionSequenceGenerator
             if (execution == Execution.Always && !ImplicitOperands.TakesShiftCount(instruction.Mnemonic))
                 undefined &= ~ToFlags(instruction.RflagsWritten | instruction.RflagsCleared | instruction.RflagsSet);
             return undefined | table.AtWorst(instruction).Flags;
+        }
+
+        // Random values are hardly ever equal: let all registers be within one of each other.
+        private void MakeNeighbours()
+        {
+            ulong value = Case.Random.Corner();
+            for (int i = 0; i < 16; i++)
+                Case.Suggest(Register.RAX + i, unchecked(value + (ulong)Case.Random.Below(3) - 1));
         }
 
         private Register Reserve(ulong value)
