@@ -1,10 +1,9 @@
-using BenchmarkDotNet.Running;
 using Mmu86.Bench;
+using Mmu86.Bench.Codegen;
 using Mmu86.Bench.Parts;
 using Mmu86.Bench.Peers;
 using Mmu86.Bench.Programs;
 
-// What the first word says; every other word belongs to BenchmarkDotNet, which measures the parts.
 try
 {
     switch (args.FirstOrDefault())
@@ -18,9 +17,17 @@ try
         case "peers":
             PeerBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
-        default:
-            BenchmarkSwitcher.FromAssembly(typeof(PartsConfiguration).Assembly).Run(args, new PartsConfiguration());
+        case "parts":
+            PartsBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
+        case "codegen":
+            CodegenBench.Run(new CommandWords(args.Skip(1)));
+            return 0;
+        case CodegenBench.CompileWord:
+            CodegenBench.CompileAll();
+            return 0;
+        default:
+            throw new UsageException("say parts, programs, peers, images or codegen; bench/README.md tells of each.");
     }
 }
 catch (UsageException exception)
