@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
@@ -50,6 +51,10 @@ internal static unsafe class Selector
                 return Carry(ref selection, 1);
             case Mnemonic.Cmc:
                 return Carry(ref selection, 2);
+            case Mnemonic.Cld:
+                return Direction(ref selection, RFlags.None);
+            case Mnemonic.Std:
+                return Direction(ref selection, RFlags.Direction);
             case Mnemonic.Nop when selection.Instruction.MemoryDisplacement32 is Markers.Begin or Markers.End
                 && selection.Instruction.OpCount == 1 && selection.IsMemory(0):
                 return 0;
@@ -177,5 +182,11 @@ internal static unsafe class Selector
     {
         selection.Op->Immediate = change;
         return Handlers.Of(&RegisterMoves.ChangeCarry);
+    }
+
+    private static nint Direction(ref Selection selection, RFlags direction)
+    {
+        selection.Op->Immediate = (ulong)direction;
+        return Handlers.Of(&RegisterMoves.ChangeDirection);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
@@ -240,5 +241,13 @@ internal static unsafe class RegisterMoves
         ulong wanted = op->Immediate == 2 ? LazyFlags.CarryBit(carry) ^ 1 : op->Immediate;
         ulong flip = LazyFlags.CarryBit(carry) ^ wanted;
         Flow.Next(s, op, result, carry ^ (flip << 63) ^ (flip << 62), aux, budget);
+    }
+
+    /// <summary>CLD and STD: Immediate is RFLAGS.DF as it is to be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ChangeDirection(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
+    {
+        s->SystemFlags = (s->SystemFlags & ~(ulong)RFlags.Direction) | op->Immediate;
+        Flow.Next(s, op, result, carry, aux, budget);
     }
 }

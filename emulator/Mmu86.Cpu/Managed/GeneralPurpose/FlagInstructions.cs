@@ -3,7 +3,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>PUSHF, POPF, LAHF, SAHF, CLD and STD.</summary>
+/// <summary>PUSHF, POPF, LAHF and SAHF.</summary>
 internal static class FlagInstructions
 {
     // What POPF may change at every privilege level. SDM 2, "POPF/POPFD/POPFQ".
@@ -62,20 +62,6 @@ internal static class FlagInstructions
         const RFlags Loaded = RFlags.Status & ~RFlags.Overflow;
         var ah = (RFlags)((vcpu.Registers.Rax >> 8) & 0xFF);
         vcpu.Registers.Flags = (vcpu.Registers.Flags & ~Loaded) | (ah & Loaded);
-        return ManagedOutcome.Next;
-    }
-
-    /// <summary>CLD.</summary>
-    public static ManagedOutcome ClearDirection(Vcpu vcpu, in Instruction instruction)
-    {
-        vcpu.Registers.Flags &= ~RFlags.Direction;
-        return ManagedOutcome.Next;
-    }
-
-    /// <summary>STD.</summary>
-    public static ManagedOutcome SetDirection(Vcpu vcpu, in Instruction instruction)
-    {
-        vcpu.Registers.Flags |= RFlags.Direction;
         return ManagedOutcome.Next;
     }
 }

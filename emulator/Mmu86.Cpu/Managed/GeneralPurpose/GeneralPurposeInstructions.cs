@@ -12,8 +12,6 @@ internal static unsafe class GeneralPurposeInstructions
         Mnemonic.Popf or Mnemonic.Popfq => &FlagInstructions.Pop,
         Mnemonic.Lahf => &FlagInstructions.LoadToAh,
         Mnemonic.Sahf => &FlagInstructions.StoreFromAh,
-        Mnemonic.Cld => &FlagInstructions.ClearDirection,
-        Mnemonic.Std => &FlagInstructions.SetDirection,
         Mnemonic.Pop when instruction.Op0Kind == OpKind.Memory => &StackInstructions.PopToMemory,
         Mnemonic.Enter => &StackInstructions.Enter,
         Mnemonic.Xlatb => &BitAndByteInstructions.Translate,

@@ -1,5 +1,3 @@
-using Iced.Intel;
-
 namespace Mmu86.Tests.Cpu.Strings;
 
 /// <summary>Which string operation.</summary>
@@ -67,12 +65,5 @@ internal sealed record StringCase
         };
         bytes.Add((byte)(opcode | (Bytes == 1 ? 0 : 1)));
         return bytes.ToArray();
-    }
-
-    public void Assemble(Assembler assembler)
-    {
-        if (Backward)
-            assembler.db(0xFD);
-        assembler.db(Encode());
     }
 }
