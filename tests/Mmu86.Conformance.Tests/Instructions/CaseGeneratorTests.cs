@@ -8,10 +8,9 @@ namespace Mmu86.Conformance.Tests.Instructions;
 /// <summary>The cases themselves: that they follow from their seed, cover what they should, and mean the same twice.</summary>
 public sealed class CaseGeneratorTests
 {
-    private const ulong Seed = 20250611;
     private const ulong StatusFlags = 0x8D5;
 
-    private static InstructionCaseGenerator Generator() => new(Seed, InstructionForms.GeneralPurpose, SplitLocks.Avoided);
+    private static InstructionCaseGenerator Generator() => new(TestData.Seed, InstructionForms.GeneralPurpose, SplitLocks.Avoided);
 
     [Fact]
     public void Create_SameIndexTwice_IsTheSameCase()
@@ -65,12 +64,12 @@ public sealed class CaseGeneratorTests
 
     [SkippableFact]
     public void Host_SameSequencesTwice_HaveTheSameResults() =>
-        AssertRepeatable(new InstructionSequenceGenerator(Seed, TestData.UndefinedFlags()).Create, TestTiers.Pick(5_000, 50_000, 200_000));
+        AssertRepeatable(new InstructionSequenceGenerator(TestData.Seed, TestData.UndefinedFlags()).Create, TestTiers.Pick(5_000, 50_000, 200_000));
 
     [Fact]
     public void CreateSequence_ManyIndices_AreMostlySeveralInstructions()
     {
-        InstructionSequenceGenerator generator = new(Seed, TestData.UndefinedFlags());
+        InstructionSequenceGenerator generator = new(TestData.Seed, TestData.UndefinedFlags());
         Instruction[][] sequences = [.. Enumerable.Range(0, 500).Select(i => CaseText.Decode(generator.Create(i)))];
         Assert.All(sequences, sequence => Assert.InRange(sequence.Length, 2, 16));
         // Pairs that an interpreter may fuse, loops, branches over one instruction.
@@ -96,7 +95,7 @@ public sealed class CaseGeneratorTests
     {
         using HostProcessor host = HostProcessor.Start();
         InstructionCaseGenerator generator = new(
-            Seed, [Code.Add_rm64_r64.ToOpCode(), Code.Sub_rm64_r64.ToOpCode()], SplitLocks.Avoided);
+            TestData.Seed, [Code.Add_rm64_r64.ToOpCode(), Code.Sub_rm64_r64.ToOpCode()], SplitLocks.Avoided);
         int compared = 0;
         for (int i = 0; i < 400; i++)
         {

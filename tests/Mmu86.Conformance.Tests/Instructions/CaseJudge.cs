@@ -10,8 +10,8 @@ internal sealed class CaseJudge(EmulatedMachine warm, EmulatedMachine cold)
     private const int ShownOfEach = 2;
 
     private readonly CaseComparer _comparer = new(TestData.UndefinedFlags());
-    private EmulatedMachine.CountedWork _warmBefore = warm.Counts;
-    private EmulatedMachine.CountedWork _coldBefore = cold.Counts;
+    private CountedWork _warmBefore = warm.Counts;
+    private CountedWork _coldBefore = cold.Counts;
 
     public MismatchReport Report { get; } = new(ShownOfEach);
 
@@ -20,8 +20,8 @@ internal sealed class CaseJudge(EmulatedMachine warm, EmulatedMachine cold)
         Compare(warm, index, test, expected);
         Compare(cold, index, test, expected);
 
-        EmulatedMachine.CountedWork warmCounts = warm.Counts - _warmBefore;
-        EmulatedMachine.CountedWork coldCounts = cold.Counts - _coldBefore;
+        CountedWork warmCounts = warm.Counts - _warmBefore;
+        CountedWork coldCounts = cold.Counts - _coldBefore;
         if (warmCounts != coldCounts)
             Report.Add(index, "counts", test, [$"{cold.Name}: {coldCounts}", $"{warm.Name}: {warmCounts}"]);
         _warmBefore = warm.Counts;

@@ -1,4 +1,3 @@
-using Mmu86.Cpu;
 using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.TestKit.HostCpu;
@@ -37,32 +36,5 @@ internal sealed class EmulatedMachine : IDisposable
         _subject.Dispose();
         _mmu.Dispose();
         _memory.Dispose();
-    }
-
-    /// <summary>The counters of a CPU, to be compared with those of another.</summary>
-    public readonly record struct CountedWork(
-        ulong Instructions, ulong RepIterations, ulong Loads, ulong Stores, ulong Splits, ulong Implicit, ulong PageFaults, ulong DataLookups, ulong FetchLookups)
-    {
-        public static CountedWork Of(CpuCounters counters) => new(
-            counters.Instructions,
-            counters.RepIterations,
-            counters.Loads,
-            counters.Stores,
-            counters.Splits,
-            counters.Implicit,
-            counters.PageFaults,
-            counters.DataLookups,
-            counters.FetchLookups);
-
-        public static CountedWork operator -(CountedWork left, CountedWork right) => new(
-            left.Instructions - right.Instructions,
-            left.RepIterations - right.RepIterations,
-            left.Loads - right.Loads,
-            left.Stores - right.Stores,
-            left.Splits - right.Splits,
-            left.Implicit - right.Implicit,
-            left.PageFaults - right.PageFaults,
-            left.DataLookups - right.DataLookups,
-            left.FetchLookups - right.FetchLookups);
     }
 }

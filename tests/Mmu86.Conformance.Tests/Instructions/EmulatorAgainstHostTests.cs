@@ -17,15 +17,12 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
 {
     private const int BatchSize = 4096;
 
-    // The seed of a run is printed; MMU86_SEED repeats it.
-    private static readonly ulong Seed = ulong.TryParse(Environment.GetEnvironmentVariable("MMU86_SEED"), out ulong seed) ? seed : 20250611;
-
     [SkippableFact]
     public void GeneralPurposeInstructions_AgreeWithHost()
     {
         using HostProcessor host = HostProcessor.Start();
         OpCodeInfo[] forms = [.. InstructionForms.GeneralPurpose.Where(form => host.HasFsGsBase || !InstructionForms.IsFsGsBase(form))];
-        InstructionCaseGenerator generator = new(Seed, forms, TestData.SplitLocks());
+        InstructionCaseGenerator generator = new(TestData.Seed, forms, TestData.SplitLocks());
         Compare(host, generator.Create, TestTiers.Pick(20_000, 250_000, 1_500_000));
     }
 
@@ -33,7 +30,7 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
     public void PrivilegedInstructions_FaultInRing3AsOnHost()
     {
         using HostProcessor host = HostProcessor.Start();
-        InstructionCaseGenerator generator = new(Seed, InstructionForms.Privileged, TestData.SplitLocks());
+        InstructionCaseGenerator generator = new(TestData.Seed, InstructionForms.Privileged, TestData.SplitLocks());
         Compare(host, generator.Create, TestTiers.Pick(1_000, 10_000, 50_000));
     }
 
@@ -41,13 +38,13 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
     public void SequencesOfInstructions_AgreeWithHost()
     {
         using HostProcessor host = HostProcessor.Start();
-        InstructionSequenceGenerator generator = new(Seed, TestData.UndefinedFlags());
+        InstructionSequenceGenerator generator = new(TestData.Seed, TestData.UndefinedFlags());
         Compare(host, generator.Create, TestTiers.Pick(10_000, 100_000, 500_000));
     }
 
     private void Compare(HostProcessor host, Func<long, InstructionCase> create, int count)
     {
-        output.WriteLine($"seed {Seed}, {count} cases");
+        output.WriteLine($"seed {TestData.Seed}, {count} cases");
         MmuConfiguration shape = TestMmuConfigurations.SmallSkylake();
         using EmulatedMachine warm = new("filter warm", shape with { LookUpEveryAccess = false });
         using EmulatedMachine cold = new("every access looked up", shape with { LookUpEveryAccess = true });
@@ -64,7 +61,7 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
                 judge.Judge(done + i, cases[i], expected[i]);
         }
 
-        Assert.True(judge.Report.Count == 0, $"seed {Seed}: {judge.Report}");
+        Assert.True(judge.Report.Count == 0, $"seed {TestData.Seed}: {judge.Report}");
         judge.AssertStatisticsAgree();
     }
 }

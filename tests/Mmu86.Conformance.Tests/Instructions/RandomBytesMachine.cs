@@ -40,11 +40,12 @@ internal sealed class RandomBytesMachine : IDisposable
     /// <summary>Makes a machine with a random program in it.</summary>
     /// <param name="random">Decides about code, data, registers and the shape of the TLBs.</param>
     /// <param name="privilegeLevel">Ring 0 or 3.</param>
-    public RandomBytesMachine(CaseRandom random, int privilegeLevel)
+    /// <param name="way">How the CPU goes about it; nothing that a guest or a report could see depends on it.</param>
+    public RandomBytesMachine(CaseRandom random, int privilegeLevel, WayOfRunning way)
     {
         _random = random;
         MmuConfiguration shape = random.Percent(50) ? TestMmuConfigurations.Ideal() : TestMmuConfigurations.SmallSkylake();
-        _mmu = new Mmu<Unobserved>(_memory, shape with { LookUpEveryAccess = random.Percent(30) }, default);
+        _mmu = new Mmu<Unobserved>(_memory, shape with { LookUpEveryAccess = way.LooksUpEveryAccess }, default);
         _vcpu = new Vcpu(
             new VcpuBus { Memory = _memory, Ports = new PortBus(), Mmio = new MmioBus() },
             _mmu,
@@ -52,10 +53,9 @@ internal sealed class RandomBytesMachine : IDisposable
             {
                 InterceptSyscalls = random.Percent(50),
                 InterceptExceptions = random.Percent(30),
-                Cpuid = new NoCpuid(),
+                Cpuid = new EveryFeature(),
                 Clock = new InstructionClock(),
-                // Few enough to be used up now and then.
-                MaximumMicroOps = 1024,
+                MaximumMicroOps = way.MaximumMicroOps,
             });
         WriteMemory();
         SetSystemState(privilegeLevel);
@@ -64,6 +64,20 @@ internal sealed class RandomBytesMachine : IDisposable
 
     /// <summary>The CPU.</summary>
     public Vcpu Vcpu => _vcpu;
+
+    /// <summary>What the CPU has counted so far.</summary>
+    public CountedWork Counts => CountedWork.Of(_vcpu.Counters);
+
+    /// <summary>What the MMU has counted so far.</summary>
+    public MmuStatistics Statistics => _mmu.Snapshot(_vcpu.Counters.DataLookups, _vcpu.Counters.FetchLookups);
+
+    /// <summary>All of RAM.</summary>
+    public byte[] ReadMemory()
+    {
+        byte[] bytes = new byte[MemoryBytes];
+        _memory.Read(new HostPhysicalAddress(0), bytes);
+        return bytes;
+    }
 
     public void Dispose()
     {
@@ -124,7 +138,7 @@ internal sealed class RandomBytesMachine : IDisposable
         SystemState system = _vcpu.System;
         system.Cr0 = Cr0.ProtectionEnable | Cr0.ExtensionType | Cr0.NumericError | Cr0.Paging | (_random.Percent(50) ? Cr0.WriteProtect : 0);
         system.Cr3 = tables.Root.Value;
-        system.Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.OsFxsr | Cr4.FsGsBase;
+        system.Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.OsFxsr | Cr4.FsGsBase | (_random.Percent(20) ? Cr4.PcidEnable : 0);
         system.Efer = Efer.SyscallEnable | Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable;
         system.Cpl = privilegeLevel;
         system.Cs = user ? new SegmentRegister(UserCode, 0, uint.MaxValue, 0xA0FB) : new SegmentRegister(KernelCode, 0, uint.MaxValue, 0xA09B);
@@ -160,8 +174,15 @@ internal sealed class RandomBytesMachine : IDisposable
         _ => DataStart + (ulong)_random.Below(DataBytes),
     };
 
-    private sealed class NoCpuid : ICpuidSource
+    // A processor with every feature there is: more instructions that do something.
+    private sealed class EveryFeature : ICpuidSource
     {
-        public CpuidResult Read(uint leaf, uint subleaf) => default;
+        public CpuidResult Read(uint leaf, uint subleaf) => leaf switch
+        {
+            0 => new CpuidResult(7, 0, 0, 0),
+            0x8000_0000 => new CpuidResult(0x8000_0008, 0, 0, 0),
+            0x8000_0008 => new CpuidResult(0x302E, 0, 0, 0),
+            _ => new CpuidResult(0, uint.MaxValue, uint.MaxValue, uint.MaxValue),
+        };
     }
 }

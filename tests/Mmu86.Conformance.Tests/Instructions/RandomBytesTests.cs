@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Mmu86.Cpu;
+using Mmu86.Paging;
 using Mmu86.TestKit;
 using Mmu86.TestKit.HostCpu;
 using Xunit;
@@ -6,38 +8,38 @@ using Xunit.Abstractions;
 
 namespace Mmu86.Conformance.Tests.Instructions;
 
-/// <summary>Random bytes as programs: whatever they are, the CPU answers with an exit and never with an exception of ours.</summary>
+/// <summary>Random bytes as programs: whatever they are, the CPU answers with exits, the same however it runs them, and never with an exception of ours.</summary>
 public sealed class RandomBytesTests(ITestOutputHelper output)
 {
-    private const ulong Seed = 20250612;
-
     // Enough for blocks to be linked, fused and dropped; after an exit the program goes on until the exits are used up.
     private const ulong InstructionLimit = 2_000;
     private const int ExitLimit = 50;
 
+    // Three ways that have nothing in common but what they must arrive at.
+    private static readonly WayOfRunning[] Ways =
+    [
+        WayOfRunning.Straight,
+        new WayOfRunning { LooksUpEveryAccess = true, MaximumMicroOps = 1 << 16, InstructionsARun = ulong.MaxValue },
+        new WayOfRunning { LooksUpEveryAccess = false, MaximumMicroOps = 1024, InstructionsARun = 7 },
+    ];
+
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
-    public void Run_RandomBytes_EndsInAnExit(int privilegeLevel)
+    public void Run_RandomBytes_EndsInTheSameExitsEveryWay(int privilegeLevel)
     {
-        int programs = TestTiers.Pick(150, 3_000, 100_000);
+        int programs = TestTiers.Pick(100, 2_000, 50_000);
         Dictionary<VmExitReason, int> exits = [];
         ulong instructions = 0;
         for (int i = 0; i < programs; i++)
         {
-            CaseRandom random = new(Seed + (ulong)privilegeLevel, (ulong)i);
-            using RandomBytesMachine machine = new(random, privilegeLevel);
-            try
-            {
-                Run(machine.Vcpu, random, exits);
-            }
-            catch (Exception error)
-            {
-                Assert.Fail($"program {i} of seed {Seed} in ring {privilegeLevel}, at {machine.Vcpu.Registers.Rip:x}: {error}");
-            }
-
-            Assert.InRange(machine.Vcpu.Counters.Instructions, 0UL, InstructionLimit);
-            instructions += machine.Vcpu.Counters.Instructions;
+            string name = $"program {i} of seed {TestData.Seed} in ring {privilegeLevel}";
+            Trace expected = Run(name, privilegeLevel, i, Ways[0]);
+            foreach (WayOfRunning way in Ways.AsSpan(1))
+                expected.AssertSame(Run(name, privilegeLevel, i, way), $"{name}, {way}");
+            foreach (VmExit exit in expected.Exits)
+                exits[exit.Reason] = exits.GetValueOrDefault(exit.Reason) + 1;
+            instructions += expected.Counts.Instructions;
         }
 
         output.WriteLine($"{programs} programs, {instructions} instructions, {string.Join(", ", exits.Select(exit => $"{exit.Key} {exit.Value}"))}");
@@ -45,24 +47,86 @@ public sealed class RandomBytesTests(ITestOutputHelper output)
         Assert.InRange(instructions, (ulong)programs * 5, (ulong)programs * InstructionLimit);
     }
 
-    private static void Run(Vcpu vcpu, CaseRandom random, Dictionary<VmExitReason, int> exits)
+    private static Trace Run(string name, int privilegeLevel, int index, WayOfRunning way)
     {
-        for (int i = 0; i < ExitLimit; i++)
+        CaseRandom random = new(TestData.Seed + (ulong)privilegeLevel, (ulong)index);
+        using RandomBytesMachine machine = new(random, privilegeLevel, way);
+        List<VmExit> exits = [];
+        List<string> states = [];
+        try
         {
-            VmExit exit = vcpu.Run(InstructionLimit);
-            exits[exit.Reason] = exits.GetValueOrDefault(exit.Reason) + 1;
-            switch (exit.Reason)
+            while (exits.Count < ExitLimit && Run(machine.Vcpu, way.InstructionsARun) is var exit)
             {
-                case VmExitReason.InstructionLimit or VmExitReason.TripleFault or VmExitReason.ExceptionLoop
-                    or VmExitReason.EptViolation or VmExitReason.EptMisconfiguration:
-                    return;
-                case VmExitReason.Exception or VmExitReason.NotSupported:
-                    // Over the instruction, wherever it ends.
-                    vcpu.Registers.Rip += 1 + (ulong)random.Below(4);
-                    break;
-                case VmExitReason.Halt or VmExitReason.Syscall or VmExitReason.StopRequested or VmExitReason.Marker:
+                exits.Add(exit);
+                states.Add(Describe(machine));
+                if (!TryGoOn(machine.Vcpu, exit, random))
                     break;
             }
+        }
+        catch (Exception error)
+        {
+            Assert.Fail($"{name}, {way}, at {machine.Vcpu.Registers.Rip:x}: {error}");
+        }
+
+        return new Trace(exits, states, machine.Counts, machine.Statistics, machine.ReadMemory());
+    }
+
+    // To the limit or an exit, in as many runs as that takes.
+    private static VmExit Run(Vcpu vcpu, ulong instructionsARun)
+    {
+        while (true)
+        {
+            ulong left = InstructionLimit - vcpu.Counters.Instructions;
+            ulong stop = vcpu.Counters.Instructions + Math.Min(left, instructionsARun);
+            VmExit exit = vcpu.Run(stop);
+            if (exit.Reason != VmExitReason.InstructionLimit || stop == InstructionLimit)
+                return exit;
+        }
+    }
+
+    private static bool TryGoOn(Vcpu vcpu, in VmExit exit, CaseRandom random)
+    {
+        switch (exit.Reason)
+        {
+            case VmExitReason.InstructionLimit or VmExitReason.TripleFault or VmExitReason.ExceptionLoop
+                or VmExitReason.EptViolation or VmExitReason.EptMisconfiguration:
+                return false;
+            case VmExitReason.Exception or VmExitReason.NotSupported:
+                // Over the instruction, wherever it ends.
+                vcpu.Registers.Rip += 1 + (ulong)random.Below(4);
+                return true;
+            case VmExitReason.Halt or VmExitReason.Syscall or VmExitReason.StopRequested or VmExitReason.Marker:
+                return true;
+            default:
+                throw new InvalidOperationException($"Unknown exit {exit.Reason}.");
+        }
+    }
+
+    private static string Describe(RandomBytesMachine machine)
+    {
+        Mmu86.Cpu.RegisterFile registers = machine.Vcpu.Registers;
+        string general = string.Join(' ', Enumerable.Range(0, 16).Select(i => registers[i].ToString("x")));
+        return $"RIP {registers.Rip:x} flags {(ulong)registers.Flags:x} CPL {machine.Vcpu.System.Cpl} CR2 {machine.Vcpu.System.Cr2:x} {general} {machine.Counts}";
+    }
+
+    private sealed record Trace(List<VmExit> Exits, List<string> States, CountedWork Counts, MmuStatistics Statistics, byte[] Memory)
+    {
+        public void AssertSame(Trace other, string name)
+        {
+            for (int i = 0; i < Math.Min(Exits.Count, other.Exits.Count); i++)
+            {
+                if (Exits[i] != other.Exits[i] || States[i] != other.States[i])
+                    Assert.Fail($"{name}, exit {i}:\n{Exits[i]}\n{States[i]}\nbut\n{other.Exits[i]}\n{other.States[i]}");
+            }
+
+            Assert.Equal(Exits.Count, other.Exits.Count);
+            string expected = JsonSerializer.Serialize(Statistics);
+            string actual = JsonSerializer.Serialize(other.Statistics);
+            if (expected != actual)
+                Assert.Fail($"{name}: MMU statistics\n{expected}\nbut\n{actual}");
+            int same = Memory.AsSpan().CommonPrefixLength(other.Memory);
+            if (same != Memory.Length)
+                Assert.Fail($"{name}: memory differs from {same:x}");
         }
     }
 }

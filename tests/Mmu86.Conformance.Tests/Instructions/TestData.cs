@@ -5,6 +5,9 @@ namespace Mmu86.Conformance.Tests.Instructions;
 /// <summary>What the tests of instructions share.</summary>
 internal static class TestData
 {
+    /// <summary>The seed of random tests; failing ones print it, and MMU86_SEED sets it.</summary>
+    public static ulong Seed { get; } = ulong.TryParse(Environment.GetEnvironmentVariable("MMU86_SEED"), out ulong seed) ? seed : 20250611;
+
     /// <summary>The table of what the manual leaves undefined.</summary>
     public static UndefinedFlags UndefinedFlags() =>
         TestKit.HostCpu.UndefinedFlags.Parse(File.ReadLines(Path.Combine(AppContext.BaseDirectory, "data", "undefined-flags.txt")));
