@@ -54,7 +54,7 @@ internal sealed unsafe class FilterKeeper : IDisposable
         _slots[slot].Tag = page;
         _slots[slot].Payload = payload;
         _installed[slot >> 6] |= 1UL << (int)slot;
-        lane->Array->SlotTables[entry] |= (byte)(1 << table);
+        lane->SlotTables[entry] |= (byte)(1 << table);
         if (lane->Size != PageSize.Size4K && lane->Array->SlotIndices != null)
             lane->Array->SlotIndices[((uint)entry * WordsPerTable) + (index >> 6)] |= 1UL << (int)index;
     }
@@ -65,6 +65,51 @@ internal sealed unsafe class FilterKeeper : IDisposable
     {
         if (array->SlotTables != null && array->SlotTables[entry] != 0)
             KillInstalled(array, entry);
+    }
+
+    /// <summary><see cref="Kill"/> for an array that the filter serves. Mostly a small page has a slot in one table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void KillServed(TlbLane* lane, int entry)
+    {
+        uint tables = lane->SlotTables[entry];
+        if (tables == 0)
+            return;
+        ulong tag = lane->Tags[entry];
+        if ((tables & (tables - 1)) != 0 || Tag.Size(tag) != PageSize.Size4K)
+        {
+            KillInstalled(lane->Array, entry);
+            return;
+        }
+
+        lane->SlotTables[entry] = 0;
+        ulong page = Tag.Address(tag);
+        FilterSlot* slot = _slots + (BitOperations.TrailingZeroCount(tables) * TranslationFilter.Slots) + ((int)(page >> 12) & (TranslationFilter.Slots - 1));
+        if (slot->Tag == page)
+            slot->Tag = TranslationFilter.Empty;
+    }
+
+    /// <summary><see cref="Kill"/> of an entry that has slots.</summary>
+    public void KillInstalled(TlbArray* array, int entry)
+    {
+        uint tables = array->SlotTables[entry];
+        array->SlotTables[entry] = 0;
+        ulong tag = array->Entries.Tags[entry];
+        if (Tag.Size(tag) != PageSize.Size4K)
+        {
+            KillLarge(array, entry, tables, tag);
+            return;
+        }
+
+        ulong page = Tag.Address(tag);
+        FilterSlot* slots = _slots + ((int)(page >> 12) & (TranslationFilter.Slots - 1));
+        do
+        {
+            FilterSlot* slot = slots + (BitOperations.TrailingZeroCount(tables) * TranslationFilter.Slots);
+            if (slot->Tag == page)
+                slot->Tag = TranslationFilter.Empty;
+            tables &= tables - 1;
+        }
+        while (tables != 0);
     }
 
     /// <summary>Empties the filter. Costs what was installed.</summary>
@@ -112,28 +157,11 @@ internal sealed unsafe class FilterKeeper : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Filter.Dispose();
 
-    private void KillInstalled(TlbArray* array, int entry)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void KillLarge(TlbArray* array, int entry, uint tables, ulong tag)
     {
-        uint tables = array->SlotTables[entry];
-        array->SlotTables[entry] = 0;
-        ulong tag = array->Entries.Tags[entry];
-        ulong page = Tag.Address(tag);
-        PageSize size = Tag.Size(tag);
-        if (size == PageSize.Size4K)
-        {
-            FilterSlot* slots = _slots + ((int)(page >> 12) & (TranslationFilter.Slots - 1));
-            for (; tables != 0; tables &= tables - 1)
-            {
-                FilterSlot* slot = slots + (BitOperations.TrailingZeroCount(tables) * TranslationFilter.Slots);
-                if (slot->Tag == page)
-                    slot->Tag = TranslationFilter.Empty;
-            }
-
-            return;
-        }
-
         for (; tables != 0; tables &= tables - 1)
-            KillLarge(array, entry, BitOperations.TrailingZeroCount(tables), page, size);
+            KillLarge(array, entry, BitOperations.TrailingZeroCount(tables), Tag.Address(tag), Tag.Size(tag));
         if (array->SlotIndices != null)
             new Span<ulong>(array->SlotIndices + ((uint)entry * WordsPerTable), WordsPerTable).Clear();
     }

@@ -19,8 +19,13 @@ internal unsafe struct StructureCache
     private AssociativeArray _entries;
     private ulong* _guestTables;
     private ulong* _sources;
-    private int* _resident;
     private int* _recent;
+
+    // Of each low byte of a page number, an entry that it was found in.
+    private int* _hints;
+
+    // Live entries by page size.
+    private fixed int _resident[3];
 
     public ulong Hits;
     public ulong Misses;
@@ -43,25 +48,29 @@ internal unsafe struct StructureCache
         _entries.Initialize(arena, pool, configuration.Entries / configuration.Ways, configuration.Ways, IndexHash.Linear, configuration.Replacement, seed);
         _guestTables = arena.Allocate<ulong>(_entries.Capacity);
         _sources = arena.Allocate<ulong>(_entries.Capacity);
-        _resident = arena.Allocate<int>(3);
         _recent = arena.Allocate<int>(_entries.Sets);
         new Span<int>(_recent, _entries.Sets).Fill(-1);
+        _hints = arena.Allocate<int>(256);
     }
 
     /// <summary>Looks up the entry that a walk to an address would meet at this level.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int FindPrefix(uint space, ulong address, out int set) => Find(space, PageSize.Size4K, Prefix(address), out set);
 
-    /// <summary>Looks a page number up without leaving a trace: -1 where it is absent.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Find(uint space, PageSize size, ulong page) => Find(space, size, page, out _);
-
-    /// <summary>The same, with the set for <see cref="Touch"/>.</summary>
+    /// <summary>Looks a page number up without leaving a trace.</summary>
+    /// <param name="space">The space of the entry.</param>
+    /// <param name="size">Its page size, in the nested TLB; else 4 KiB.</param>
+    /// <param name="page">The page number.</param>
+    /// <param name="set">The set, for <see cref="Touch"/>.</param>
+    /// <returns>The entry, or -1.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Find(uint space, PageSize size, ulong page, out int set)
     {
         set = _entries.SetOf(page);
-        return _entries.FindInSet(set, Tag.Make(space, size, page));
+        ulong tag = Tag.Make(space, size, page);
+        // A tag is in one place at most, so where it was last is where it is, or it is looked for.
+        int hint = _hints[(byte)page];
+        return _entries.Tags[hint] == tag ? hint : Search(set, tag, (byte)page);
     }
 
     /// <summary>Whether any entry of a page size may be present.</summary>
@@ -123,7 +132,7 @@ internal unsafe struct StructureCache
     {
         if (!Exists)
             return;
-        int entry = Find(space, size, page);
+        int entry = Find(space, size, page, out _);
         if (entry < 0)
             return;
         _entries.Remove(entry);
@@ -152,6 +161,15 @@ internal unsafe struct StructureCache
     {
         if (Exists)
             _entries.Sweep();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private readonly int Search(int set, ulong tag, byte hint)
+    {
+        int entry = _entries.FindInSet(set, tag);
+        if (entry >= 0)
+            _hints[hint] = entry;
+        return entry;
     }
 
     // The bits that select the entry: 47:21 for a PDE, 47:30 for a PDPTE, 47:39 for a PML4E.

@@ -46,6 +46,8 @@ internal unsafe struct TlbArray
         }
 
         array->SideCapacity = array->Entries.Capacity;
+        if (service == FilterService.Served)
+            array->SlotTables = arena.Allocate<byte>(array->Entries.Capacity);
         bool hasLarge = false;
         foreach (string name in configuration.PageSizes)
         {
@@ -60,12 +62,8 @@ internal unsafe struct TlbArray
                 array->Lane1G = lane;
         }
 
-        if (service == FilterService.Served)
-        {
-            array->SlotTables = arena.Allocate<byte>(array->Entries.Capacity);
-            if (hasLarge && !isUnbounded)
-                array->SlotIndices = arena.Allocate<ulong>(array->Entries.Capacity * (TranslationFilter.Slots / 64));
-        }
+        if (service == FilterService.Served && hasLarge && !isUnbounded)
+            array->SlotIndices = arena.Allocate<ulong>(array->Entries.Capacity * (TranslationFilter.Slots / 64));
 
         return array;
     }
@@ -78,6 +76,12 @@ internal unsafe struct TlbArray
     {
         if (SlotTables != null)
             SlotTables = arena.Grow(SlotTables, SideCapacity, Entries.Capacity);
+        for (int size = 0; size < 3; size++)
+        {
+            if (Lane(size) != null)
+                Lane(size)->SlotTables = SlotTables;
+        }
+
         SideCapacity = Entries.Capacity;
     }
 
@@ -97,10 +101,14 @@ internal unsafe struct TlbArray
         lane->Array = array;
         lane->Size = size;
         lane->Recent = array->Recent;
+        lane->SlotTables = array->SlotTables;
+        // An unbounded array moves when it grows.
+        if (array->Entries.IsUnbounded)
+            return lane;
+        lane->Tags = array->Entries.Tags;
+        lane->Data = array->Entries.Data;
         if (array->Entries.IsPlain)
         {
-            lane->Tags = array->Entries.Tags;
-            lane->Data = array->Entries.Data;
             lane->SetMask = array->Entries.SetMask;
             lane->HashShift = array->Entries.HashShift;
             lane->Stride = array->Entries.Stride;

@@ -20,6 +20,9 @@ internal unsafe struct TlbLane
     /// <summary>As in <see cref="TlbArray"/>.</summary>
     public int* Recent;
 
+    /// <summary>As in <see cref="TlbArray"/>.</summary>
+    public byte* SlotTables;
+
     public TlbArray* Array;
     public PageSize Size;
     public ulong Hits;

@@ -171,10 +171,10 @@ internal sealed unsafe partial class TlbLevel
         if (recent == entry)
             return;
         lane->Recent[set] = entry;
-        TlbArray* array = lane->Array;
-        array->Entries.Replacement.Touch(set, entry - (set * array->Entries.Stride));
-        if (recent >= 0)
-            filter.Kill(array, recent);
+        AssociativeArray* entries = &lane->Array->Entries;
+        entries->Replacement.Touch(set, entry - (set * entries->Stride));
+        if (recent >= 0 && lane->SlotTables != null)
+            filter.KillServed(lane, recent);
     }
 
     /// <summary>Inserts a translation, as a fragment where the level does not hold its size.</summary>

@@ -58,9 +58,6 @@ internal unsafe struct Descent
     /// <summary>Where the guest believes it to lie.</summary>
     public ulong EntryGuest;
 
-    /// <summary>The AND of all entries, with the denying rights inverted.</summary>
-    public ulong Rights;
-
     /// <summary>Whether EPT permits writes to the table that holds the last entry.</summary>
     public bool IsTableWritable;
 

@@ -47,12 +47,13 @@ internal sealed unsafe partial class Walker
     private bool TryTranslateGuestPhysical<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
         where TWalk : struct, IWalkKind
     {
-        StructureCache* nested = _caches.NestedTlb;
+        StructureCache* nested = _nestedTlb;
         if (TWalk.Records)
             _nestedTlbAnswers = false;
         if (nested->Exists)
         {
-            ulong dirty = (needed & EptEntry.Write) != 0 ? _eptDirty : 0;
+            // A write needs EPT's dirty flag known to be set, where EPT has flags.
+            ulong wanted = (needed & EptEntry.Write) != 0 ? needed | _eptDirty : needed;
             for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
             {
                 if (!nested->MayHold(size))
@@ -61,7 +62,7 @@ internal sealed unsafe partial class Walker
                 if (found < 0)
                     continue;
                 ulong entry = nested->Data(found);
-                if ((entry & (needed | dirty)) != (needed | dirty))
+                if ((entry & wanted) != wanted)
                     break;
                 if (!TWalk.LeavesTrace)
                 {
@@ -96,16 +97,18 @@ internal sealed unsafe partial class Walker
         Descent* descent = _ept;
         descent->Address = address;
         descent->UsesCaches = true;
+        ulong rights = 0;
+        int level;
         while (true)
         {
-            DescentEnd end = Descend<EptPaging, HostTables, TWalk>(descent);
+            DescentEnd end = Descend<EptPaging, HostTables, TWalk>(descent, address, out _, out ulong granted, out level);
             if (end == DescentEnd.NotPresent)
                 return FailViolation<TWalk>(address, access, 0);
             if (end == DescentEnd.Malformed)
                 return FailMisconfiguration(address);
             if (end == DescentEnd.Mapped)
             {
-                ulong rights = descent->Rights & EptEntry.Rights;
+                rights = granted & EptEntry.Rights;
                 if ((rights & needed) != needed)
                     return FailViolation<TWalk>(address, access, rights);
                 ulong wanted = _ept->AccessedFlag | ((needed & EptEntry.Write) != 0 ? _eptDirty : 0);
@@ -119,15 +122,15 @@ internal sealed unsafe partial class Walker
             descent->UsesCaches = false;
         }
 
-        PageSize size = (PageSize)(descent->Level - 1);
+        PageSize size = (PageSize)(level - 1);
         mapping.Size = size;
-        mapping.Entry = (descent->Entry & ~EptEntry.Rights) | (descent->Rights & EptEntry.Rights);
+        mapping.Entry = (descent->Entry & ~EptEntry.Rights) | rights;
         mapping.Host = (descent->Entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
         if (TWalk.LeavesTrace)
         {
             descent->FillCaches(_arena);
-            if (_caches.NestedTlb->Exists)
-                _caches.NestedTlb->Fill(_arena, _ept->Space, size, address >> size.Shift(), mapping.Entry, 0, descent->EntryHost);
+            if (_nestedTlb->Exists)
+                _nestedTlb->Fill(_arena, _ept->Space, size, address >> size.Shift(), mapping.Entry, 0, descent->EntryHost);
         }
 
         return true;

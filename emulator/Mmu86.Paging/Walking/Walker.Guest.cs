@@ -13,7 +13,8 @@ internal sealed unsafe partial class Walker
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        result = default;
+        Unsafe.SkipInit(out result);
+        result.IsGlobal = false;
         // Without paging there is no 64-bit mode, and a linear address has 32 bits.
         if (!_isPaging)
             return TryFinish<TAccess, TWalk>((uint)address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
@@ -23,9 +24,9 @@ internal sealed unsafe partial class Walker
         descent->UsesCaches = true;
         while (true)
         {
-            DescentEnd end = Descend<FourLevelPaging, TAccess, TWalk>(descent);
+            DescentEnd end = Descend<FourLevelPaging, TAccess, TWalk>(descent, address, out ulong entry, out ulong rights, out int level);
             if (end == DescentEnd.Mapped)
-                end = FinishGuest<TAccess, TWalk>(descent, kind, mode, ref result);
+                end = FinishGuest<TAccess, TWalk>(descent, address, entry, Condense(rights), (PageSize)(level - 1), kind, mode, ref result);
             switch (end)
             {
                 case DescentEnd.Mapped:
@@ -52,28 +53,26 @@ internal sealed unsafe partial class Walker
 
     // The entry that maps the page is found: rights, then EPT's word on the page itself, then accessed and dirty.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private DescentEnd FinishGuest<TAccess, TWalk>(Descent* descent, AccessKind kind, AccessMode mode, ref WalkResult result)
+    private DescentEnd FinishGuest<TAccess, TWalk>(
+        Descent* descent, ulong address, ulong entry, ulong rights, PageSize size, AccessKind kind, AccessMode mode, ref WalkResult result)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        ulong address = descent->Address;
-        ulong rights = Condense(descent->Rights);
-        if (_rights.Judge(AccessRights.Class(kind, mode), rights | TlbEntry.EptRights | TlbEntry.Dirty) != AccessRights.Allowed)
+        if (_verdicts[AccessRights.Index(AccessRights.Class(kind, mode), rights | TlbEntry.EptRights | TlbEntry.Dirty)] != AccessRights.Allowed)
         {
             FailPage(address, kind, mode, PageFaultErrorCode.Present);
             return DescentEnd.Refused;
         }
 
-        PageSize size = (PageSize)(descent->Level - 1);
         ulong offset = size.OffsetMask();
-        ulong guestPhysical = (descent->Entry & PagingEntry.AddressMask & ~offset) | (address & offset);
+        ulong guestPhysical = (entry & PagingEntry.AddressMask & ~offset) | (address & offset);
         ulong wanted = kind == AccessKind.Write ? PagingEntry.Accessed | PagingEntry.Dirty : PagingEntry.Accessed;
         // The dirty flag has the same place in both words.
-        ulong flags = rights | ((descent->Entry | wanted) & TlbEntry.Dirty) | TlbEntry.Attributes(descent->Entry, size);
+        ulong flags = rights | ((entry | wanted) & TlbEntry.Dirty) | TlbEntry.Attributes(entry, size);
         if (!TryFinish<TAccess, TWalk>(guestPhysical, kind, flags, size, ref result))
             return DescentEnd.Refused;
-        result.IsGlobal = _usesGlobal && (descent->Entry & PagingEntry.Global) != 0;
-        return (descent->Entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, wanted);
+        result.IsGlobal = _usesGlobal && (entry & PagingEntry.Global) != 0;
+        return (entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, wanted);
     }
 
     // The guest-physical address is known: EPT, where it is on, has the last word.

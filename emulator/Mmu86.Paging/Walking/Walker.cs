@@ -16,7 +16,8 @@ internal sealed unsafe partial class Walker
     private readonly byte* _ram;
     private readonly Arena _arena;
     private readonly StructureCaches _caches;
-    private readonly AccessRights _rights;
+    private readonly StructureCache* _nestedTlb;
+    private readonly byte* _verdicts;
     private readonly TableLayout* _guestLayouts;
     private readonly Descent* _guest;
     private readonly Descent* _ept;
@@ -35,7 +36,8 @@ internal sealed unsafe partial class Walker
         _ram = memory.Base;
         _arena = arena;
         _caches = caches;
-        _rights = rights;
+        _nestedTlb = caches.NestedTlb;
+        _verdicts = rights.Verdicts;
         PageSize largest = configuration.HasPage1G ? PageSize.Size1G : PageSize.Size2M;
         int width = configuration.PhysicalAddressBits;
         _addressMask = PagingEntry.AddressMask & ((1UL << width) - 1);
@@ -108,43 +110,65 @@ internal sealed unsafe partial class Walker
 
     // The one loop. Generic arguments are structs, so each combination is compiled on its own and the tests below cost nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private DescentEnd Descend<TFormat, TAccess, TWalk>(Descent* descent)
+    private DescentEnd Descend<TFormat, TAccess, TWalk>(Descent* descent, ulong address, out ulong entry, out ulong rights, out int level)
         where TFormat : struct, ITableFormat
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
         TableLayout* layout = descent->Layout;
-        int level = layout->Levels;
+        level = layout->Levels;
+        rights = ulong.MaxValue;
+        entry = 0;
         ulong table = descent->Root;
         ulong guestTable = descent->Root;
-        ulong rights = ulong.MaxValue;
         bool isLocated = !TAccess.IsNested;
         bool isWritable = true;
-        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent);
-        if (TWalk.LeavesTrace && descent->UsesCaches && TrySearchCaches<TFormat, TWalk>(descent, out StructureCache* cache, out int found))
+        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent, address);
+        if (TWalk.LeavesTrace && descent->UsesCaches && descent->LowestCache != null)
         {
-            ulong data = cache->Data(found);
-            table = data & PagingEntry.AddressMask;
-            rights = data | ~TFormat.RightsMask;
-            level = cache->Level - 1;
-            if (TAccess.IsNested)
+            // The lowest level first: its entry stands for all above it. It answers most walks, so the others are out of line.
+            StructureCache* cache = descent->LowestCache;
+            int found = cache->FindPrefix(descent->Space, address, out int set);
+            if (found < 0)
             {
-                guestTable = cache->GuestTable(found);
-                isLocated = true;
-                isWritable = (data & StructureCache.TableWritable) != 0;
+                cache = SearchCachesAbove(cache, descent->Space, address, out int foundAbove, out int setAbove);
+                found = foundAbove;
+                set = setAbove;
+            }
+
+            if (found >= 0)
+            {
+                cache->Hits++;
+                cache->Touch(found, set);
+                ulong data = cache->Data(found);
+                table = data & PagingEntry.AddressMask;
+                rights = data | ~TFormat.RightsMask;
+                level = cache->Level - 1;
+                if (TAccess.IsNested)
+                {
+                    guestTable = cache->GuestTable(found);
+                    isLocated = true;
+                    isWritable = (data & StructureCache.TableWritable) != 0;
+                }
+
+                if (TWalk.Records)
+                    Recorder.Cached(TFormat.Dimension, cache->Level, new HostPhysicalAddress(cache->Source(found)), data, WalkRecorder.CacheOf(TFormat.Dimension, cache->Level));
             }
         }
 
         descent->StartLevel = level;
         for (; ; level--)
         {
-            ulong offset = (descent->Address >> (9 * level)) & 0xFF8;
+            ulong offset = (address >> (9 * level)) & 0xFF8;
             if (TAccess.IsNested)
             {
                 if (!isLocated)
                 {
-                    if (!TryLocateTable<TWalk>(guestTable, offset, out table, out isWritable))
+                    // Locals of their own: what is passed by address is never kept in a register.
+                    if (!TryLocateTable<TWalk>(guestTable, offset, out ulong located, out bool permitsWrites))
                         return DescentEnd.Refused;
+                    table = located;
+                    isWritable = permitsWrites;
                 }
 
                 isLocated = false;
@@ -154,7 +178,7 @@ internal sealed unsafe partial class Walker
             if (level < descent->StartLevel)
                 descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
-            ulong entry = ReadEntry(host);
+            entry = ReadEntry(host);
             if (TFormat.Dimension == WalkDimension.Guest)
                 GuestReferences++;
             else
@@ -184,10 +208,7 @@ internal sealed unsafe partial class Walker
                 return DescentEnd.Malformed;
             rights &= entry ^ TFormat.DenyingRights;
             if (mapsPage)
-            {
-                descent->Rights = rights;
                 return DescentEnd.Mapped;
-            }
 
             if ((entry & descent->AccessedFlag) != descent->AccessedFlag)
             {
@@ -202,37 +223,30 @@ internal sealed unsafe partial class Walker
         }
     }
 
-    // The lowest level first: an entry stands for all above it.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TrySearchCaches<TFormat, TWalk>(Descent* descent, out StructureCache* cache, out int found)
-        where TFormat : struct, ITableFormat
-        where TWalk : struct, IWalkKind
+    // The cache given missed: those above it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StructureCache* SearchCachesAbove(StructureCache* cache, uint space, ulong address, out int found, out int set)
     {
-        for (cache = descent->LowestCache; cache != null; cache = cache->Above)
+        found = -1;
+        set = 0;
+        cache->Misses++;
+        for (cache = cache->Above; cache != null; cache = cache->Above)
         {
-            found = cache->FindPrefix(descent->Space, descent->Address, out int set);
+            found = cache->FindPrefix(space, address, out set);
             if (found >= 0)
-            {
-                cache->Hits++;
-                cache->Touch(found, set);
-                if (TWalk.Records)
-                    Recorder.Cached(TFormat.Dimension, cache->Level, new HostPhysicalAddress(cache->Source(found)), cache->Data(found), WalkRecorder.CacheOf(TFormat.Dimension, cache->Level));
-                return true;
-            }
-
+                return cache;
             cache->Misses++;
         }
 
-        found = -1;
-        return false;
+        return null;
     }
 
     // The level of the cache that would answer, or 0.
-    private static int WouldAnswer(Descent* descent)
+    private static int WouldAnswer(Descent* descent, ulong address)
     {
         for (StructureCache* cache = descent->LowestCache; cache != null; cache = cache->Above)
         {
-            if (cache->FindPrefix(descent->Space, descent->Address, out _) >= 0)
+            if (cache->FindPrefix(descent->Space, address, out _) >= 0)
                 return cache->Level;
         }
 
