@@ -39,6 +39,13 @@ public interface IMmu
     /// <summary>Puts a context in force and empties the filter. Invalidates no TLB entry: that is the caller's, by the methods below.</summary>
     void SetContext(in PagingContext context);
 
+    /// <summary>Whether an access may use a linear address at all: canonical form, address masking, address-space separation.</summary>
+    /// <param name="address">The address of a byte accessed, metadata included.</param>
+    /// <param name="kind">What the access does.</param>
+    /// <param name="mode">On whose behalf.</param>
+    /// <returns>False where it is #GP(0), or #SS(0) for a stack reference. Outside 64-bit mode always true.</returns>
+    bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode);
+
     /// <summary>Translates one address: one modelled lookup, and where it misses a fill and perhaps a walk.</summary>
     /// <param name="address">Any address; the bytes accessed must not cross its 4 KiB page.</param>
     /// <param name="kind">Read, write (also read-modify-write) or fetch.</param>

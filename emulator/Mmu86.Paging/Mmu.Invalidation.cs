@@ -8,12 +8,13 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public void InvalidatePage(LinearAddress address)
     {
-        if (!IsCanonical(address.Value))
+        if (!_addresses.IsCanonical(address.Value))
             return;
+        ulong linear = _addresses.Truncate(address.Value);
         ushort vpid = _context.Vpid;
         ushort pcid = _tags.Spaces[_spaceIndex].Pcid;
-        InvalidatePageOf(vpid, pcid, address.Value);
-        InvalidatePageOf(vpid, AddressSpaces.Global, address.Value);
+        InvalidatePageOf(vpid, pcid, linear);
+        InvalidatePageOf(vpid, AddressSpaces.Global, linear);
         InvalidateStructuresOf(vpid, pcid);
         LoadTags();
     }
@@ -21,9 +22,9 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public void InvalidatePage(LinearAddress address, ushort pcid)
     {
-        if (!IsCanonical(address.Value))
+        if (!_addresses.IsCanonical(address.Value))
             return;
-        InvalidatePageOf(_context.Vpid, pcid, address.Value);
+        InvalidatePageOf(_context.Vpid, pcid, _addresses.Truncate(address.Value));
         InvalidateStructuresOf(_context.Vpid, pcid);
         LoadTags();
     }
@@ -56,10 +57,11 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public void InvalidateAfterPageFault(LinearAddress address)
     {
-        RemovePage(address.Value, _space);
+        ulong linear = _addresses.Truncate(address.Value);
+        RemovePage(linear, _space);
         if (_globalSpace != _space)
-            RemovePage(address.Value, _globalSpace);
-        _caches.RemoveLinear(_structureSpace, address.Value);
+            RemovePage(linear, _globalSpace);
+        _walker.RemoveServing(linear);
     }
 
     /// <inheritdoc/>

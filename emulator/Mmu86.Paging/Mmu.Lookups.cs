@@ -10,8 +10,8 @@ public sealed unsafe partial class Mmu<TPolicy>
     public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
     {
         ulong linear = address.Value;
-        if (!IsCanonical(linear))
-            return FailNonCanonical(linear, kind, mode, out translation);
+        if (!_addresses.IsOrdinary(linear))
+            return TryTranslateUnusual(linear, kind, mode, out translation);
         TlbLane* lane;
         if (kind == AccessKind.Fetch)
         {
@@ -71,9 +71,6 @@ public sealed unsafe partial class Mmu<TPolicy>
 
         return tables;
     }
-
-    // 48-bit linear addresses; the width becomes data of the context with 5-level paging.
-    private static bool IsCanonical(ulong linear) => (ulong)((long)(linear << 16) >> 16) == linear;
 
     // Lets the filter answer for a data page from now on. The entry is the most recent of its set: it has just been used.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -28,8 +28,8 @@ public sealed unsafe partial class Mmu<TPolicy>
     public WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode)
     {
         ulong linear = address.Value;
-        if (!IsCanonical(linear))
-            return Failure(linear, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
+        if (!_addresses.TryPrepare(ref linear, kind, mode))
+            return Failure(address.Value, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
         TranslationHit where = TranslationHit.None;
         WalkReason reason = WalkReason.Miss;
         TlbLevel first = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;

@@ -36,6 +36,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly sbyte* _slotTables;
 
     private PagingContext _context;
+    private LinearAddressRules _addresses;
     private TranslationFault _fault;
     private WalkCounters _walks;
     private LookupAttribution _data;
@@ -104,17 +105,19 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     public void SetContext(in PagingContext context)
     {
         _context = context;
+        _addresses = new LinearAddressRules(context);
         _filter.Clear();
         _rights.Prepare(context);
         // The space, its global one, and that of its guest-physical mappings.
         if (!_tags.HasRoom(3))
             _tags.ForgetAll();
         ulong root = EptPointer.RootTag(context.Eptp);
-        _spaceIndex = _tags.Enter(context.Vpid, root, context.IsPaging ? context.Pcid : AddressSpaces.NoPaging);
+        GuestPagingMode mode = context.Mode;
+        _spaceIndex = _tags.Enter(context.Vpid, root, context.IsPaging ? context.Pcid : AddressSpaces.NoPaging, mode);
         _globalIndex = context.IsPaging && (context.Cr4 & Cr4.PageGlobalEnable) != 0
-            ? _tags.Enter(context.Vpid, root, AddressSpaces.Global)
+            ? _tags.Enter(context.Vpid, root, AddressSpaces.Global, mode)
             : _spaceIndex;
-        _guestPhysicalIndex = context.IsNested ? _tags.Enter(0, root, AddressSpaces.GuestPhysical) : _spaceIndex;
+        _guestPhysicalIndex = context.IsNested ? _tags.Enter(0, root, AddressSpaces.GuestPhysical, GuestPagingMode.None) : _spaceIndex;
         LoadTags();
     }
 

@@ -67,6 +67,9 @@ public sealed record StructureCacheConfiguration
 /// <summary>The caches of partial walks.</summary>
 public sealed record StructureCachesConfiguration
 {
+    /// <summary>Of 5-level paging; null where the machine has none.</summary>
+    public StructureCacheConfiguration? Pml5e { get; init; }
+
     public required StructureCacheConfiguration Pml4e { get; init; }
 
     public required StructureCacheConfiguration Pdpte { get; init; }
@@ -114,6 +117,15 @@ public sealed record MmuConfiguration
 
     /// <summary>Whether a PDPTE with PS=1 maps a 1 GiB page; otherwise that bit is reserved.</summary>
     public required bool HasPage1G { get; init; }
+
+    /// <summary>Whether a 4 MiB page of 32-bit paging may lie above 4 GiB; otherwise its bits 21:13 are reserved.</summary>
+    public required bool HasPse36 { get; init; }
+
+    /// <summary>Whether bit 8 of PML4 and PML5 entries is reserved, as AMD has it; Intel ignores it.</summary>
+    public required bool ReservesBit8AbovePdpte { get; init; }
+
+    /// <summary>What the walker must know of the formats.</summary>
+    internal PagingFeatures Features => new(PhysicalAddressBits, HasPage1G, HasPse36, ReservesBit8AbovePdpte);
 
     /// <summary>Whether every access is looked up in the model; otherwise the filter answers hits where that is exact.</summary>
     public required bool LookUpEveryAccess { get; init; }

@@ -23,6 +23,22 @@ public readonly record struct PagingContext
     /// <summary>The process-context identifier: CR3[11:0] while CR4.PCIDE=1, else 0.</summary>
     public ushort Pcid => (Cr4 & Cr4.PcidEnable) != 0 ? (ushort)(Cr3 & 0xFFF) : (ushort)0;
 
+    /// <summary>The PDPTE registers, which PAE paging uses instead of the table at CR3.</summary>
+    public PdpteRegisters Pdptes { get; init; }
+
+    /// <summary>PKRU: access-disable and write-disable of each protection key, for user-mode addresses.</summary>
+    public uint Pkru { get; init; }
+
+    /// <summary>IA32_PKRS: the same for supervisor-mode addresses.</summary>
+    public uint Pkrs { get; init; }
+
+    /// <summary>How linear addresses are translated. SDM 3, "Paging Modes and Control Bits".</summary>
+    public GuestPagingMode Mode => !IsPaging ? GuestPagingMode.None
+        : (Cr4 & Cr4.PhysicalAddressExtension) == 0 ? GuestPagingMode.Bits32
+        : (Efer & Efer.LongModeEnable) == 0 ? GuestPagingMode.Pae
+        : (Cr4 & Cr4.LinearAddress57) == 0 ? GuestPagingMode.FourLevel
+        : GuestPagingMode.FiveLevel;
+
     /// <summary>Whether CR0.PG=1.</summary>
     public bool IsPaging => (Cr0 & Cr0.Paging) != 0;
 

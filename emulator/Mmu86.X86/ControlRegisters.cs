@@ -45,6 +45,8 @@ public enum Cr4 : ulong
     ProtectionKeyEnable = 1UL << 22,
     ControlFlowEnforcement = 1UL << 23,
     ProtectionKeySupervisor = 1UL << 24,
+    LinearAddressSpaceSeparation = 1UL << 27,
+    LinearAddressMaskingSupervisor = 1UL << 28,
 }
 
 /// <summary>IA32_EFER. SDM 3, "Extended Feature Enable Register".</summary>

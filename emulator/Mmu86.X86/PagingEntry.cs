@@ -1,13 +1,14 @@
 namespace Mmu86.X86;
 
-/// <summary>Bits of a paging-structure entry of 4-level paging. SDM 3, "4-Level Paging and 5-Level Paging".</summary>
+/// <summary>Bits of a paging-structure entry. SDM 3, "32-Bit Paging", "PAE Paging" and "4-Level Paging and 5-Level Paging".</summary>
 /// <remarks>
 /// <code>
 /// 63 62..59 58..52 51..M      M-1..12          11..9  8  7   6  5  4   3   2   1   0
 /// XD  key   ign.   reserved   address or       ign.   G  PS  D  A  PCD PWT U/S R/W P
 ///                             bits of a frame
 /// </code>
-/// In a PTE bit 7 is PAT; D and G have meaning only in the entry that maps the page.
+/// In a PTE bit 7 is PAT, in an entry that maps a larger page bit 12; D and G have meaning only in the entry that maps the page. PAE
+/// paging reserves bits 62:M. Entries of 32-bit paging are the lower half, and those that map 4 MiB are told in <see cref="PageFrame4M"/>.
 /// </remarks>
 public static class PagingEntry
 {
@@ -24,6 +25,15 @@ public static class PagingEntry
 
     /// <summary>Bits 51:12, before the physical-address width is applied.</summary>
     public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+
+    /// <summary>PAT in an entry that maps a page larger than 4 KiB.</summary>
+    public const ulong LargePagePat = 1UL << 12;
+
+    /// <summary>Log2 of the distance between protection keys and bit 0: they are bits 62:59.</summary>
+    public const int ProtectionKeyShift = 59;
+
+    /// <summary>The frame that a PDE of 32-bit paging maps by PS=1: bits 31:22 as they are, bits 39:32 from 20:13.</summary>
+    public static ulong PageFrame4M(ulong entry) => (entry & 0xFFC0_0000) | ((entry & 0x001F_E000) << 19);
 }
 
 /// <summary>Bits of an EPT paging-structure entry. SDM 3, "EPT Translation Mechanism".</summary>

@@ -110,6 +110,7 @@ internal sealed class RunReportView
         if (walks.Cycles is long cycles)
             Row("walk cycles", counts => counts.Cycles ?? 0, $"{Percent(cycles, _whole.Cycles ?? 0)} of all cycles");
         StructureCacheCounts caches = walks.StructureCaches;
+        Cache("PML5E cache hits", caches.Pml5e, counts => counts.Pml5e);
         Cache("PML4E cache hits", caches.Pml4e, counts => counts.Pml4e);
         Cache("PDPTE cache hits", caches.Pdpte, counts => counts.Pdpte);
         Cache("PDE cache hits", caches.Pde, counts => counts.Pde);

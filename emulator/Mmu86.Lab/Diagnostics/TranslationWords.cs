@@ -31,6 +31,7 @@ public static class TranslationWords
         PageSize.Size4K => "4 KiB",
         PageSize.Size2M => "2 MiB",
         PageSize.Size1G => "1 GiB",
+        PageSize.Size4M => "4 MiB",
         _ => throw new ArgumentOutOfRangeException(nameof(size)),
     };
 
@@ -39,6 +40,7 @@ public static class TranslationWords
     {
         string name = level switch
         {
+            5 => "PML5E",
             4 => "PML4E",
             3 => "PDPTE",
             2 => "PDE",
@@ -52,6 +54,7 @@ public static class TranslationWords
     public static string Key(WalkSource source) => source switch
     {
         WalkSource.Memory => "memory",
+        WalkSource.Pml5eCache => "pml5e",
         WalkSource.Pml4eCache => "pml4e",
         WalkSource.PdpteCache => "pdpte",
         WalkSource.PdeCache => "pde",
@@ -66,6 +69,7 @@ public static class TranslationWords
     public static string Of(WalkSource source) => source switch
     {
         WalkSource.Memory => "memory",
+        WalkSource.Pml5eCache => "PML5E cache",
         WalkSource.Pml4eCache => "PML4E cache",
         WalkSource.PdpteCache => "PDPTE cache",
         WalkSource.PdeCache => "PDE cache",

@@ -39,6 +39,8 @@ public sealed record MachineDescription
         Latencies = Mmu.Latencies,
         PhysicalAddressBits = Cpuid.PhysicalAddressBits,
         HasPage1G = HasPage1G,
+        HasPse36 = Cpuid.Features.Contains("pse36"),
+        ReservesBit8AbovePdpte = Cpuid.Vendor == "AuthenticAMD",
         LookUpEveryAccess = Mmu.LookUpEveryAccess,
         Seed = seed,
     };

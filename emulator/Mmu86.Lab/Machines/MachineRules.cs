@@ -107,6 +107,8 @@ internal sealed class MachineRules
         CheckLevel(mmu.L1Data, "mmu.l1Data");
         CheckLevel(mmu.L2, "mmu.l2");
         StructureCachesConfiguration caches = mmu.StructureCaches;
+        if (caches.Pml5e is { } pml5e)
+            CheckCache(pml5e, "mmu.structureCaches.pml5e");
         CheckCache(caches.Pml4e, "mmu.structureCaches.pml4e");
         CheckCache(caches.Pdpte, "mmu.structureCaches.pdpte");
         CheckCache(caches.Pde, "mmu.structureCaches.pde");

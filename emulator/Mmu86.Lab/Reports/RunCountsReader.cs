@@ -124,6 +124,7 @@ public sealed class RunCountsReader
         },
         StructureCaches = new StructureCacheCounts
         {
+            Pml5e = ReadCache(walks, "pml5e"),
             Pml4e = ReadCache(walks, "pml4e"),
             Pdpte = ReadCache(walks, "pdpte"),
             Pde = ReadCache(walks, "pde"),

@@ -37,6 +37,7 @@ public static class RunReportBuilder
         PageSize.Size4K => "4k",
         PageSize.Size2M => "2m",
         PageSize.Size1G => "1g",
+        PageSize.Size4M => "4m",
         _ => throw new ArgumentOutOfRangeException(nameof(size)),
     };
 }

@@ -3,6 +3,9 @@ namespace Mmu86.Lab.Reports;
 /// <summary>The caches of partial walks. One that the machine does not have, or that native paging leaves unused, is null.</summary>
 public sealed record StructureCacheCounts
 {
+    /// <summary>PML5 entries.</summary>
+    public HitCounts? Pml5e { get; init; }
+
     /// <summary>PML4 entries.</summary>
     public HitCounts? Pml4e { get; init; }
 
@@ -27,6 +30,7 @@ public sealed record StructureCacheCounts
     /// <summary>What was counted between two moments of one machine.</summary>
     public StructureCacheCounts Since(StructureCacheCounts earlier) => new()
     {
+        Pml5e = Since(Pml5e, earlier.Pml5e),
         Pml4e = Since(Pml4e, earlier.Pml4e),
         Pdpte = Since(Pdpte, earlier.Pdpte),
         Pde = Since(Pde, earlier.Pde),

@@ -6,7 +6,7 @@ namespace Mmu86.Paging;
 internal static unsafe class StatisticsReader
 {
     private static readonly (string Name, int Index)[] Caches =
-        [("pml4e", 4), ("pdpte", 3), ("pde", 2), ("eptPml4e", 4), ("eptPdpte", 3), ("eptPde", 2)];
+        [("pml5e", 5), ("pml4e", 4), ("pdpte", 3), ("pde", 2), ("eptPml4e", 4), ("eptPdpte", 3), ("eptPde", 2)];
 
     /// <summary>A level: the sum of its arrays, and what belongs to none.</summary>
     /// <param name="name">The level's name.</param>
@@ -40,7 +40,7 @@ internal static unsafe class StatisticsReader
     {
         var result = new StructureCacheStatistics[Caches.Length + 1];
         for (int i = 0; i < Caches.Length; i++)
-            result[i] = Cache(Caches[i].Name, (i < 3 ? caches.Guest : caches.Ept) + Caches[i].Index);
+            result[i] = Cache(Caches[i].Name, (i < 4 ? caches.Guest : caches.Ept) + Caches[i].Index);
         result[^1] = Cache("nestedTlb", caches.NestedTlb);
         return result;
     }

@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Paging;
 
 /// <summary>What cached translations belong to: VPID, EPT root and PCID, each combination with the tags in force for it.</summary>
@@ -82,6 +84,9 @@ internal sealed class AddressSpaces
         public ulong Root;
         public ushort Vpid;
         public ushort Pcid;
+
+        /// <summary>The paging mode that its entries were made in.</summary>
+        public GuestPagingMode Mode;
 
         /// <summary>The tag of its TLB entries.</summary>
         public uint TlbTag;

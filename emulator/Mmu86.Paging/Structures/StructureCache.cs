@@ -172,6 +172,6 @@ internal unsafe struct StructureCache
         return entry;
     }
 
-    // The bits that select the entry: 47:21 for a PDE, 47:30 for a PDPTE, 47:39 for a PML4E.
+    // The bits that select the entry: from 56 down to 21 for a PDE, 30 for a PDPTE, 39 for a PML4E, 48 for a PML5E.
     private readonly ulong Prefix(ulong address) => (address << UnusedAddressBits) >> (UnusedAddressBits + 3 + (9 * Level));
 }

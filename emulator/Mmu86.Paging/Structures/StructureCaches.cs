@@ -5,6 +5,8 @@ namespace Mmu86.Paging;
 /// <summary>The caches of partial walks: of the guest's tables, of EPT, and the nested TLB.</summary>
 internal sealed unsafe class StructureCaches
 {
+    private static readonly StructureCacheConfiguration s_none = new() { Entries = 0, Ways = 0, Replacement = Replacement.Lru };
+
     private readonly StructureCache* _all;
 
     /// <summary>Builds those that the machine has.</summary>
@@ -16,6 +18,7 @@ internal sealed unsafe class StructureCaches
         NestedTlb = _all + (2 * TableLayout.MaximumLevels);
         (string Name, int Index, StructureCacheConfiguration Cache)[] caches =
         [
+            ("pml5e", 5, configuration.Pml5e ?? s_none),
             ("pml4e", 4, configuration.Pml4e),
             ("pdpte", 3, configuration.Pdpte),
             ("pde", 2, configuration.Pde),

@@ -10,8 +10,8 @@ namespace Mmu86.Paging;
 /// -   key     -   IPAT  EPT      EPT size  host frame of the   guest size  PAT  PCD  PWT  D  eX  eW  eR  X  U  W
 ///                       memtype            entry's first page
 /// </code>
-/// Bits 6:0 are <see cref="TranslationRights"/> and index <see cref="AccessRights"/>. The memory types and the protection key are
-/// stored for the models that will read them; nothing does yet.
+/// Bits 6:0 are <see cref="TranslationRights"/> and index <see cref="AccessRights"/>. PAT, PCD and PWT are those of the guest's entry
+/// that maps the page.
 /// </remarks>
 internal static class TlbEntry
 {
@@ -24,7 +24,10 @@ internal static class TlbEntry
     public const int MemoryTypeShift = 54;
 
     // The protection key lies where the guest's entry has it.
-    private const ulong KeyMask = 0xFUL << 59;
+    public const ulong KeyMask = 0xFUL << PagingEntry.ProtectionKeyShift;
+
+    /// <summary>The protection key, 0 to 15.</summary>
+    public static int Key(ulong data) => (int)(data >> PagingEntry.ProtectionKeyShift) & 0xF;
 
     /// <summary>The size of the guest page that the entry is (a fragment of).</summary>
     public static PageSize GuestSize(ulong data) => (PageSize)((data >> GuestSizeShift) & 3);

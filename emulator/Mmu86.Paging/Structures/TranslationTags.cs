@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mmu86.X86;
 
 namespace Mmu86.Paging;
 
@@ -27,13 +28,26 @@ internal sealed class TranslationTags
     public AddressSpaces Spaces { get; } = new();
 
     /// <summary>The index of a space, which is added if it is new. The caller made room (<see cref="HasRoom"/>).</summary>
-    public int Enter(ushort vpid, ulong root, ushort pcid)
+    /// <remarks>
+    /// What another paging mode left in it goes: entries of one format mean nothing in another, and a processor may drop any entry at
+    /// any time. Only a change of mode without the invalidations that the manual demands of it finds any.
+    /// </remarks>
+    public int Enter(ushort vpid, ulong root, ushort pcid, GuestPagingMode mode)
     {
         int index = Spaces.Find(vpid, root, pcid);
-        if (index >= 0)
-            return index;
-        Debug.Assert(Spaces.Count < AddressSpaces.Limit);
-        return Spaces.Add(vpid, root, pcid, TakeTlbTag(), TakeStructureTag());
+        if (index < 0)
+        {
+            Debug.Assert(Spaces.Count < AddressSpaces.Limit);
+            index = Spaces.Add(vpid, root, pcid, TakeTlbTag(), TakeStructureTag());
+        }
+        else if (Spaces[index].Mode != mode)
+        {
+            InvalidateTlb(index);
+            InvalidateStructures(index);
+        }
+
+        Spaces[index].Mode = mode;
+        return index;
     }
 
     /// <summary>Whether that many spaces can be entered.</summary>

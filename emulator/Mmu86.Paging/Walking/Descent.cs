@@ -40,7 +40,7 @@ internal unsafe struct Descent
     /// <summary>Whether structure caches may answer.</summary>
     public bool UsesCaches;
 
-    /// <summary>The address to translate.</summary>
+    /// <summary>The address to translate, as the structure caches are given it (<see cref="ITableFormat.Prefixed"/>).</summary>
     public ulong Address;
 
     /// <summary>The level of the last entry read.</summary>

@@ -12,6 +12,15 @@ internal readonly struct EptPaging : ITableFormat
     public static WalkDimension Dimension => WalkDimension.Ept;
 
     /// <inheritdoc/>
+    public static int IndexBits => 9;
+
+    /// <inheritdoc/>
+    public static int EntryBytes => 8;
+
+    /// <inheritdoc/>
+    public static ulong Prefixed(ulong address) => address;
+
+    /// <inheritdoc/>
     public static ulong PresentMask => EptEntry.Rights;
 
     /// <inheritdoc/>

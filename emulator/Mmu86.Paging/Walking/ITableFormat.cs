@@ -6,6 +6,12 @@ internal interface ITableFormat
     /// <summary>Whose tables these are.</summary>
     static abstract WalkDimension Dimension { get; }
 
+    /// <summary>How many bits of the address select an entry of a table.</summary>
+    static abstract int IndexBits { get; }
+
+    /// <summary>The size of an entry, which is read and written as a whole.</summary>
+    static abstract int EntryBytes { get; }
+
     /// <summary>An entry is present if one of these bits is set.</summary>
     static abstract ulong PresentMask { get; }
 
@@ -20,4 +26,7 @@ internal interface ITableFormat
 
     /// <summary>Whether a present entry without reserved bits is malformed nevertheless.</summary>
     static abstract bool IsMalformed(ulong entry, bool mapsPage);
+
+    /// <summary>An address as the structure caches are given it: what lies above bit 12 + 9 × (level - 1) selects an entry of a level.</summary>
+    static abstract ulong Prefixed(ulong address);
 }

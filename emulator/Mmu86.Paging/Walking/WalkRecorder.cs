@@ -49,6 +49,7 @@ internal sealed class WalkRecorder
     /// <summary>The structure cache of a level.</summary>
     public static WalkSource CacheOf(WalkDimension dimension, int level) => (dimension, level) switch
     {
+        (WalkDimension.Guest, 5) => WalkSource.Pml5eCache,
         (WalkDimension.Guest, 4) => WalkSource.Pml4eCache,
         (WalkDimension.Guest, 3) => WalkSource.PdpteCache,
         (WalkDimension.Guest, _) => WalkSource.PdeCache,

@@ -17,6 +17,7 @@ public enum WalkSource : byte
 {
     /// <summary>It was read from a table in memory: a reference.</summary>
     Memory,
+    Pml5eCache,
     Pml4eCache,
     PdpteCache,
     PdeCache,
@@ -34,7 +35,7 @@ public readonly record struct WalkReference
     /// <summary>Whose tables.</summary>
     public required WalkDimension Dimension { get; init; }
 
-    /// <summary>The level of the entry: 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE.</summary>
+    /// <summary>The level of the entry: 5 PML5E, 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE.</summary>
     public required int Level { get; init; }
 
     /// <summary>Where the entry lies in host memory; of a cached step, where the cached entry was read. Null for the nested TLB.</summary>

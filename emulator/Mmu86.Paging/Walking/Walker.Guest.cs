@@ -9,24 +9,48 @@ internal sealed unsafe partial class Walker
 {
     private const ulong GuestRights = (ulong)(TranslationRights.Writable | TranslationRights.User | TranslationRights.Executable);
 
-    private bool TryWalkGuest<TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
+    // The modes that 64-bit mode does not have. A linear address has 32 bits in them: the caller sees to that.
+    private bool TryWalkLegacy<TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
+        where TAccess : struct, IEntryAccess
+        where TWalk : struct, IWalkKind
+    {
+        Unsafe.SkipInit(out result);
+        if (!_context.IsPaging)
+        {
+            result.IsGlobal = false;
+            return TryFinish<TAccess, TWalk>(address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
+        }
+
+        if (_guest->Layout->EntryBytes == 4)
+            return TryWalkGuest<FourByteEntries, TAccess, TWalk>(address, kind, mode, out result);
+
+        // PAE paging: a register instead of a table. It has neither rights nor flags.
+        ulong pdpte = _context.Pdptes[address];
+        if ((pdpte & PagingEntry.Present) == 0)
+        {
+            FailPage(address, kind, mode, PageFaultErrorCode.None);
+            return false;
+        }
+
+        _guest->Root = pdpte & _addressMask;
+        return TryWalkGuest<EightByteEntries, TAccess, TWalk>(address, kind, mode, out result);
+    }
+
+    private bool TryWalkGuest<TFormat, TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
+        where TFormat : struct, IGuestFormat
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
         Unsafe.SkipInit(out result);
         result.IsGlobal = false;
-        // Without paging there is no 64-bit mode, and a linear address has 32 bits.
-        if (!_isPaging)
-            return TryFinish<TAccess, TWalk>((uint)address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
-
         Descent* descent = _guest;
-        descent->Address = address;
+        descent->Address = TFormat.Prefixed(address);
         descent->UsesCaches = true;
         while (true)
         {
-            DescentEnd end = Descend<FourLevelPaging, TAccess, TWalk>(descent, address, out ulong entry, out ulong rights, out int level);
+            DescentEnd end = Descend<TFormat, TAccess, TWalk>(descent, address, out ulong entry, out ulong rights, out int level);
             if (end == DescentEnd.Mapped)
-                end = FinishGuest<TAccess, TWalk>(descent, address, entry, Condense(rights), (PageSize)(level - 1), kind, mode, ref result);
+                end = FinishGuest<TFormat, TAccess, TWalk>(descent, address, entry, Condense(rights), TFormat.SizeAt(level), kind, mode, ref result);
             switch (end)
             {
                 case DescentEnd.Mapped:
@@ -53,19 +77,18 @@ internal sealed unsafe partial class Walker
 
     // The entry that maps the page is found: rights, then EPT's word on the page itself, then accessed and dirty.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private DescentEnd FinishGuest<TAccess, TWalk>(
+    private DescentEnd FinishGuest<TFormat, TAccess, TWalk>(
         Descent* descent, ulong address, ulong entry, ulong rights, PageSize size, AccessKind kind, AccessMode mode, ref WalkResult result)
+        where TFormat : struct, IGuestFormat
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        if (_verdicts[AccessRights.Index(AccessRights.Class(kind, mode), rights | TlbEntry.EptRights | TlbEntry.Dirty)] != AccessRights.Allowed)
-        {
-            FailPage(address, kind, mode, PageFaultErrorCode.Present);
+        int accessClass = AccessRights.Class(kind, mode);
+        if (_verdicts[AccessRights.Index(accessClass, rights | TlbEntry.EptRights | TlbEntry.Dirty)] != AccessRights.Allowed
+            && IsDenied(address, entry, accessClass, rights))
             return DescentEnd.Refused;
-        }
 
-        ulong offset = size.OffsetMask();
-        ulong guestPhysical = (entry & PagingEntry.AddressMask & ~offset) | (address & offset);
+        ulong guestPhysical = TFormat.Frame(entry, size) | (address & size.OffsetMask());
         ulong wanted = kind == AccessKind.Write ? PagingEntry.Accessed | PagingEntry.Dirty : PagingEntry.Accessed;
         // The dirty flag has the same place in both words.
         ulong flags = rights | ((entry | wanted) & TlbEntry.Dirty) | TlbEntry.Attributes(entry, size);
@@ -73,6 +96,18 @@ internal sealed unsafe partial class Walker
             return DescentEnd.Refused;
         result.IsGlobal = _usesGlobal && (entry & PagingEntry.Global) != 0;
         return (entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, wanted);
+    }
+
+    // The rights may deny the access, or leave it to the protection key. A key that denies is told whatever else denies.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool IsDenied(ulong address, ulong entry, int accessClass, ulong rights)
+    {
+        ulong judged = rights | TlbEntry.EptRights | TlbEntry.Dirty | (entry & TlbEntry.KeyMask);
+        if (_rights.Judge(accessClass, judged) == AccessRights.Allowed)
+            return false;
+        PageFaultErrorCode key = _rights.KeyDenies(accessClass, judged) ? PageFaultErrorCode.ProtectionKey : PageFaultErrorCode.None;
+        FailPage(address, (AccessKind)(accessClass >> 2), (AccessMode)(accessClass & 3), PageFaultErrorCode.Present | key);
+        return true;
     }
 
     // The guest-physical address is known: EPT, where it is on, has the last word.
@@ -85,7 +120,7 @@ internal sealed unsafe partial class Walker
         if (!TAccess.IsNested)
         {
             result.Host = guestPhysical;
-            result.Size = guestSize;
+            result.Size = guestSize.Held();
             result.Flags = flags | TlbEntry.EptRights | ((ulong)guestSize << TlbEntry.GuestSizeShift) | ((ulong)guestSize << TlbEntry.EptSizeShift);
             return true;
         }
@@ -93,7 +128,8 @@ internal sealed unsafe partial class Walker
         if (!TryTranslateGuestPhysical<TWalk>(guestPhysical, Needed(kind), FinalAccess(kind), out GuestPhysicalMapping mapping))
             return false;
         result.Host = mapping.Host;
-        result.Size = mapping.Size < guestSize ? mapping.Size : guestSize;
+        PageSize held = guestSize.Held();
+        result.Size = mapping.Size < held ? mapping.Size : held;
         // With EPT's flags on, a write may skip the walk only if both dirty flags are known to be set.
         if (_eptDirty != 0 && (mapping.Entry & EptEntry.Dirty) == 0)
             flags &= ~TlbEntry.Dirty;

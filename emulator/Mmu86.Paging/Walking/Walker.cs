@@ -17,6 +17,7 @@ internal sealed unsafe partial class Walker
     private readonly Arena _arena;
     private readonly StructureCaches _caches;
     private readonly StructureCache* _nestedTlb;
+    private readonly AccessRights _rights;
     private readonly byte* _verdicts;
     private readonly TableLayout* _guestLayouts;
     private readonly Descent* _guest;
@@ -26,8 +27,10 @@ internal sealed unsafe partial class Walker
     private PagingContext _context;
     private ulong _eptDirty;
     private bool _isNested;
-    private bool _isPaging;
     private bool _usesGlobal;
+
+    // The mode has a top table at CR3 and entries of eight bytes: 4-level or 5-level paging.
+    private bool _isLong;
 
     /// <summary>Makes a walker without a context.</summary>
     public Walker(HostMemory memory, Arena arena, StructureCaches caches, AccessRights rights, MmuConfiguration configuration)
@@ -37,20 +40,24 @@ internal sealed unsafe partial class Walker
         _arena = arena;
         _caches = caches;
         _nestedTlb = caches.NestedTlb;
+        _rights = rights;
         _verdicts = rights.Verdicts;
-        PageSize largest = configuration.HasPage1G ? PageSize.Size1G : PageSize.Size2M;
-        int width = configuration.PhysicalAddressBits;
+        PagingFeatures features = configuration.Features;
+        int width = features.PhysicalAddressBits;
         _addressMask = PagingEntry.AddressMask & ((1UL << width) - 1);
-        _guestLayouts = arena.Allocate<TableLayout>(2);
-        _guestLayouts[0] = TableLayout.FourLevel(width, largest, Efer.None);
-        _guestLayouts[1] = TableLayout.FourLevel(width, largest, Efer.NoExecuteEnable);
+        _guestLayouts = arena.Allocate<TableLayout>(2 * ((int)GuestPagingMode.FiveLevel + 1));
+        for (GuestPagingMode mode = GuestPagingMode.None; mode <= GuestPagingMode.FiveLevel; mode++)
+        {
+            *GuestLayout(mode, LayoutOption.Clear) = TableLayout.Guest(mode, features, LayoutOption.Clear);
+            *GuestLayout(mode, LayoutOption.Set) = TableLayout.Guest(mode, features, LayoutOption.Set);
+        }
+
         _guest = arena.Allocate<Descent>(1);
-        _guest->LowestCache = caches.LowestGuest;
         _guest->AccessedFlag = PagingEntry.Accessed;
         _ept = arena.Allocate<Descent>(1);
         _ept->LowestCache = caches.LowestEpt;
         _ept->Layout = arena.Allocate<TableLayout>(1);
-        *_ept->Layout = TableLayout.Ept(width, largest);
+        *_ept->Layout = TableLayout.Ept(width, features.LargestPage);
     }
 
     /// <summary>Takes down the steps of walks that record.</summary>
@@ -76,10 +83,16 @@ internal sealed unsafe partial class Walker
     {
         _context = context;
         _isNested = context.IsNested;
-        _isPaging = context.IsPaging;
         _usesGlobal = (context.Cr4 & Cr4.PageGlobalEnable) != 0;
-        _guest->Layout = _guestLayouts + ((context.Efer & Efer.NoExecuteEnable) != 0 ? 1 : 0);
-        _guest->Root = context.Cr3 & _addressMask;
+        GuestPagingMode mode = context.Mode;
+        bool isBits32 = mode == GuestPagingMode.Bits32;
+        _isLong = mode >= GuestPagingMode.FourLevel;
+        bool isSet = isBits32 ? (context.Cr4 & Cr4.PageSizeExtensions) != 0 : (context.Efer & Efer.NoExecuteEnable) != 0;
+        _guest->Layout = GuestLayout(mode, isSet ? LayoutOption.Set : LayoutOption.Clear);
+        // A machine's lowest cache may be of a level that the mode does not have.
+        StructureCache* lowest = _caches.LowestGuest;
+        _guest->LowestCache = lowest != null && lowest->Level <= _guest->Layout->Levels ? lowest : null;
+        _guest->Root = context.Cr3 & (isBits32 ? uint.MaxValue & PagingEntry.AddressMask : _addressMask);
         _guest->Space = space;
         bool hasFlags = (context.Eptp & EptPointer.AccessedAndDirty) != 0;
         _ept->Root = context.Eptp & _addressMask;
@@ -103,10 +116,23 @@ internal sealed unsafe partial class Walker
         _linear = address;
         if (TWalk.Records)
             Recorder.Begin();
+        if (!_isLong)
+        {
+            return _isNested
+                ? TryWalkLegacy<GuestTables, TWalk>(address, kind, mode, out result)
+                : TryWalkLegacy<HostTables, TWalk>(address, kind, mode, out result);
+        }
+
         return _isNested
-            ? TryWalkGuest<GuestTables, TWalk>(address, kind, mode, out result)
-            : TryWalkGuest<HostTables, TWalk>(address, kind, mode, out result);
+            ? TryWalkGuest<EightByteEntries, GuestTables, TWalk>(address, kind, mode, out result)
+            : TryWalkGuest<EightByteEntries, HostTables, TWalk>(address, kind, mode, out result);
     }
+
+    /// <summary>Drops the structure-cache entries that would serve a linear address in the context in force.</summary>
+    public void RemoveServing(ulong address) =>
+        _caches.RemoveLinear(_guest->Space, _guest->Layout->EntryBytes == 4 ? FourByteEntries.Prefixed(address) : EightByteEntries.Prefixed(address));
+
+    private TableLayout* GuestLayout(GuestPagingMode mode, LayoutOption option) => _guestLayouts + (2 * (int)mode) + (int)option;
 
     // The one loop. Generic arguments are structs, so each combination is compiled on its own and the tests below cost nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -123,15 +149,15 @@ internal sealed unsafe partial class Walker
         ulong guestTable = descent->Root;
         bool isLocated = !TAccess.IsNested;
         bool isWritable = true;
-        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent, address);
+        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent, TFormat.Prefixed(address));
         if (TWalk.LeavesTrace && descent->UsesCaches && descent->LowestCache != null)
         {
             // The lowest level first: its entry stands for all above it. It answers most walks, so the others are out of line.
             StructureCache* cache = descent->LowestCache;
-            int found = cache->FindPrefix(descent->Space, address, out int set);
+            int found = cache->FindPrefix(descent->Space, TFormat.Prefixed(address), out int set);
             if (found < 0)
             {
-                cache = SearchCachesAbove(cache, descent->Space, address, out int foundAbove, out int setAbove);
+                cache = SearchCachesAbove(cache, level, descent->Space, TFormat.Prefixed(address), out int foundAbove, out int setAbove);
                 found = foundAbove;
                 set = setAbove;
             }
@@ -159,7 +185,7 @@ internal sealed unsafe partial class Walker
         descent->StartLevel = level;
         for (; ; level--)
         {
-            ulong offset = (address >> (9 * level)) & 0xFF8;
+            ulong offset = (address >> (TFormat.IndexBits * level)) & (ulong)(4096 - TFormat.EntryBytes);
             if (TAccess.IsNested)
             {
                 if (!isLocated)
@@ -178,7 +204,7 @@ internal sealed unsafe partial class Walker
             if (level < descent->StartLevel)
                 descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
-            entry = ReadEntry(host);
+            entry = ReadEntry<TFormat>(host);
             if (TFormat.Dimension == WalkDimension.Guest)
                 GuestReferences++;
             else
@@ -223,14 +249,14 @@ internal sealed unsafe partial class Walker
         }
     }
 
-    // The cache given missed: those above it.
+    // The cache given missed: those above it, as far as the mode has levels.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static StructureCache* SearchCachesAbove(StructureCache* cache, uint space, ulong address, out int found, out int set)
+    private static StructureCache* SearchCachesAbove(StructureCache* cache, int levels, uint space, ulong address, out int found, out int set)
     {
         found = -1;
         set = 0;
         cache->Misses++;
-        for (cache = cache->Above; cache != null; cache = cache->Above)
+        for (cache = cache->Above; cache != null && cache->Level <= levels; cache = cache->Above)
         {
             found = cache->FindPrefix(space, address, out set);
             if (found >= 0)
@@ -238,13 +264,14 @@ internal sealed unsafe partial class Walker
             cache->Misses++;
         }
 
+        found = -1;
         return null;
     }
 
     // The level of the cache that would answer, or 0.
     private static int WouldAnswer(Descent* descent, ulong address)
     {
-        for (StructureCache* cache = descent->LowestCache; cache != null; cache = cache->Above)
+        for (StructureCache* cache = descent->LowestCache; cache != null && cache->Level <= descent->Layout->Levels; cache = cache->Above)
         {
             if (cache->FindPrefix(descent->Space, address, out _) >= 0)
                 return cache->Level;
@@ -270,9 +297,14 @@ internal sealed unsafe partial class Walker
         ulong entry = descent->Entry | flags;
         if (TWalk.LeavesTrace)
         {
-            if (ReadEntry(descent->EntryHost) != descent->Entry)
+            HostPhysicalAddress host = new(descent->EntryHost);
+            bool isShort = descent->Layout->EntryBytes == 4;
+            if ((isShort ? ReadEntry<FourByteEntries>(host.Value) : ReadEntry<EightByteEntries>(host.Value)) != descent->Entry)
                 return DescentEnd.Stale;
-            _memory.Write(new HostPhysicalAddress(descent->EntryHost), entry);
+            if (isShort)
+                _memory.Write(host, (uint)entry);
+            else
+                _memory.Write(host, entry);
             FlagUpdates++;
         }
 
@@ -283,10 +315,13 @@ internal sealed unsafe partial class Walker
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong ReadEntry(ulong host)
+    private ulong ReadEntry<TFormat>(ulong host)
+        where TFormat : struct, ITableFormat
     {
         // SAFETY: entries are aligned, and RAM begins and ends on frame boundaries. What is not RAM reads as all ones, which
         // every format refuses or maps to where no RAM is.
+        if (TFormat.EntryBytes == 4)
+            return _memory.IsRam(new HostPhysicalAddress(host)) ? *(uint*)(_ram + host) : uint.MaxValue;
         return _memory.IsRam(new HostPhysicalAddress(host)) ? *(ulong*)(_ram + host) : ulong.MaxValue;
     }
 }

@@ -11,22 +11,30 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
     private const ulong GuestFlagBits = PagingEntry.Accessed | PagingEntry.Dirty;
 
     private readonly EntrySampler _sampler = new(random);
-    private readonly PageSize _guestSize = new EntrySampler(random).PageSize(rig.Capabilities.HasPage1G);
+    private readonly PageSize _guestSize = new EntrySampler(random).GuestPageSize(world.Mode, rig.Capabilities.HasPage1G);
+
+    // The address accessed, with or without metadata; drawn anew with the controls.
+    private LinearAddress _address = world.Address;
 
     // Whether a global translation may be cached, which some invalidations keep. The map entry may even be what reads as all ones.
     private bool _mayHoldGlobal;
+
+    // With CR4.PSE=0 a PDE whose PS is set references a table.
+    private PageSize MappedSize =>
+        _guestSize == PageSize.Size4M && (rig.Mmu.Context.Cr4 & Cr4.PageSizeExtensions) == 0 ? PageSize.Size4K : _guestSize;
 
     private bool IsNested => world.Eptp != 0;
 
     public void Run()
     {
-        for (int level = 4; level >= 1; level--)
+        for (int level = world.Levels; level >= 1; level--)
             DrawGuestEntry(level);
-        for (int page = 0; IsNested && page < 5; page++)
+        for (int page = 0; IsNested && page < world.Pages; page++)
             DrawEptEntries(page);
 
         ulong eptp = IsNested && _sampler.Once(2) ? world.Eptp | (1UL << 6) : world.Eptp;
-        PagingContext context = _sampler.Context(world.Root, eptp);
+        PagingContext context = _sampler.Context(world, eptp);
+        _address = _sampler.Address(world.Address);
         AccessKind kind = _sampler.Kind();
         AccessMode mode = _sampler.Mode();
 
@@ -36,6 +44,7 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
 
         // T20: WP, SMAP, AC and the privilege level act on what is cached too.
         rig.Mmu.SetContext(_sampler.Reconsider(context));
+        _address = _sampler.Address(world.Address);
         kind = _sampler.Kind();
         mode = _sampler.Mode();
         Check("warm, another access", kind, mode);
@@ -48,9 +57,9 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
         // After a change and the invalidation that it needs nothing of the old entries may show.
         bool changesEpt = IsNested && _sampler.Once(2);
         if (changesEpt)
-            DrawEptEntries(random.Next(5));
+            DrawEptEntries(random.Next(world.Pages));
         else
-            DrawGuestEntry(random.Next(1, 5));
+            DrawGuestEntry(random.Next(1, world.Pages));
         Check($"entry changed, {(changesEpt ? InvalidateEpt() : Invalidate())}", kind, mode);
         Check("entry changed, warm", kind, mode);
     }
@@ -58,9 +67,9 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
     private void DrawGuestEntry(int level)
     {
         bool maps = level == PageTableBuilder.LevelOf(_guestSize);
-        ulong flags = IsNested ? _sampler.LenientGuestFlags() : _sampler.GuestFlags();
+        ulong flags = IsNested ? _sampler.LenientGuestFlags() : _sampler.GuestFlags(world.Mode);
         ulong pageSizeBit = maps && level > 1 ? PagingEntry.PageSizeBit : 0;
-        world.Memory.Write(world.GuestEntry(level), world.GuestPointer(level, _guestSize) | flags | pageSizeBit);
+        world.WriteGuestEntry(level, world.GuestPointer(level, _guestSize) | flags | pageSizeBit);
     }
 
     private void DrawEptEntries(int page)
@@ -77,8 +86,8 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
 
     private void ClearFlags()
     {
-        for (int level = 4; level >= 1; level--)
-            world.Memory.Write(world.GuestEntry(level), Guest(level) & ~GuestFlagBits);
+        for (int level = world.Levels; level >= 1; level--)
+            world.WriteGuestEntry(level, Guest(level) & ~GuestFlagBits);
     }
 
     /// <summary>Drops what the current PCID holds for the address by any operation that the manual says does so.</summary>
@@ -89,8 +98,9 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
         {
             case 0:
                 // T06: any address of the page.
-                ulong within = (ulong)random.NextInt64((long)_guestSize.Bytes());
-                rig.Mmu.InvalidatePage(new LinearAddress((WalkWorld.Linear.Value & ~_guestSize.OffsetMask()) | within));
+                PageSize size = MappedSize;
+                ulong within = (ulong)random.NextInt64((long)size.Bytes());
+                rig.Mmu.InvalidatePage(new LinearAddress((world.Address.Value & ~size.OffsetMask()) | within));
                 return "INVLPG";
             case 1:
                 rig.Mmu.InvalidateAll();
@@ -98,7 +108,7 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
             case 2:
                 return IsNested ? InvalidateEpt() : InvalidateByVpid();
             case 3:
-                rig.Mmu.InvalidatePage(WalkWorld.Linear, pcid);
+                rig.Mmu.InvalidatePage(world.Address, pcid);
                 return "INVPCID address";
             case 4:
                 rig.Mmu.InvalidatePcid(pcid);
@@ -130,15 +140,15 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
         return "VPID";
     }
 
-    private ulong Guest(int level) => world.Memory.Read<ulong>(world.GuestEntry(level));
+    private ulong Guest(int level) => world.ReadGuestEntry(level);
 
     private void Check(string phase, AccessKind kind, AccessMode mode)
     {
         if (log.IsFull)
             return;
-        ulong[] entries = [.. Enumerable.Range(1, 4).Reverse().Select(Guest)];
+        ulong[] entries = [.. Enumerable.Range(1, world.Levels).Reverse().Select(Guest)];
         ulong[] ept = IsNested ? EptEntries() : [];
-        ReferenceWalk walk = rig.Expect(new ReferenceAccess(WalkWorld.Linear, kind, mode));
+        ReferenceWalk walk = rig.Expect(new ReferenceAccess(_address, kind, mode));
         tally.Add(walk);
         _mayHoldGlobal |= walk.Translation is not null
             && (walk.References.Last(step => step.Dimension == WalkDimension.Guest).Value & PagingEntry.Global) != 0;
@@ -146,11 +156,12 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
             return;
 
         PagingContext context = rig.Mmu.Context;
-        string inputs = $"seed {TestSeed.Base} case {number} on {rig.Name}, {phase}: {mode} {kind} {WalkWorld.Linear} "
-            + $"[{context.Cr0 & Cr0.WriteProtect}, {context.Cr4}, {context.Efer}, CR3 0x{context.Cr3:x}, EPTP 0x{context.Eptp:x}] entries {Hex(entries)}";
+        string inputs = $"seed {TestSeed.Base} case {number} on {rig.Name}, {phase}: {mode} {kind} {_address} "
+            + $"[{context.Cr0 & Cr0.WriteProtect}, {context.Cr4}, {context.Efer}, CR3 0x{context.Cr3:x}, EPTP 0x{context.Eptp:x}, "
+            + $"PKRU 0x{context.Pkru:x}, PKRS 0x{context.Pkrs:x}, {context.Pdptes}] entries {Hex(entries)}";
         if (IsNested)
         {
-            foreach (int page in (int[])[4, 3, 2, 1, WalkWorld.FinalPage])
+            for (int page = world.Levels; page >= WalkWorld.FinalPage; page--)
                 inputs += $"\n    EPT of {(page == WalkWorld.FinalPage ? "final" : $"table {page}")} {world.GuestPage(page)}: {Hex(ept.AsSpan(page * 4, 4))}";
         }
 
@@ -159,8 +170,8 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
 
     private ulong[] EptEntries()
     {
-        var entries = new ulong[20];
-        for (int page = 0; page < 5; page++)
+        var entries = new ulong[4 * world.Pages];
+        for (int page = 0; page < world.Pages; page++)
         {
             for (int level = 4; level >= 1; level--)
                 entries[(page * 4) + 4 - level] = world.Memory.Read<ulong>(world.EptEntryAddress(page, level));

@@ -2,6 +2,7 @@ using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Paging;
+using Mmu86.X86;
 
 namespace Mmu86.Conformance.Tests.Paging;
 
@@ -10,7 +11,13 @@ internal sealed class MatrixRigs : IDisposable
 {
     private readonly List<(MmuRig Rig, WalkWorld World)> _rigs = [];
 
-    private MatrixRigs(Func<MmuConfiguration, HostMemory, IMmu> create, Func<WalkWorld> world, IReadOnlyList<int> widths)
+    private MatrixRigs(Func<MmuConfiguration, HostMemory, IMmu> create, IReadOnlyList<Func<WalkWorld>> worlds, IReadOnlyList<int> widths)
+    {
+        foreach (Func<WalkWorld> world in worlds)
+            AddAll(create, world, widths);
+    }
+
+    private void AddAll(Func<MmuConfiguration, HostMemory, IMmu> create, Func<WalkWorld> world, IReadOnlyList<int> widths)
     {
         for (int i = 0; i < widths.Count; i++)
         {
@@ -23,18 +30,38 @@ internal sealed class MatrixRigs : IDisposable
         void Add(string name, MmuConfiguration configuration, int index)
         {
             WalkWorld own = world();
-            MmuConfiguration wide = configuration with { PhysicalAddressBits = widths[index], HasPage1G = index % 2 == 0 };
-            _rigs.Add((new MmuRig(name, wide, create(wide, own.Memory), own.Memory, own.Tables), own));
+            MmuConfiguration wide = configuration with
+            {
+                PhysicalAddressBits = widths[index],
+                HasPage1G = index % 2 == 0,
+                HasPse36 = index % 4 != 2,
+                ReservesBit8AbovePdpte = index == 3,
+            };
+            _rigs.Add((new MmuRig($"{own.Mode} {name}", wide, create(wide, own.Memory), own.Memory, own.Tables), own));
         }
     }
 
     /// <summary>Machines over worlds without EPT.</summary>
     /// <param name="create">Makes the MMU of each.</param>
-    public static MatrixRigs Native(Func<MmuConfiguration, HostMemory, IMmu> create) => new(create, WalkWorld.Native, [46, 36, 52, 39]);
+    public static MatrixRigs Native(Func<MmuConfiguration, HostMemory, IMmu> create) => new(create, [WalkWorld.Native], [46, 36, 52, 39]);
+
+    /// <summary>Machines over worlds of one paging mode without EPT.</summary>
+    /// <param name="create">Makes the MMU of each.</param>
+    /// <param name="mode">The paging mode.</param>
+    public static MatrixRigs Native(Func<MmuConfiguration, HostMemory, IMmu> create, GuestPagingMode mode) => new(
+        create,
+        mode < GuestPagingMode.FourLevel ? [() => WalkWorld.Native(mode)] : [() => WalkWorld.Native(mode), () => WalkWorld.NativeUpperHalf(mode)],
+        [46, 36, 52, 39]);
 
     /// <summary>Machines over worlds with EPT. Their guest-physical addresses need 42 bits.</summary>
     /// <param name="create">Makes the MMU of each.</param>
-    public static MatrixRigs Nested(Func<MmuConfiguration, HostMemory, IMmu> create) => new(create, WalkWorld.Nested, [46, 43, 52, 48]);
+    public static MatrixRigs Nested(Func<MmuConfiguration, HostMemory, IMmu> create) => new(create, [WalkWorld.Nested], [46, 43, 52, 48]);
+
+    /// <summary>Machines over worlds of one paging mode with EPT.</summary>
+    /// <param name="create">Makes the MMU of each.</param>
+    /// <param name="mode">The paging mode.</param>
+    public static MatrixRigs Nested(Func<MmuConfiguration, HostMemory, IMmu> create, GuestPagingMode mode) =>
+        new(create, [() => WalkWorld.Nested(mode)], [46, 43, 52, 48]);
 
     /// <summary>Runs cases on any of them, until the log is full.</summary>
     public void Run(int cases, MismatchLog log, OutcomeTally tally)

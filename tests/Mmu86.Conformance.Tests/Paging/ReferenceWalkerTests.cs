@@ -144,18 +144,14 @@ public sealed class ReferenceWalkerTests
         Assert.Equal(TranslationFailure.PageFault, Assert.Single(walk.OtherLegalFaults).Failure);
     }
 
-    [Theory]
-    [InlineData(Cr4.None, Efer.LongModeEnable)]
-    [InlineData(Cr4.PhysicalAddressExtension, Efer.None)]
-    [InlineData(Cr4.PhysicalAddressExtension | Cr4.LinearAddress57, Efer.LongModeEnable)]
-    public void Constructor_OtherPagingMode_IsRefused(Cr4 cr4, Efer efer)
+    private static ReferenceCapabilities Capabilities => new()
     {
-        PagingContext context = FourLevel(0x1000) with { Cr4 = cr4, Efer = efer };
-
-        Assert.Throws<NotSupportedException>(() => new ReferenceWalker(new SparseReferenceMemory(1 << 20), Capabilities, context));
-    }
-
-    private static ReferenceCapabilities Capabilities => new() { PhysicalAddressBits = 46, HasPage1G = true, HasExecuteOnlyEpt = true };
+        PhysicalAddressBits = 46,
+        HasPage1G = true,
+        HasPse36 = true,
+        ReservesBit8AbovePdpte = false,
+        HasExecuteOnlyEpt = true,
+    };
 
     private static PagingContext FourLevel(ulong cr3) => new()
     {

@@ -28,7 +28,7 @@ internal sealed class TableSnapshot
     }
 
     /// <summary>Compares the frames with the copy.</summary>
-    /// <param name="flags">What may and must have changed, by the host-physical address of the entry.</param>
+    /// <param name="flags">What may and must have changed, by the host-physical address of the entry. All flags are in an entry's lower four bytes.</param>
     /// <returns>Null where all is as it must be, else the first difference in words.</returns>
     public string? Compare(IReadOnlyDictionary<ulong, EntryFlags> flags)
     {
@@ -38,32 +38,32 @@ internal sealed class TableSnapshot
             ReadOnlySpan<byte> before = _copy.AsSpan(i * 4096, 4096);
             if (before.SequenceEqual(after))
                 continue;
-            if (CompareFrame(_frames[i], MemoryMarshal.Cast<byte, ulong>(before), MemoryMarshal.Cast<byte, ulong>(after), flags) is { } difference)
+            if (CompareFrame(_frames[i], MemoryMarshal.Cast<byte, uint>(before), MemoryMarshal.Cast<byte, uint>(after), flags) is { } difference)
                 return difference;
         }
 
         // An entry that had to change and did not is equal to its copy.
         foreach ((ulong address, EntryFlags allowed) in flags)
         {
-            ulong value = _memory.Read<ulong>(new HostPhysicalAddress(address));
+            ulong value = _memory.Read<uint>(new HostPhysicalAddress(address));
             if ((value & allowed.Must) != allowed.Must)
-                return $"entry {new HostPhysicalAddress(address)} is 0x{value:x16}, must have 0x{allowed.Must:x}";
+                return $"entry {new HostPhysicalAddress(address)} is 0x{value:x8}, must have 0x{allowed.Must:x}";
         }
 
         return null;
     }
 
     private static string? CompareFrame(
-        HostFrameNumber frame, ReadOnlySpan<ulong> before, ReadOnlySpan<ulong> after, IReadOnlyDictionary<ulong, EntryFlags> flags)
+        HostFrameNumber frame, ReadOnlySpan<uint> before, ReadOnlySpan<uint> after, IReadOnlyDictionary<ulong, EntryFlags> flags)
     {
         for (int i = 0; i < before.Length; i++)
         {
             if (before[i] == after[i])
                 continue;
-            var entry = new HostPhysicalAddress(frame.Address.Value + ((ulong)i * 8));
+            var entry = new HostPhysicalAddress(frame.Address.Value + ((ulong)i * 4));
             EntryFlags allowed = flags.GetValueOrDefault(entry.Value);
             if (!allowed.Allow(before[i], after[i]))
-                return $"entry {entry} was 0x{before[i]:x16}, is 0x{after[i]:x16}, must have 0x{allowed.Must:x}, may gain 0x{allowed.May:x}";
+                return $"entry {entry} was 0x{before[i]:x8}, is 0x{after[i]:x8}, must have 0x{allowed.Must:x}, may gain 0x{allowed.May:x}";
         }
 
         return null;

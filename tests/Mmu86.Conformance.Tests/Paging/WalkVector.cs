@@ -54,6 +54,8 @@ internal sealed class WalkVector
     {
         PhysicalAddressBits = int.Parse(_context.FirstOrDefault(word => word.StartsWith("width=", StringComparison.Ordinal))?[6..] ?? "46"),
         HasPage1G = !Has("no1g"),
+        HasPse36 = true,
+        ReservesBit8AbovePdpte = false,
         HasExecuteOnlyEpt = true,
     };
 

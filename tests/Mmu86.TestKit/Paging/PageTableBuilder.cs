@@ -65,7 +65,7 @@ public sealed class PageTableBuilder
     public static int LevelOf(PageSize size) => size switch
     {
         PageSize.Size4K => 1,
-        PageSize.Size2M => 2,
+        PageSize.Size2M or PageSize.Size4M => 2,
         PageSize.Size1G => 3,
         _ => throw new ArgumentOutOfRangeException(nameof(size)),
     };

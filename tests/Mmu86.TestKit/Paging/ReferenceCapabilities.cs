@@ -11,6 +11,12 @@ public sealed record ReferenceCapabilities
     /// <summary>CPUID.80000001H:EDX.Page1GB, and the same for EPT.</summary>
     public required bool HasPage1G { get; init; }
 
+    /// <summary>CPUID.01H:EDX.PSE-36.</summary>
+    public required bool HasPse36 { get; init; }
+
+    /// <summary>Whether the processor is one of AMD's, which reserves bit 8 of PML4 and PML5 entries.</summary>
+    public required bool ReservesBit8AbovePdpte { get; init; }
+
     /// <summary>IA32_VMX_EPT_VPID_CAP[0]: an EPT entry may allow execution without reading.</summary>
     public required bool HasExecuteOnlyEpt { get; init; }
 
@@ -19,6 +25,8 @@ public sealed record ReferenceCapabilities
     {
         PhysicalAddressBits = configuration.PhysicalAddressBits,
         HasPage1G = configuration.HasPage1G,
+        HasPse36 = configuration.HasPse36,
+        ReservesBit8AbovePdpte = configuration.ReservesBit8AbovePdpte,
         HasExecuteOnlyEpt = true,
     };
 }

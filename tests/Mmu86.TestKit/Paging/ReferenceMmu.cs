@@ -37,6 +37,10 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public void SetContext(in PagingContext context) => Context = context;
 
     /// <inheritdoc/>
+    public bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode) =>
+        Context.Mode < GuestPagingMode.FourLevel || ReferenceLinearAddress.MayBeUsed(Context, new ReferenceAccess(address, kind, mode));
+
+    /// <inheritdoc/>
     public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
     {
         ReferenceWalk walk = new ReferenceWalker(_reference, capabilities, Forgets(Context)).Walk(new ReferenceAccess(address, kind, mode));

@@ -13,9 +13,12 @@ public readonly record struct ReferenceTranslation(
     PageSize? GuestPageSize,
     PageSize? EptPageSize)
 {
-    /// <summary>The smaller of the two page sizes; absent where there is neither.</summary>
-    public PageSize? EntryPageSize =>
-        GuestPageSize is { } guest && EptPageSize is { } ept ? (PageSize)Math.Min((byte)guest, (byte)ept) : GuestPageSize ?? EptPageSize;
+    /// <summary>The smaller of the two page sizes, where one of 4 MiB counts as 2 MiB (T11: it may be cached as smaller entries); absent where there is neither.</summary>
+    public PageSize? EntryPageSize => HeldGuestPageSize is { } guest && EptPageSize is { } ept
+        ? (PageSize)Math.Min((byte)guest, (byte)ept)
+        : HeldGuestPageSize ?? EptPageSize;
+
+    private PageSize? HeldGuestPageSize => GuestPageSize == PageSize.Size4M ? PageSize.Size2M : GuestPageSize;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Address} via {GuestPhysical}, guest page {GuestPageSize}, EPT page {EptPageSize}";

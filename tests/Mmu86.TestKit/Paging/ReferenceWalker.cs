@@ -3,12 +3,12 @@ using Mmu86.X86;
 
 namespace Mmu86.TestKit.Paging;
 
-/// <summary>The judge of the MMU: 4-level paging, alone or above 4-level EPT, told in the order of the manual, with no cache of any kind.</summary>
+/// <summary>The judge of the MMU: every paging mode, alone or above 4-level EPT, told in the order of the manual, with no cache of any kind.</summary>
 /// <remarks>
 /// Slow and literal on purpose, and written without a look at the walker of the emulator. SDM 3, "Paging", and "The Extended
 /// Page Table Mechanism (EPT)". Ids such as P09 are rows of the project's conformance checklist.
 /// </remarks>
-public sealed class ReferenceWalker
+public sealed partial class ReferenceWalker
 {
     private readonly IReferenceMemory _memory;
     private readonly ReferenceCapabilities _capabilities;
@@ -16,16 +16,8 @@ public sealed class ReferenceWalker
     private readonly ReferenceEptWalker? _ept;
 
     /// <summary>Makes a walker for one context.</summary>
-    /// <exception cref="NotSupportedException">The context is a paging mode other than none and 4-level.</exception>
     public ReferenceWalker(IReferenceMemory memory, ReferenceCapabilities capabilities, in PagingContext context)
     {
-        // SDM 3, "Paging Modes and Control Bits" (P01).
-        if (context.IsPaging && ((context.Cr4 & Cr4.PhysicalAddressExtension) == 0 || (context.Efer & Efer.LongModeEnable) == 0
-            || (context.Cr4 & Cr4.LinearAddress57) != 0))
-        {
-            throw new NotSupportedException("The reference walker knows 4-level paging and no paging.");
-        }
-
         _memory = memory;
         _capabilities = capabilities;
         _context = context;
@@ -35,67 +27,39 @@ public sealed class ReferenceWalker
     /// <summary>Judges one access against memory as it is now. Writes nothing.</summary>
     public ReferenceWalk Walk(ReferenceAccess access)
     {
-        var record = new WalkRecord(access);
-        if (_context.IsPaging)
-            WalkFourLevels(record);
-        else // P01: without paging there is no 64-bit mode, and a linear address has 32 bits.
-            Access(record, new GuestPhysicalAddress((uint)access.Linear.Value), guestPageSize: null);
-        return record.Finish();
-    }
+        // "Paging Modes and Control Bits" (P01).
+        bool paging = (_context.Cr0 & Cr0.Paging) != 0;
+        bool pae = (_context.Cr4 & Cr4.PhysicalAddressExtension) != 0;
+        bool longMode = paging && pae && (_context.Efer & Efer.LongModeEnable) != 0;
 
-    private void WalkFourLevels(WalkRecord record)
-    {
-        ulong linear = record.Access.Linear.Value;
-
-        // P03: bits 63:47 must all be equal.
-        ulong top = linear >> 47;
-        if (top != 0 && top != 0x1FFFF)
+        // Outside IA-32e mode a linear address has 32 bits; within it, it is judged before paging.
+        if (longMode && !ReferenceLinearAddress.MayBeUsed(_context, access))
         {
-            record.Fail(new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = record.Access.Linear });
-            return;
+            var refused = new WalkRecord(access);
+            refused.Fail(new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = access.Linear });
+            return refused.Finish();
         }
 
-        // "4-Level Paging and 5-Level Paging". The PML4 table is at bits 51:12 of CR3 (P12); the PML4E is selected by bits 47:39.
-        if (Use(4, _context.Cr3, (linear >> 39) & 0x1FF) is not { } pml4e)
-            return;
-        CallForFlags(record, pml4e, Accessed);
+        ulong linear = longMode ? ReferenceLinearAddress.WithoutMetadata(_context, access) : access.Linear.Value & 0xFFFF_FFFF;
 
-        // The PDPTE is selected by bits 38:30. PS=1 maps a 1-GByte page.
-        if (Use(3, pml4e.Value, (linear >> 30) & 0x1FF) is not { } pdpte)
-            return;
-        if ((pdpte.Value & PageSizeBit) != 0)
-        {
-            Judge(pdpte, PageSize.Size1G, pml4e, pdpte);
-            return;
-        }
-
-        CallForFlags(record, pdpte, Accessed);
-
-        // The PDE is selected by bits 29:21. PS=1 maps a 2-MByte page.
-        if (Use(2, pdpte.Value, (linear >> 21) & 0x1FF) is not { } pde)
-            return;
-        if ((pde.Value & PageSizeBit) != 0)
-        {
-            Judge(pde, PageSize.Size2M, pml4e, pdpte, pde);
-            return;
-        }
-
-        CallForFlags(record, pde, Accessed);
-
-        // The PTE is selected by bits 20:12 and maps a 4-KByte page.
-        if (Use(1, pde.Value, (linear >> 12) & 0x1FF) is not { } pte)
-            return;
-        Judge(pte, PageSize.Size4K, pml4e, pdpte, pde, pte);
-
-        GuestEntry? Use(int level, ulong pointer, ulong index) => UseGuestEntry(record, level, pointer, index);
-
-        void Judge(GuestEntry mapEntry, PageSize size, params ReadOnlySpan<GuestEntry> used) => JudgeRights(record, mapEntry, size, used);
+        // F04: what faults report has no metadata.
+        var record = new WalkRecord(access with { Linear = new LinearAddress(linear) });
+        if (!paging)
+            Access(record, new GuestPhysicalAddress(linear), guestPageSize: null);
+        else if (!pae)
+            Walk32Bit(record);
+        else if (!longMode)
+            WalkPae(record);
+        else if ((_context.Cr4 & Cr4.LinearAddress57) == 0)
+            WalkFourLevels(record, [], _context.Cr3);
+        else
+            WalkFiveLevels(record);
+        return record.Finish() with { Access = access };
     }
 
     /// <summary>Reads one guest entry through EPT, and judges presence and reserved bits. Null: the walk is over.</summary>
-    private GuestEntry? UseGuestEntry(WalkRecord record, int level, ulong pointer, ulong index)
+    private GuestEntry? UseGuestEntry(WalkRecord record, int level, GuestPhysicalAddress guestPhysical, int sizeInBytes)
     {
-        var guestPhysical = new GuestPhysicalAddress((pointer & AddressBits) | (index << 3));
         var host = new HostPhysicalAddress(guestPhysical.Value);
         ulong eptRights = 7;
         if (_ept is not null)
@@ -111,7 +75,7 @@ public sealed class ReferenceWalker
             eptRights = page.Rights;
         }
 
-        ulong value = _memory.ReadEntry(host);
+        ulong value = sizeInBytes == 8 ? _memory.ReadEntry(host) : ReadHalf(host);
         record.Read(WalkDimension.Guest, level, host, value);
 
         // "Page-Fault Exceptions": P=0 ends the walk with bit 0 of the error code clear (F01, F05); the rest of the entry is unused (P10).
@@ -122,13 +86,19 @@ public sealed class ReferenceWalker
         }
 
         // A reserved bit ends it with bits 0 and 3 set (F01).
-        if (HasReservedBit(level, value))
+        if (sizeInBytes == 8 ? HasReservedBit(level, value) : HasReservedBit32(level, value))
         {
             PageFault(record, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
             return null;
         }
 
         return new GuestEntry(host, guestPhysical, value, eptRights);
+    }
+
+    private ulong ReadHalf(HostPhysicalAddress host)
+    {
+        ulong both = _memory.ReadEntry(new HostPhysicalAddress(host.Value & ~7UL));
+        return (host.Value & 4) == 0 ? both & 0xFFFF_FFFF : both >> 32;
     }
 
     /// <summary>SDM 3, "Determination of Access Rights", once the whole walk is done (F05), then the access itself.</summary>
@@ -146,12 +116,15 @@ public sealed class ReferenceWalker
         }
 
         AccessKind kind = record.Access.Kind;
-        bool allowed = record.Access.Mode == AccessMode.User
-            ? UserMayAccess(kind, userAddress, writable, executeDisabled)
-            : SupervisorMayAccess(kind, record.Access.Mode, userAddress, writable, executeDisabled);
-        if (!allowed)
+        AccessMode mode = record.Access.Mode;
+        bool allowed = mode == AccessMode.User
+            ? ReferenceRights.UserMayAccess(kind, userAddress, writable, executeDisabled)
+            : ReferenceRights.SupervisorMayAccess(_context, kind, mode, userAddress, writable, executeDisabled);
+        bool keyDenies = LongMode && ReferenceRights.KeyDenies(_context, kind, mode, userAddress, (int)(mapEntry.Value >> 59) & 15);
+        if (!allowed || keyDenies)
         {
-            PageFault(record, PageFaultErrorCode.Present);
+            // F03: the key is told also where other rights deny.
+            PageFault(record, PageFaultErrorCode.Present | (keyDenies ? PageFaultErrorCode.ProtectionKey : 0));
             return;
         }
 
@@ -159,35 +132,11 @@ public sealed class ReferenceWalker
         CallForFlags(record, mapEntry, kind == AccessKind.Write ? Accessed | Dirty : Accessed);
 
         ulong offset = record.Access.Linear.Value & (size.Bytes() - 1);
-        ulong frame = mapEntry.Value & AddressBits & ~(size.Bytes() - 1);
+        // "32-Bit Paging": bits 39:32 of a 4-MByte page are bits 20:13 of its PDE, bits 31:22 are its own (P04).
+        ulong frame = size == PageSize.Size4M
+            ? (mapEntry.Value & 0xFFC0_0000) | (((mapEntry.Value >> 13) & 0xFF) << 32)
+            : mapEntry.Value & AddressBits & ~(size.Bytes() - 1);
         Access(record, new GuestPhysicalAddress(frame | offset), size);
-    }
-
-    // "Determination of Access Rights", user-mode accesses (R02, R14).
-    private static bool UserMayAccess(AccessKind kind, bool userAddress, bool writable, bool executeDisabled) => kind switch
-    {
-        AccessKind.Read => userAddress,
-        AccessKind.Write => userAddress && writable,
-        AccessKind.Fetch => userAddress && !executeDisabled,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-    };
-
-    // "Determination of Access Rights", supervisor-mode accesses (R02 to R05).
-    private bool SupervisorMayAccess(AccessKind kind, AccessMode mode, bool userAddress, bool writable, bool executeDisabled)
-    {
-        bool smap = (_context.Cr4 & Cr4.Smap) != 0;
-        bool smep = (_context.Cr4 & Cr4.Smep) != 0;
-        bool writeProtect = (_context.Cr0 & Cr0.WriteProtect) != 0;
-
-        // R04: with SMAP, data at a user-mode address only for an explicit access with AC=1.
-        bool dataAllowed = !userAddress || !smap || mode == AccessMode.SupervisorWithAc;
-        return kind switch
-        {
-            AccessKind.Read => dataAllowed,
-            AccessKind.Write => dataAllowed && (writable || !writeProtect),
-            AccessKind.Fetch => !executeDisabled && !(smep && userAddress),
-            _ => throw new ArgumentOutOfRangeException(nameof(kind)),
-        };
     }
 
     /// <summary>The access itself: through EPT where it is on. CR0.PG=0: the linear address is the guest-physical one (E21).</summary>
@@ -235,39 +184,17 @@ public sealed class ReferenceWalker
             cause |= PageFaultErrorCode.Write;
         if (record.Access.Mode == AccessMode.User)
             cause |= PageFaultErrorCode.User;
-        bool reportsFetch = (_context.Cr4 & Cr4.Smep) != 0 || (_context.Efer & Efer.NoExecuteEnable) != 0;
+        bool pae = (_context.Cr4 & Cr4.PhysicalAddressExtension) != 0;
+        bool reportsFetch = (_context.Cr4 & Cr4.Smep) != 0 || (pae && (_context.Efer & Efer.NoExecuteEnable) != 0);
         if (record.Access.Kind == AccessKind.Fetch && reportsFetch)
             cause |= PageFaultErrorCode.InstructionFetch;
         record.Fail(new TranslationFault { Failure = TranslationFailure.PageFault, Linear = record.Access.Linear, ErrorCode = cause });
     }
 
-    // The formats of "4-Level Paging and 5-Level Paging" (P07 to P09).
-    private bool HasReservedBit(int level, ulong value)
-    {
-        // Bits 51:M in every entry.
-        if ((value & ((1UL << 52) - 1) & ~((1UL << _capabilities.PhysicalAddressBits) - 1)) != 0)
-            return true;
-        // Bit 63 while IA32_EFER.NXE=0.
-        if ((value & ExecuteDisable) != 0 && (_context.Efer & Efer.NoExecuteEnable) == 0)
-            return true;
-
-        bool pageSizeBit = (value & PageSizeBit) != 0;
-        return level switch
-        {
-            // PS of a PML4E.
-            4 => pageSizeBit,
-            // PS of a PDPTE without 1-GByte pages; bits 29:13 of one that maps a page (bit 12 is PAT).
-            3 => pageSizeBit && (!_capabilities.HasPage1G || (value & 0x3FFF_E000) != 0),
-            // Bits 20:13 of a PDE that maps a page (bit 12 is PAT).
-            2 => pageSizeBit && (value & 0x001F_E000) != 0,
-            // Bit 7 of a PTE is PAT.
-            1 => false,
-            _ => throw new ArgumentOutOfRangeException(nameof(level)),
-        };
-    }
-
     /// <summary>Bits 51:12 as far as the physical width goes.</summary>
     private ulong AddressBits => ((1UL << _capabilities.PhysicalAddressBits) - 1) & ~0xFFFUL;
+
+    private bool LongMode => (_context.Efer & Efer.LongModeEnable) != 0 && (_context.Cr4 & Cr4.PhysicalAddressExtension) != 0;
 
     private const ulong Present = 1UL << 0;
     private const ulong Writable = 1UL << 1;

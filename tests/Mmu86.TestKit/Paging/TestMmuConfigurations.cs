@@ -17,6 +17,8 @@ public static class TestMmuConfigurations
         Latencies = NoLatencies,
         PhysicalAddressBits = 46,
         HasPage1G = true,
+        HasPse36 = true,
+        ReservesBit8AbovePdpte = false,
         LookUpEveryAccess = true,
         Seed = 1,
     };
@@ -54,6 +56,7 @@ public static class TestMmuConfigurations
         L2 = RandomLevel(random, "l2"),
         StructureCaches = new StructureCachesConfiguration
         {
+            Pml5e = RandomStructure(random),
             Pml4e = RandomStructure(random),
             Pdpte = RandomStructure(random),
             Pde = RandomStructure(random),
@@ -87,6 +90,7 @@ public static class TestMmuConfigurations
     /// <summary>The same cache for every kind of structure.</summary>
     public static StructureCachesConfiguration Structures(StructureCacheConfiguration each) => new()
     {
+        Pml5e = each,
         Pml4e = each,
         Pdpte = each,
         Pde = each,

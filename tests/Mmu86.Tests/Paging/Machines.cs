@@ -17,6 +17,8 @@ internal static class Machines
         Latencies = new TranslationLatencies { L2HitCycles = 7, WalkStartCycles = 0, WalkReferenceCycles = 10 },
         PhysicalAddressBits = 46,
         HasPage1G = true,
+        HasPse36 = true,
+        ReservesBit8AbovePdpte = false,
         LookUpEveryAccess = true,
         Seed = 1,
     };
@@ -34,6 +36,7 @@ internal static class Machines
 
     public static StructureCachesConfiguration Caches(int scale = 4) => new()
     {
+        Pml5e = Full(scale),
         Pml4e = Full(scale),
         Pdpte = Full(scale),
         Pde = new StructureCacheConfiguration { Entries = 8 * scale, Ways = 4, Replacement = Replacement.Lru },

@@ -1,0 +1,13 @@
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>What the walker must know of a format of the guest's tables beyond what EPT has too.</summary>
+internal interface IGuestFormat : ITableFormat
+{
+    /// <summary>The size of the page that an entry of a level maps.</summary>
+    static abstract PageSize SizeAt(int level);
+
+    /// <summary>The first address of the page that an entry maps.</summary>
+    static abstract ulong Frame(ulong entry, PageSize size);
+}
