@@ -39,7 +39,8 @@ internal static unsafe class AluSelector
             {
                 AddressKind.Base => Handlers.Of(&AluMemory<FilteredMemory, BaseAddress, TOperation, TWidth>.Load),
                 AddressKind.Indexed => Handlers.Of(&AluMemory<FilteredMemory, IndexedAddress, TOperation, TWidth>.Load),
-                _ => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+                AddressKind.Segmented => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+                _ => Handlers.Of(&AluMemory<FilteredMemory, CheckedAddress, TOperation, TWidth>.Load),
             };
         }
 
@@ -57,7 +58,8 @@ internal static unsafe class AluSelector
             {
                 AddressKind.Base => Handlers.Of(&AluMemory<FilteredMemory, BaseAddress, TOperation, TWidth>.Register),
                 AddressKind.Indexed => Handlers.Of(&AluMemory<FilteredMemory, IndexedAddress, TOperation, TWidth>.Register),
-                _ => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Register),
+                AddressKind.Segmented => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Register),
+                _ => Handlers.Of(&AluMemory<FilteredMemory, CheckedAddress, TOperation, TWidth>.Register),
             };
         }
 
@@ -66,7 +68,8 @@ internal static unsafe class AluSelector
         {
             AddressKind.Base => Handlers.Of(&AluMemory<FilteredMemory, BaseAddress, TOperation, TWidth>.Immediate),
             AddressKind.Indexed => Handlers.Of(&AluMemory<FilteredMemory, IndexedAddress, TOperation, TWidth>.Immediate),
-            _ => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Immediate),
+            AddressKind.Segmented => Handlers.Of(&AluMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Immediate),
+            _ => Handlers.Of(&AluMemory<FilteredMemory, CheckedAddress, TOperation, TWidth>.Immediate),
         };
     }
 }

@@ -34,7 +34,8 @@ internal static unsafe class AtomicSelector
         {
             AddressKind.Base => Handlers.Of(&AtomicsMemory<FilteredMemory, BaseAddress, TWidth>.ExchangeAdd),
             AddressKind.Indexed => Handlers.Of(&AtomicsMemory<FilteredMemory, IndexedAddress, TWidth>.ExchangeAdd),
-            _ => Handlers.Of(&AtomicsMemory<FilteredMemory, SegmentedAddress, TWidth>.ExchangeAdd),
+            AddressKind.Segmented => Handlers.Of(&AtomicsMemory<FilteredMemory, SegmentedAddress, TWidth>.ExchangeAdd),
+            _ => Handlers.Of(&AtomicsMemory<FilteredMemory, CheckedAddress, TWidth>.ExchangeAdd),
         };
     }
 
@@ -53,7 +54,8 @@ internal static unsafe class AtomicSelector
         {
             AddressKind.Base => Handlers.Of(&AtomicsMemory<FilteredMemory, BaseAddress, TWidth>.CompareExchange),
             AddressKind.Indexed => Handlers.Of(&AtomicsMemory<FilteredMemory, IndexedAddress, TWidth>.CompareExchange),
-            _ => Handlers.Of(&AtomicsMemory<FilteredMemory, SegmentedAddress, TWidth>.CompareExchange),
+            AddressKind.Segmented => Handlers.Of(&AtomicsMemory<FilteredMemory, SegmentedAddress, TWidth>.CompareExchange),
+            _ => Handlers.Of(&AtomicsMemory<FilteredMemory, CheckedAddress, TWidth>.CompareExchange),
         };
     }
 

@@ -70,7 +70,8 @@ internal static unsafe class BitSelector
         {
             AddressKind.Base => Handlers.Of(&BitTestMemory<FilteredMemory, BaseAddress, TChange, TWidth>.Immediate),
             AddressKind.Indexed => Handlers.Of(&BitTestMemory<FilteredMemory, IndexedAddress, TChange, TWidth>.Immediate),
-            _ => Handlers.Of(&BitTestMemory<FilteredMemory, SegmentedAddress, TChange, TWidth>.Immediate),
+            AddressKind.Segmented => Handlers.Of(&BitTestMemory<FilteredMemory, SegmentedAddress, TChange, TWidth>.Immediate),
+            _ => Handlers.Of(&BitTestMemory<FilteredMemory, CheckedAddress, TChange, TWidth>.Immediate),
         };
     }
 
@@ -90,7 +91,8 @@ internal static unsafe class BitSelector
         {
             AddressKind.Base => Handlers.Of(&BitScanMemory<FilteredMemory, BaseAddress, TScan, TWidth>.Load),
             AddressKind.Indexed => Handlers.Of(&BitScanMemory<FilteredMemory, IndexedAddress, TScan, TWidth>.Load),
-            _ => Handlers.Of(&BitScanMemory<FilteredMemory, SegmentedAddress, TScan, TWidth>.Load),
+            AddressKind.Segmented => Handlers.Of(&BitScanMemory<FilteredMemory, SegmentedAddress, TScan, TWidth>.Load),
+            _ => Handlers.Of(&BitScanMemory<FilteredMemory, CheckedAddress, TScan, TWidth>.Load),
         };
     }
 
@@ -124,7 +126,8 @@ internal static unsafe class BitSelector
         {
             AddressKind.Base => Handlers.Of(&DoubleShiftMemory<FilteredMemory, BaseAddress, TDirection, TWidth, TExtra>.Modify),
             AddressKind.Indexed => Handlers.Of(&DoubleShiftMemory<FilteredMemory, IndexedAddress, TDirection, TWidth, TExtra>.Modify),
-            _ => Handlers.Of(&DoubleShiftMemory<FilteredMemory, SegmentedAddress, TDirection, TWidth, TExtra>.Modify),
+            AddressKind.Segmented => Handlers.Of(&DoubleShiftMemory<FilteredMemory, SegmentedAddress, TDirection, TWidth, TExtra>.Modify),
+            _ => Handlers.Of(&DoubleShiftMemory<FilteredMemory, CheckedAddress, TDirection, TWidth, TExtra>.Modify),
         };
     }
 }

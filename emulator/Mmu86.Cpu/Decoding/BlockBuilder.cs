@@ -24,16 +24,16 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
     /// <param name="page">The first byte of the page.</param>
     /// <param name="offset">Where the block begins in it.</param>
     /// <param name="pageIndex">The code page, for links.</param>
-    /// <param name="kind">Chained or single steps.</param>
+    /// <param name="form">Chained or single steps, and the mode.</param>
     /// <param name="length">Bytes that the block's instructions take.</param>
     /// <returns>The first op; null where the first instruction needs bytes of the next page.</returns>
-    public MicroOp* Build(byte* page, uint offset, int pageIndex, BlockKind kind, out uint length)
+    public MicroOp* Build(byte* page, uint offset, int pageIndex, BlockForm form, out uint length)
     {
         _reader.Set(page + offset, 4096 - offset);
-        var decoder = Decoder.Create(64, _reader, offset, Options);
-        var block = new BlockInProgress(pageIndex, kind);
+        var decoder = Decoder.Create(form.Mode.Bits, _reader, offset, Options);
+        var block = new BlockInProgress(pageIndex, form.Mode);
         uint at = offset;
-        int limit = kind == BlockKind.SingleStep ? 1 : MaximumInstructions;
+        int limit = form.Kind == BlockKind.SingleStep ? 1 : MaximumInstructions;
         bool ended = false;
         while (!ended && block.Instructions < limit && at < 4096)
         {
@@ -54,8 +54,8 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
                 throw new System.Diagnostics.UnreachableException();
             Instruction next = default;
             uint behind = at + (uint)instruction.Length;
-            bool fused = kind == BlockKind.Chained && block.Instructions + 1 < limit && Fusing.CanLead(instruction)
-                && Peek(page, behind, out next) && Fusing.CanFuse(instruction, next);
+            bool fused = form.Kind == BlockKind.Chained && block.Instructions + 1 < limit && Fusing.CanLead(instruction)
+                && Peek(page, behind, form.Mode, out next) && Fusing.CanFuse(instruction, next) && BranchSelector.IsLinked(next, form.Mode);
             ended = fused
                 ? EmitFused(ref block, at, instruction, next)
                 : Emit(ref block, at, instruction);
@@ -73,20 +73,22 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
     /// <param name="offset">Where it begins in the first page.</param>
     /// <param name="pageIndex">The code page of the first frame.</param>
     /// <param name="secondEntries">The entry table of the second frame, by which the op knows that the next page still leads there.</param>
-    /// <param name="kind">Kind of the block.</param>
+    /// <param name="form">Form of the block.</param>
     /// <param name="length">The instruction's length.</param>
-    public MicroOp* BuildCrossing(byte* bytes, uint offset, int pageIndex, nint secondEntries, BlockKind kind, out uint length)
+    public MicroOp* BuildCrossing(byte* bytes, uint offset, int pageIndex, nint secondEntries, BlockForm form, out uint length)
     {
         _reader.Set(bytes, 16 + (4096 - offset));
-        var decoder = Decoder.Create(64, _reader, offset, Options);
-        var block = new BlockInProgress(pageIndex, kind);
+        var decoder = Decoder.Create(form.Mode.Bits, _reader, offset, Options);
+        var block = new BlockInProgress(pageIndex, form.Mode);
         MicroOp* cross = Take(ref block, offset);
         cross->Immediate = (ulong)secondEntries;
         cross->Extra = (uint)pageIndex;
-        cross->Source = (byte)kind;
+        cross->Source = (byte)form.Kind;
+        cross->Destination = form.Mode.Value;
         cache.SetHandler(cross, Handlers.Of(&Managed.CrossPage));
         decoder.Decode(out Instruction instruction);
         length = (uint)instruction.Length;
+        cross->Length = (byte)length;
         if (!Emit(ref block, offset, instruction))
             EmitFallThrough(ref block, offset + length);
         return cross;
@@ -95,7 +97,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
     /// <summary>A block that reports that code cannot be fetched from where it is.</summary>
     public MicroOp* BuildNotRam(uint offset)
     {
-        var block = new BlockInProgress(0, BlockKind.SingleStep);
+        var block = new BlockInProgress(0, default);
         MicroOp* op = Take(ref block, offset);
         op->Immediate = (ulong)(nint)(delegate*<Vcpu, in Instruction, ManagedOutcome>)&Unsupported.FetchFromDevice;
         cache.Detail(op)->InstructionIndex = cache.Keep(default);
@@ -108,7 +110,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
     {
         MicroOp* op = Take(ref block, at);
         op->Length = (byte)instruction.Length;
-        var selection = new Selection(op, cache.Detail(op), instruction, at);
+        var selection = new Selection(op, cache.Detail(op), instruction, at, block.Mode);
         nint handler = Selector.Select(ref selection);
         if (handler == 0)
         {
@@ -131,11 +133,11 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
     {
         MicroOp* op = Take(ref block, at);
         op->Length = (byte)first.Length;
-        var selection = new Selection(op, cache.Detail(op), first, at);
+        var selection = new Selection(op, cache.Detail(op), first, at, block.Mode);
         cache.SetHandler(op, Fusing.Select(ref selection, jump));
         block.Instructions += 2;
         block.Counts += PackedCounts.Of(2, selection.Loads, selection.Stores, selection.ReadModifyWrites);
-        EmitLink(ref block, (long)jump.NearBranchTarget, at + (uint)first.Length + (uint)jump.Length);
+        EmitLink(ref block, BranchSelector.Target(jump), at + (uint)first.Length + (uint)jump.Length);
         return true;
     }
 
@@ -200,7 +202,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         return op;
     }
 
-    private bool Peek(byte* page, uint at, out Instruction instruction)
+    private static bool Peek(byte* page, uint at, CodeMode mode, out Instruction instruction)
     {
         if (at >= 4096)
         {
@@ -210,17 +212,17 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
 
         var reader = new ByteReader();
         reader.Set(page + at, 4096 - at);
-        var decoder = Decoder.Create(64, reader, at, Options);
+        var decoder = Decoder.Create(mode.Bits, reader, at, Options);
         decoder.Decode(out instruction);
         return decoder.LastError == DecoderError.None;
     }
 
-    private ref struct BlockInProgress(int pageIndex, BlockKind kind)
+    private ref struct BlockInProgress(int pageIndex, CodeMode mode)
     {
         public MicroOp* First;
         public int Instructions;
         public long Counts;
         public readonly int PageIndex = pageIndex;
-        public readonly BlockKind Kind = kind;
+        public readonly CodeMode Mode = mode;
     }
 }

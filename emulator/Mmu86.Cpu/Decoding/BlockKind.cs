@@ -12,5 +12,10 @@ internal enum BlockKind
     SingleStep = 1,
 }
 
+/// <summary>How a block is decoded: what makes the same bytes another block.</summary>
+/// <param name="Kind">How instructions are put together.</param>
+/// <param name="Mode">What they mean.</param>
+internal readonly record struct BlockForm(BlockKind Kind, CodeMode Mode);
+
 /// <summary>Where a page-crossing instruction begins.</summary>
-internal readonly record struct CrossingKey(HostPhysicalAddress First, BlockKind Kind);
+internal readonly record struct CrossingKey(HostPhysicalAddress First, BlockForm Form);

@@ -5,6 +5,15 @@ namespace Mmu86.Cpu;
 /// <summary>Handlers of near jumps, calls, returns and loops. Far transfers are managed.</summary>
 internal static unsafe class BranchSelector
 {
+    /// <summary>Whether a relative branch may use the links of its block: its target depends on nothing but where the page is.</summary>
+    public static bool IsLinked(in Instruction instruction, CodeMode mode) =>
+        mode.IsLong64 || (mode.IsFlat && instruction.Op0Kind == OpKind.NearBranch32);
+
+    /// <summary>The target of a relative branch relative to the page that it was decoded in.</summary>
+    public static long Target(in Instruction instruction) => instruction.Op0Kind == OpKind.NearBranch64
+        ? (long)instruction.NearBranch64
+        : (int)instruction.NearBranchTarget;
+
     public static nint Jump(ref Selection x)
     {
         switch (x.Instruction.Op0Kind)
@@ -24,7 +33,8 @@ internal static unsafe class BranchSelector
                 {
                     AddressKind.Base => Handlers.Of(&MemoryTransfers<FilteredMemory, BaseAddress>.Jump),
                     AddressKind.Indexed => Handlers.Of(&MemoryTransfers<FilteredMemory, IndexedAddress>.Jump),
-                    _ => Handlers.Of(&MemoryTransfers<FilteredMemory, SegmentedAddress>.Jump),
+                    AddressKind.Segmented => Handlers.Of(&MemoryTransfers<FilteredMemory, SegmentedAddress>.Jump),
+                    _ => Handlers.Of(&MemoryTransfers<FilteredMemory, CheckedAddress>.Jump),
                 };
             default:
                 return 0;
@@ -61,7 +71,8 @@ internal static unsafe class BranchSelector
                 {
                     AddressKind.Base => Handlers.Of(&MemoryTransfers<FilteredMemory, BaseAddress>.Call),
                     AddressKind.Indexed => Handlers.Of(&MemoryTransfers<FilteredMemory, IndexedAddress>.Call),
-                    _ => Handlers.Of(&MemoryTransfers<FilteredMemory, SegmentedAddress>.Call),
+                    AddressKind.Segmented => Handlers.Of(&MemoryTransfers<FilteredMemory, SegmentedAddress>.Call),
+                    _ => Handlers.Of(&MemoryTransfers<FilteredMemory, CheckedAddress>.Call),
                 };
             default:
                 return 0;

@@ -25,8 +25,11 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     private readonly Reservation _instructionMemory;
     private readonly Reservation _entryMemory;
     private readonly List<CodePage> _pages = [];
-    private readonly Dictionary<(HostFrameNumber Frame, BlockKind Kind), CodePage> _byFrame = [];
+    private readonly Dictionary<(HostFrameNumber Frame, BlockForm Form), CodePage> _byFrame = [];
     private readonly List<nint> _stubbed = [];
+
+    // Every form that some page has: a guest uses few of them.
+    private readonly List<BlockForm> _forms = [];
     private readonly BlockBuilder _builder;
     private int _used;
     private int _instructions;
@@ -58,15 +61,17 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     public int Used => _used;
 
     /// <summary>The entry table of a frame: for each offset the index of the first op of the block there, or 0.</summary>
-    public uint* Page(HostFrameNumber frame, BlockKind kind)
+    public uint* Page(HostFrameNumber frame, BlockForm form)
     {
-        if (!_byFrame.TryGetValue((frame, kind), out CodePage? page))
+        if (!_byFrame.TryGetValue((frame, form), out CodePage? page))
         {
             if (_pages.Count == MaximumPages)
                 Reset();
             page = new CodePage(_pages.Count, frame, (uint*)(_entryMemory.Pointer + ((ulong)_pages.Count * EntryTableBytes)));
             _pages.Add(page);
-            _byFrame.Add((frame, kind), page);
+            _byFrame.Add((frame, form), page);
+            if (!_forms.Contains(form))
+                _forms.Add(form);
         }
 
         LastPage = page.Index;
@@ -75,11 +80,11 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
 
     /// <summary>Decodes the block at an address.</summary>
     /// <returns>Its first op, or null where its first instruction needs bytes of the next page.</returns>
-    public MicroOp* Build(HostPhysicalAddress address, BlockKind kind)
+    public MicroOp* Build(HostPhysicalAddress address, BlockForm form)
     {
-        CodePage page = Prepare(address, kind);
+        CodePage page = Prepare(address, form);
         uint offset = (uint)(address.Value & 0xFFF);
-        MicroOp* first = _builder.Build(_memory.Base + (address.Value - offset), offset, page.Index, kind, out uint length);
+        MicroOp* first = _builder.Build(_memory.Base + (address.Value - offset), offset, page.Index, form, out uint length);
         if (first == null)
             return null;
         Register(page, offset, first, length);
@@ -89,11 +94,11 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     /// <summary>Decodes the instruction at an address that needs bytes of another frame.</summary>
     /// <param name="first">Where the instruction begins.</param>
     /// <param name="second">The translation of the next page.</param>
-    /// <param name="kind">The kind of block.</param>
+    /// <param name="form">The form of the block.</param>
     /// <returns>The op that looks the second page up; the instruction is behind it.</returns>
-    public MicroOp* BuildCrossing(HostPhysicalAddress first, in Translation second, BlockKind kind)
+    public MicroOp* BuildCrossing(HostPhysicalAddress first, in Translation second, BlockForm form)
     {
-        CodePage page = Prepare(first, kind);
+        CodePage page = Prepare(first, form);
         uint offset = (uint)(first.Value & 0xFFF);
         byte* bytes = stackalloc byte[32];
         uint inFirst = 4096 - offset;
@@ -103,7 +108,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         if (second.IsRam)
         {
             new ReadOnlySpan<byte>(_memory.Base + second.Address.Value, 16).CopyTo(new Span<byte>(bytes + inFirst, 16));
-            secondEntries = Page(second.Address.Frame, kind);
+            secondEntries = Page(second.Address.Frame, form);
             secondPage = _pages[LastPage];
         }
         else
@@ -111,7 +116,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
             new Span<byte>(bytes + inFirst, 16).Fill(0xFF); // no code runs from devices: their bus answers all ones here
         }
 
-        MicroOp* op = _builder.BuildCrossing(bytes, offset, page.Index, (nint)secondEntries, kind, out uint length);
+        MicroOp* op = _builder.BuildCrossing(bytes, offset, page.Index, (nint)secondEntries, form, out uint length);
         Register(page, offset, op, inFirst);
         if (secondPage is not null)
         {
@@ -128,7 +133,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     {
         CodePage page = _pages[(int)op->Extra];
         ulong offset = _state->Details[op - _state->Pool].PageOffset;
-        return new CrossingKey(new HostPhysicalAddress(page.Frame.Address.Value + offset), (BlockKind)op->Source);
+        return new CrossingKey(new HostPhysicalAddress(page.Frame.Address.Value + offset), new BlockForm((BlockKind)op->Source, new CodeMode(op->Destination)));
     }
 
     /// <summary>Where the instruction of a managed op was decoded from.</summary>
@@ -223,10 +228,10 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         _entryMemory.Dispose();
     }
 
-    private CodePage Prepare(HostPhysicalAddress address, BlockKind kind)
+    private CodePage Prepare(HostPhysicalAddress address, BlockForm form)
     {
         Prepare();
-        _ = Page(address.Frame, kind);
+        _ = Page(address.Frame, form);
         return _pages[LastPage];
     }
 
@@ -254,13 +259,13 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
 
     private void Drop(HostFrameNumber frame)
     {
-        Drop(frame, BlockKind.Chained);
-        Drop(frame, BlockKind.SingleStep);
+        foreach (BlockForm form in _forms)
+            Drop(frame, form);
     }
 
-    private void Drop(HostFrameNumber frame, BlockKind kind)
+    private void Drop(HostFrameNumber frame, BlockForm form)
     {
-        if (!_byFrame.TryGetValue((frame, kind), out CodePage? page))
+        if (!_byFrame.TryGetValue((frame, form), out CodePage? page))
             return;
         Drop(page);
         foreach (CodePage other in page.CrossedInto)
@@ -286,6 +291,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
 
         _pages.Clear();
         _byFrame.Clear();
+        _forms.Clear();
         _stubbed.Clear();
         _used = 1;
         _instructions = 0;

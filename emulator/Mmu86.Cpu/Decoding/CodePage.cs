@@ -2,7 +2,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>The decoded blocks of one host frame and one kind.</summary>
+/// <summary>The decoded blocks of one host frame and one form.</summary>
 internal sealed unsafe class CodePage(int index, HostFrameNumber frame, uint* entries)
 {
     /// <summary>Position in the code cache's list.</summary>

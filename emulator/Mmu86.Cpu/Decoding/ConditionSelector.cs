@@ -34,8 +34,14 @@ internal static unsafe class ConditionSelector
     {
         if (x.Instruction.IsJccShortOrNear)
         {
+            if (!BranchSelector.IsLinked(x.Instruction, x.Mode))
+            {
+                NarrowSelector.Relative(ref x);
+                return Handlers.Of(&NarrowConditional<TCondition>.Jump);
+            }
+
             x.IsTerminal = true;
-            x.Taken = (long)x.Instruction.NearBranchTarget;
+            x.Taken = BranchSelector.Target(x.Instruction);
             return Handlers.Of(&Conditional<TCondition>.Jump);
         }
 
@@ -66,7 +72,8 @@ internal static unsafe class ConditionSelector
         {
             AddressKind.Base => Handlers.Of(&ConditionalMemory<FilteredMemory, BaseAddress, TCondition>.Set),
             AddressKind.Indexed => Handlers.Of(&ConditionalMemory<FilteredMemory, IndexedAddress, TCondition>.Set),
-            _ => Handlers.Of(&ConditionalMemory<FilteredMemory, SegmentedAddress, TCondition>.Set),
+            AddressKind.Segmented => Handlers.Of(&ConditionalMemory<FilteredMemory, SegmentedAddress, TCondition>.Set),
+            _ => Handlers.Of(&ConditionalMemory<FilteredMemory, CheckedAddress, TCondition>.Set),
         };
     }
 
@@ -85,7 +92,8 @@ internal static unsafe class ConditionSelector
         {
             AddressKind.Base => Handlers.Of(&ConditionalMemory<FilteredMemory, BaseAddress, TCondition>.Move<TWidth>),
             AddressKind.Indexed => Handlers.Of(&ConditionalMemory<FilteredMemory, IndexedAddress, TCondition>.Move<TWidth>),
-            _ => Handlers.Of(&ConditionalMemory<FilteredMemory, SegmentedAddress, TCondition>.Move<TWidth>),
+            AddressKind.Segmented => Handlers.Of(&ConditionalMemory<FilteredMemory, SegmentedAddress, TCondition>.Move<TWidth>),
+            _ => Handlers.Of(&ConditionalMemory<FilteredMemory, CheckedAddress, TCondition>.Move<TWidth>),
         };
     }
 }

@@ -91,7 +91,8 @@ internal static unsafe class Fusing
             {
                 AddressKind.Base => Handlers.Of(&FusedMemory<FilteredMemory, BaseAddress, TOperation, TWidth, TCondition>.Load),
                 AddressKind.Indexed => Handlers.Of(&FusedMemory<FilteredMemory, IndexedAddress, TOperation, TWidth, TCondition>.Load),
-                _ => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Load),
+                AddressKind.Segmented => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Load),
+                _ => Handlers.Of(&FusedMemory<FilteredMemory, CheckedAddress, TOperation, TWidth, TCondition>.Load),
             };
         }
 
@@ -103,7 +104,8 @@ internal static unsafe class Fusing
             {
                 AddressKind.Base => Handlers.Of(&FusedMemory<FilteredMemory, BaseAddress, TOperation, TWidth, TCondition>.Register),
                 AddressKind.Indexed => Handlers.Of(&FusedMemory<FilteredMemory, IndexedAddress, TOperation, TWidth, TCondition>.Register),
-                _ => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Register),
+                AddressKind.Segmented => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Register),
+                _ => Handlers.Of(&FusedMemory<FilteredMemory, CheckedAddress, TOperation, TWidth, TCondition>.Register),
             };
         }
 
@@ -112,7 +114,8 @@ internal static unsafe class Fusing
         {
             AddressKind.Base => Handlers.Of(&FusedMemory<FilteredMemory, BaseAddress, TOperation, TWidth, TCondition>.Immediate),
             AddressKind.Indexed => Handlers.Of(&FusedMemory<FilteredMemory, IndexedAddress, TOperation, TWidth, TCondition>.Immediate),
-            _ => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Immediate),
+            AddressKind.Segmented => Handlers.Of(&FusedMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TCondition>.Immediate),
+            _ => Handlers.Of(&FusedMemory<FilteredMemory, CheckedAddress, TOperation, TWidth, TCondition>.Immediate),
         };
     }
 

@@ -96,7 +96,8 @@ internal static unsafe class MoveSelector
         {
             AddressKind.Base => Lea<BaseAddress>(bytes),
             AddressKind.Indexed => Lea<IndexedAddress>(bytes),
-            _ => Lea<SegmentedAddress>(bytes),
+            AddressKind.Segmented => Lea<SegmentedAddress>(bytes),
+            _ => Lea<OffsetAddress>(bytes),
         };
     }
 
@@ -122,7 +123,8 @@ internal static unsafe class MoveSelector
         {
             AddressKind.Base => ExtendMemory<BaseAddress, TExtension>(from, to),
             AddressKind.Indexed => ExtendMemory<IndexedAddress, TExtension>(from, to),
-            _ => ExtendMemory<SegmentedAddress, TExtension>(from, to),
+            AddressKind.Segmented => ExtendMemory<SegmentedAddress, TExtension>(from, to),
+            _ => ExtendMemory<CheckedAddress, TExtension>(from, to),
         };
     }
 
@@ -149,7 +151,8 @@ internal static unsafe class MoveSelector
     {
         AddressKind.Base => Memory<BaseAddress>(form, bytes),
         AddressKind.Indexed => Memory<IndexedAddress>(form, bytes),
-        _ => Memory<SegmentedAddress>(form, bytes),
+        AddressKind.Segmented => Memory<SegmentedAddress>(form, bytes),
+        _ => Memory<CheckedAddress>(form, bytes),
     };
 
     private static nint Memory<TAddress>(MoveForm form, int bytes)

@@ -52,7 +52,8 @@ internal static unsafe class MultiplySelector
         {
             AddressKind.Base => Handlers.Of(&WideMultiplyMemory<FilteredMemory, BaseAddress, TOperation, TWidth>.Load),
             AddressKind.Indexed => Handlers.Of(&WideMultiplyMemory<FilteredMemory, IndexedAddress, TOperation, TWidth>.Load),
-            _ => Handlers.Of(&WideMultiplyMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+            AddressKind.Segmented => Handlers.Of(&WideMultiplyMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+            _ => Handlers.Of(&WideMultiplyMemory<FilteredMemory, CheckedAddress, TOperation, TWidth>.Load),
         };
     }
 
@@ -71,7 +72,8 @@ internal static unsafe class MultiplySelector
         {
             AddressKind.Base => Handlers.Of(&DivideMemory<FilteredMemory, BaseAddress, TOperation, TWidth>.Load),
             AddressKind.Indexed => Handlers.Of(&DivideMemory<FilteredMemory, IndexedAddress, TOperation, TWidth>.Load),
-            _ => Handlers.Of(&DivideMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+            AddressKind.Segmented => Handlers.Of(&DivideMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth>.Load),
+            _ => Handlers.Of(&DivideMemory<FilteredMemory, CheckedAddress, TOperation, TWidth>.Load),
         };
     }
 
@@ -93,10 +95,12 @@ internal static unsafe class MultiplySelector
         {
             (AddressKind.Base, false) => Handlers.Of(&MultiplyMemory<FilteredMemory, BaseAddress, TWidth>.Load),
             (AddressKind.Indexed, false) => Handlers.Of(&MultiplyMemory<FilteredMemory, IndexedAddress, TWidth>.Load),
-            (_, false) => Handlers.Of(&MultiplyMemory<FilteredMemory, SegmentedAddress, TWidth>.Load),
+            (AddressKind.Segmented, false) => Handlers.Of(&MultiplyMemory<FilteredMemory, SegmentedAddress, TWidth>.Load),
+            (_, false) => Handlers.Of(&MultiplyMemory<FilteredMemory, CheckedAddress, TWidth>.Load),
             (AddressKind.Base, true) => Handlers.Of(&MultiplyMemory<FilteredMemory, BaseAddress, TWidth>.Immediate),
             (AddressKind.Indexed, true) => Handlers.Of(&MultiplyMemory<FilteredMemory, IndexedAddress, TWidth>.Immediate),
-            (_, true) => Handlers.Of(&MultiplyMemory<FilteredMemory, SegmentedAddress, TWidth>.Immediate),
+            (AddressKind.Segmented, true) => Handlers.Of(&MultiplyMemory<FilteredMemory, SegmentedAddress, TWidth>.Immediate),
+            (_, true) => Handlers.Of(&MultiplyMemory<FilteredMemory, CheckedAddress, TWidth>.Immediate),
         };
     }
 }

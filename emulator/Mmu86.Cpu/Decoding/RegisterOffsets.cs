@@ -19,7 +19,10 @@ internal static class RegisterOffsets
         _ => throw new ArgumentOutOfRangeException(nameof(register), register, "Not a general-purpose register."),
     };
 
-    /// <summary>Offset of the base of a segment: FS and GS; the zero register for the flat ones.</summary>
+    /// <summary>A segment register as instructions encode it: the index in <see cref="SegmentWindows"/>.</summary>
+    public static int SegmentNumber(Register segment) => segment - Register.ES;
+
+    /// <summary>Offset of the base of a segment of 64-bit mode: FS and GS; the zero register for the flat ones.</summary>
     public static byte OfSegment(Register segment) => segment switch
     {
         Register.FS => CpuState.FsBaseRegister,

@@ -8,10 +8,13 @@ internal enum AddressKind
     Base,
     Indexed,
     Segmented,
+
+    /// <summary>Outside 64-bit mode: the segment's window is asked.</summary>
+    Checked,
 }
 
 /// <summary>One instruction on its way to a micro-op: the selectors fill the op in and count what it accesses.</summary>
-internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Instruction instruction, uint offset)
+internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Instruction instruction, uint offset, CodeMode mode)
 {
     public readonly MicroOp* Op = op;
     public readonly MicroOpDetail* Detail = detail;
@@ -19,6 +22,9 @@ internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Inst
 
     /// <summary>Offset of the instruction in its page.</summary>
     public readonly uint Offset = offset;
+
+    /// <summary>The mode that the instruction was decoded for.</summary>
+    public readonly CodeMode Mode = mode;
 
     public int Loads;
     public int Stores;
@@ -47,7 +53,33 @@ internal unsafe ref struct Selection(MicroOp* op, MicroOpDetail* detail, in Inst
     public readonly int OperandBytes(int operand) => IsRegister(operand) ? RegisterBytes(operand) : MemoryBytes;
 
     /// <summary>Puts the memory operand into the op.</summary>
-    public readonly AddressKind Memory()
+    public readonly AddressKind Memory() => Mode.IsLong64 ? Memory64() : MemoryWithSegment(Stores != 0);
+
+    /// <summary>Puts the memory operand of an instruction outside 64-bit mode into the op.</summary>
+    /// <param name="isWritten">Whether the operand is written.</param>
+    public readonly AddressKind MemoryWithSegment(bool isWritten)
+    {
+        Op->Base = RegisterOffsets.Of(Instruction.MemoryBase);
+        Op->Index = RegisterOffsets.Of(Instruction.MemoryIndex);
+        Op->Scale = (byte)System.Numerics.BitOperations.Log2((uint)Instruction.MemoryIndexScale);
+        Op->Displacement = (int)Instruction.MemoryDisplacement32;
+        bool isWide = !Operands.Is16BitAddress(Instruction);
+        int segment = RegisterOffsets.SegmentNumber(Instruction.MemorySegment);
+        if (segment == SegmentWindows.Ss)
+            Detail->Flags |= MicroOpFlags.StackReference;
+        if (Mode.IsFlat && isWide && segment is SegmentWindows.Ds or SegmentWindows.Ss or SegmentWindows.Es)
+        {
+            Op->Segment = CpuState.ZeroRegister;
+            Op->Address32 = 1;
+            return AddressKind.Segmented;
+        }
+
+        Op->Segment = (byte)segment;
+        Op->Address32 = CheckedAddress.Encode(isWide, isWritten, MemoryBytes);
+        return AddressKind.Checked;
+    }
+
+    private readonly AddressKind Memory64()
     {
         Op->Base = RegisterOffsets.Of(Instruction.MemoryBase);
         Op->Index = RegisterOffsets.Of(Instruction.MemoryIndex);

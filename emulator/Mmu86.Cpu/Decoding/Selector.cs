@@ -10,6 +10,8 @@ internal static unsafe class Selector
     /// <returns>The handler; 0 where the instruction is for managed code.</returns>
     public static nint Select(ref Selection selection)
     {
+        if (!selection.Mode.IsLong64 && NarrowSelector.TrySelect(ref selection, out nint narrow))
+            return narrow;
         switch (selection.Instruction.Mnemonic)
         {
             case Mnemonic.Mov:

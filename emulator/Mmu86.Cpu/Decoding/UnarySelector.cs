@@ -48,7 +48,8 @@ internal static unsafe class UnarySelector
         {
             AddressKind.Base => Handlers.Of(&UnaryMemory<FilteredMemory, BaseAddress, TOperation, TWidth, TExtra>.Modify),
             AddressKind.Indexed => Handlers.Of(&UnaryMemory<FilteredMemory, IndexedAddress, TOperation, TWidth, TExtra>.Modify),
-            _ => Handlers.Of(&UnaryMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TExtra>.Modify),
+            AddressKind.Segmented => Handlers.Of(&UnaryMemory<FilteredMemory, SegmentedAddress, TOperation, TWidth, TExtra>.Modify),
+            _ => Handlers.Of(&UnaryMemory<FilteredMemory, CheckedAddress, TOperation, TWidth, TExtra>.Modify),
         };
     }
 }

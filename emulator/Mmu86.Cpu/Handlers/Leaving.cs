@@ -16,12 +16,12 @@ internal static unsafe class Leaving
         s->Leave = LeaveReason.Lookup;
     }
 
-    /// <summary>Leaves with RIP at any address; the block is charged already.</summary>
+    /// <summary>Leaves with RIP at any linear address; the block is charged already.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    public static void At(CpuState* s, ulong rip, ulong result, ulong carry, ulong aux, long budget)
+    public static void At(CpuState* s, ulong linear, ulong result, ulong carry, ulong aux, long budget)
     {
         Save(s, result, carry, aux, budget);
-        s->Rip = rip;
+        SetInstructionPointer(s, linear);
         s->Leave = LeaveReason.Lookup;
     }
 
@@ -108,8 +108,12 @@ internal static unsafe class Leaving
     private static void Locate(CpuState* s, MicroOp* op)
     {
         MicroOpDetail* detail = s->Details + (op - s->Pool);
-        s->Rip = Registers.Read(s, CpuState.CodePageRegister)
-            + ((detail->Flags & MicroOpFlags.TargetInImmediate) != 0 ? op->Immediate : detail->PageOffset);
+        SetInstructionPointer(s, Registers.Read(s, CpuState.CodePageRegister)
+            + ((detail->Flags & MicroOpFlags.TargetInImmediate) != 0 ? op->Immediate : detail->PageOffset));
         s->Budget += detail->CountsBefore;
     }
+
+    /// <summary>Sets RIP to what a linear address of code is in CS.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetInstructionPointer(CpuState* s, ulong linear) => s->Rip = (linear - s->CodeBase) & ~s->AbsentAddressBits;
 }

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -6,19 +7,23 @@ namespace Mmu86.Cpu;
 /// <summary>Operands of managed instructions: where they are, loads and stores of them.</summary>
 internal static unsafe class Operands
 {
-    /// <summary>The linear address of the memory operand. SDM 1, "Memory Operands in 64-Bit Mode".</summary>
-    public static ulong Address(Vcpu vcpu, in Instruction instruction) =>
-        EffectiveAddress(vcpu, instruction) + SegmentBase(vcpu, instruction);
+    /// <summary>The linear address of a memory operand that is read. SDM 1, "Specifying an Offset".</summary>
+    /// <returns>The address; <see cref="Segmentation.Refused"/> where the segment refuses the access, which then faults.</returns>
+    public static ulong Address(Vcpu vcpu, in Instruction instruction) => Address(vcpu, instruction, AccessKind.Read);
 
-    /// <summary>The base of the memory operand's segment: zero but for FS and GS.</summary>
-    public static ulong SegmentBase(Vcpu vcpu, in Instruction instruction) =>
-        Registers.Read(vcpu.State, RegisterOffsets.OfSegment(instruction.MemorySegment));
+    /// <summary>As <see cref="Address(Vcpu, in Instruction)"/>, for either kind of access. A read-modify-write is a write.</summary>
+    public static ulong Address(Vcpu vcpu, in Instruction instruction, AccessKind kind) =>
+        Address(vcpu, instruction.MemorySegment, EffectiveAddress(vcpu, instruction), instruction.MemorySize.GetSize(), kind);
 
-    /// <summary>The base of the segment that a prefix names, for instructions with implied operands: zero but for FS and GS.</summary>
-    public static ulong PrefixedBase(Vcpu vcpu, in Instruction instruction) =>
-        Registers.Read(vcpu.State, RegisterOffsets.OfSegment(instruction.SegmentPrefix));
+    /// <summary>The linear address of any offset in a segment.</summary>
+    public static ulong Address(Vcpu vcpu, Register segment, ulong offset, int size, AccessKind kind) =>
+        Segmentation.Linear(vcpu.State, RegisterOffsets.SegmentNumber(segment), offset, (uint)size, kind);
 
-    /// <summary>The offset of the memory operand in its segment, truncated to 32 bits under a 67H prefix.</summary>
+    /// <summary>The segment of an implied memory operand: that of a prefix, or DS.</summary>
+    public static Register PrefixedSegment(in Instruction instruction) =>
+        instruction.SegmentPrefix == Register.None ? Register.DS : instruction.SegmentPrefix;
+
+    /// <summary>The offset of the memory operand in its segment, as wide as the address size.</summary>
     public static ulong EffectiveAddress(Vcpu vcpu, in Instruction instruction)
     {
         ulong offset;
@@ -36,20 +41,30 @@ internal static unsafe class Operands
                 offset += vcpu.Registers.Read(instruction.MemoryIndex) * (ulong)instruction.MemoryIndexScale;
         }
 
-        return Is32BitAddress(instruction) ? (uint)offset : offset;
+        return Truncate(instruction, offset);
     }
+
+    /// <summary>An offset wrapped at the address size of the memory operand.</summary>
+    public static ulong Truncate(in Instruction instruction, ulong offset) =>
+        Is16BitAddress(instruction) ? (ushort)offset : Is32BitAddress(instruction) ? (uint)offset : offset;
 
     /// <summary>Whether the memory operand is addressed with 32 bits.</summary>
     public static bool Is32BitAddress(in Instruction instruction) =>
         instruction.MemoryBase.GetSize() == 4 || instruction.MemoryIndex.GetSize() == 4
         || (instruction.MemoryBase == Register.None && instruction.MemoryIndex == Register.None && instruction.MemoryDisplSize == 4);
 
-    /// <summary>Whether the memory operand is a stack reference: by its base register, unless FS or GS override it.</summary>
-    public static bool IsStackReference(in Instruction instruction) =>
-        instruction.MemoryBase is Register.RSP or Register.RBP or Register.ESP or Register.EBP
-        && instruction.SegmentPrefix is not (Register.FS or Register.GS);
+    /// <summary>Whether the memory operand is addressed with 16 bits.</summary>
+    public static bool Is16BitAddress(in Instruction instruction) =>
+        instruction.MemoryBase.GetSize() == 2 || instruction.MemoryIndex.GetSize() == 2
+        || (instruction.MemoryBase == Register.None && instruction.MemoryIndex == Register.None && instruction.MemoryDisplSize == 2);
 
-    /// <summary>What a non-canonical address of the memory operand raises.</summary>
+    /// <summary>Whether the memory operand is a stack reference: in SS, or in 64-bit mode by its base register unless FS or GS override it.</summary>
+    public static bool IsStackReference(in Instruction instruction) => instruction.CodeSize == CodeSize.Code64
+        ? instruction.MemoryBase is Register.RSP or Register.RBP or Register.ESP or Register.EBP
+            && instruction.SegmentPrefix is not (Register.FS or Register.GS)
+        : instruction.MemorySegment == Register.SS;
+
+    /// <summary>What a refused or non-canonical address of the memory operand raises.</summary>
     public static ExceptionVector NonCanonicalVector(in Instruction instruction) =>
         IsStackReference(instruction) ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection;
 
@@ -76,7 +91,7 @@ internal static unsafe class Operands
             return true;
         }
 
-        return TryStore(vcpu, Address(vcpu, instruction), instruction.MemorySize.GetSize(), IsStackReference(instruction), value);
+        return TryStore(vcpu, Address(vcpu, instruction, AccessKind.Write), instruction.MemorySize.GetSize(), IsStackReference(instruction), value);
     }
 
     /// <summary>Loads 1, 2, 4 or 8 bytes, zero-extended.</summary>

@@ -214,7 +214,7 @@ public sealed unsafe partial class DataAccess
 
         _state->PendingLookups++;
         _state->PendingSplits++;
-        if (!Translate(address + inFirst, AccessKind.Read, mode, nonCanonicalVector, out Translation second))
+        if (!Translate(NextPage(address, inFirst), AccessKind.Read, mode, nonCanonicalVector, out Translation second))
             return null;
         Gather(first, inFirst, _state->Bounce);
         Gather(second, size - inFirst, _state->Bounce + inFirst);
@@ -248,7 +248,7 @@ public sealed unsafe partial class DataAccess
 
         _state->PendingLookups++;
         _state->PendingSplits++;
-        if (!Translate(address + inFirst, AccessKind.Write, mode, nonCanonicalVector, out Translation second))
+        if (!Translate(NextPage(address, inFirst), AccessKind.Write, mode, nonCanonicalVector, out Translation second))
             return null;
         _state->PendingCommit = CommitKind.Split;
         _commitFirstBytes = inFirst;
@@ -332,11 +332,14 @@ public sealed unsafe partial class DataAccess
     // Both parts of a page-crossing access must be canonical before either is translated: the first page's fault must not come first.
     private bool IsCanonical(ulong address, uint inFirst, ExceptionVector nonCanonicalVector)
     {
-        if (Canonical.Is(address) && Canonical.Is(address + inFirst))
+        if (Canonical.Is(address) && Canonical.Is(NextPage(address, inFirst)))
             return true;
         return _faults.Raise(
             new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(address) }, nonCanonicalVector);
     }
+
+    // Linear addresses of 32 bits wrap around.
+    private ulong NextPage(ulong address, uint inFirst) => (address + inFirst) & ~_state->AbsentAddressBits;
 
     private bool Translate(ulong address, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector, out Translation translation)
     {

@@ -22,6 +22,8 @@ public sealed unsafe class Vcpu : IDisposable
     // Near an event ops run singly: a block has at most this many instructions.
     private const int LongestBlock = BlockBuilder.MaximumInstructions;
 
+    private const ulong LongestInstruction = 15;
+
     private const ulong ShorteningInterval = 100_000;
 
     // More exceptions than vectors without an instruction between them: some handler was entered many times over.
@@ -42,6 +44,7 @@ public sealed unsafe class Vcpu : IDisposable
     private ulong _nextShortening;
     private int _exceptionsInARow;
     private ulong _retiredAtException;
+    private CodeMode _mode = new((byte)ProcessorMode.Real);
 
     /// <summary>Makes a CPU in the reset state of 64-bit mode's predecessor: the caller sets registers before it runs.</summary>
     public Vcpu(VcpuBus bus, IMmu mmu, VcpuConfiguration configuration)
@@ -107,6 +110,9 @@ public sealed unsafe class Vcpu : IDisposable
     /// <summary>What CPUID says.</summary>
     internal ProcessorFeatures Features { get; }
 
+    /// <summary>The operating mode, as <see cref="ModeChanged"/> found it.</summary>
+    public ProcessorMode Mode => _mode.Processor;
+
     internal VcpuConfiguration Configuration => _configuration;
 
     internal CpuState* State => _s;
@@ -134,7 +140,10 @@ public sealed unsafe class Vcpu : IDisposable
     /// <summary>As <see cref="ContextChanged(ulong, ushort)"/>, keeping EPT as it is.</summary>
     public void ContextChanged() => ContextChanged(Mmu.Context.Eptp, Mmu.Context.Vpid);
 
-    /// <summary>CPL or RFLAGS.AC changed: selects the banks of the filter.</summary>
+    /// <summary>
+    /// CPL, RFLAGS.AC or RFLAGS.VM, CR0.PE, IA32_EFER.LMA or a segment register changed: selects the banks of the filter, the
+    /// mode of code and the windows of the segments. In 64-bit mode loads of DS, ES, FS and GS need not tell.
+    /// </summary>
     public void ModeChanged()
     {
         AccessMode mode = System.Cpl == 3 ? AccessMode.User
@@ -144,17 +153,49 @@ public sealed unsafe class Vcpu : IDisposable
         _s->ReadSlots = _filter.DataTable(mode);
         _s->WriteSlots = _s->ReadSlots + TranslationFilter.Slots;
         _s->FetchSlots = _filter.FetchTable(mode);
+        var codeMode = CodeMode.Of(System, (RFlags)_s->SystemFlags);
+        if (!codeMode.IsLong64 || _mode != codeMode)
+            SegmentsChanged(codeMode);
+    }
+
+    // Recomputes what accesses outside 64-bit mode read of segment registers.
+    private void SegmentsChanged(CodeMode mode)
+    {
+        ProcessorMode processor = mode.Processor;
+        bool isLong = mode.IsLong64;
+        _s->AbsentAddressBits = isLong ? 0 : ~(ulong)uint.MaxValue;
+        _s->StackMask = isLong ? ulong.MaxValue : mode.HasStack32 ? uint.MaxValue : ushort.MaxValue;
+        _s->Segments[SegmentWindows.Es] = isLong ? SegmentWindow.Long64(0) : SegmentWindow.Of(System.Es, System.Es.Base, processor);
+        _s->Segments[SegmentWindows.Cs] = isLong ? SegmentWindow.Long64(0) : SegmentWindow.Of(System.Cs, System.Cs.Base, processor);
+        _s->Segments[SegmentWindows.Ss] = isLong ? SegmentWindow.Long64(0) : SegmentWindow.Of(System.Ss, System.Ss.Base, processor);
+        _s->Segments[SegmentWindows.Ds] = isLong ? SegmentWindow.Long64(0) : SegmentWindow.Of(System.Ds, System.Ds.Base, processor);
+        _s->Segments[SegmentWindows.Fs] = isLong ? SegmentWindow.Long64(Registers.FsBase) : SegmentWindow.Of(System.Fs, Registers.FsBase, processor);
+        _s->Segments[SegmentWindows.Gs] = isLong ? SegmentWindow.Long64(Registers.GsBase) : SegmentWindow.Of(System.Gs, Registers.GsBase, processor);
+        ulong codeBase = isLong ? 0 : System.Cs.Base;
+
+        // At 4 GiB code wraps around, as data does.
+        ulong codeLimit = isLong || System.Cs.Limit == uint.MaxValue ? ulong.MaxValue : System.Cs.Limit;
+        bool isOtherCode = mode != _mode || codeBase != _s->CodeBase || codeLimit != _s->CodeLimit;
+        _mode = mode;
+        _s->CodeBase = codeBase;
+        _s->CodeLimit = codeLimit;
+        if (!isOtherCode)
+            return;
+
+        // The filter's fetch slots lead to code of another mode, or past another limit.
+        Mmu.SetContext(Mmu.Context);
+        _s->Attention = 1;
     }
 
     /// <summary>Clears flags other than the six of arithmetic and AC.</summary>
     internal void ClearSystemFlags(RFlags flags) => _s->SystemFlags &= ~(ulong)flags;
 
-    /// <summary>Sets RFLAGS; where AC changes, accesses change their bank.</summary>
+    /// <summary>Sets RFLAGS; where AC changes, accesses change their bank; where VM changes, the mode.</summary>
     internal void SetFlags(RFlags flags)
     {
         RFlags changed = flags ^ (RFlags)_s->SystemFlags;
         Registers.Flags = flags;
-        if ((changed & RFlags.AlignmentCheck) != 0)
+        if ((changed & (RFlags.AlignmentCheck | RFlags.Virtual8086)) != 0)
             ModeChanged();
     }
 
@@ -179,8 +220,8 @@ public sealed unsafe class Vcpu : IDisposable
             if (instructionLimit <= Counters.Instructions)
                 return new VmExit { Reason = VmExitReason.InstructionLimit };
 
-            // Single steps where fetches must be looked up one by one, and where a whole block might pass the limit.
-            BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !TrapFlag ? BlockKind.Chained : BlockKind.SingleStep;
+            // Single steps where fetches must be looked up one by one, and where a whole block might pass a limit.
+            BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !TrapFlag && !IsNearCodeLimit ? BlockKind.Chained : BlockKind.SingleStep;
             _chunk = kind == BlockKind.SingleStep ? 0 : (int)Math.Min(PackedCounts.ChunkInstructions, left - LongestBlock);
             _s->Budget = PackedCounts.Budget(_chunk);
             if (RunChunk(kind) is { } end)
@@ -279,7 +320,7 @@ public sealed unsafe class Vcpu : IDisposable
                 return new VmExit { Reason = VmExitReason.StopRequested };
             }
         }
-        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag));
+        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag && !IsNearCodeLimit));
         return null;
     }
 
@@ -302,9 +343,11 @@ public sealed unsafe class Vcpu : IDisposable
     // The op at RIP, or null where the fetch faulted.
     private MicroOp* FindOp(BlockKind kind)
     {
-        ulong rip = _s->Rip;
-        var page = new LinearAddress(rip & ~0xFFFUL);
-        if (!Mmu.TryTranslate(new LinearAddress(rip), AccessKind.Fetch, FetchMode, out Translation translation))
+        if (!IsWithinCodeLimit(1))
+            return null;
+        ulong linear = LinearInstructionPointer;
+        var page = new LinearAddress(linear & ~0xFFFUL);
+        if (!Mmu.TryTranslate(new LinearAddress(linear), AccessKind.Fetch, FetchMode, out Translation translation))
         {
             CountFailedFetch();
             Faults.Raise(Mmu.Fault, ExceptionVector.GeneralProtection);
@@ -313,26 +356,40 @@ public sealed unsafe class Vcpu : IDisposable
 
         *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) = page.Value;
         if (!translation.IsRam)
-            return _code.NotRam(rip);
-        uint* entries = _code.Page(translation.Address.Frame, kind);
+            return _code.NotRam(linear);
+        var form = new BlockForm(kind, _mode);
+        uint* entries = _code.Page(translation.Address.Frame, form);
         if (kind == BlockKind.Chained)
         {
             Mmu.EnterCodePage(page, FetchLookupsNow);
             Mmu.OfferFetch(page, FetchMode, (nint)entries);
         }
 
-        uint entry = entries[rip & 0xFFF];
-        if (entry != 0)
-            return _s->Pool + entry;
-        return _code.Build(translation.Address, kind) is var built && built != null ? built : BuildCrossing(translation.Address, kind);
+        uint entry = entries[linear & 0xFFF];
+        MicroOp* op = entry != 0 ? _s->Pool + entry : _code.Build(translation.Address, form);
+        if (op == null && IsWithinCodeLimit(0x1001 - (linear & 0xFFF)))
+            op = BuildCrossing(translation.Address, form);
+        return op != null && IsWithinCodeLimit(op->Length) ? op : null;
     }
+
+    private ulong LinearInstructionPointer => (_s->CodeBase + _s->Rip) & ~_s->AbsentAddressBits;
+
+    // Whether an instruction of this page might reach past the limit of CS: such code is fetched one by one. Never in 64-bit mode.
+    private bool IsNearCodeLimit => IsPageNearCodeLimit(0);
+
+    private bool IsPageNearCodeLimit(ulong distance) => _s->CodeLimit != ulong.MaxValue
+        && _s->Rip + (0xFFF - (LinearInstructionPointer & 0xFFF)) + distance + LongestInstruction > _s->CodeLimit;
+
+    // Whether the bytes of an instruction are inside CS; #GP(0) where they are not. SDM 3, "Limit Checking".
+    private bool IsWithinCodeLimit(ulong length) =>
+        _s->Rip + length - 1 <= _s->CodeLimit || Faults.Raise(ExceptionVector.GeneralProtection, 0);
 
     private AccessMode FetchMode => System.Cpl == 3 ? AccessMode.User : AccessMode.Supervisor;
 
     /// <summary>The second fetch of a page-crossing instruction whose block is there.</summary>
     internal MicroOp* CrossPage(MicroOp* op)
     {
-        _s->Rip = *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + _s->Details[op - _s->Pool].PageOffset;
+        Leaving.SetInstructionPointer(_s, *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + _s->Details[op - _s->Pool].PageOffset);
         if (!TryTranslateSecondPage(out Translation second))
         {
             _s->Leave = LeaveReason.Fault;
@@ -340,13 +397,13 @@ public sealed unsafe class Vcpu : IDisposable
         }
 
         CrossingKey key = _code.CrossingOf(op);
-        if (second.IsRam && (ulong)_code.Page(second.Address.Frame, key.Kind) == op->Immediate)
+        if (second.IsRam && (ulong)_code.Page(second.Address.Frame, key.Form) == op->Immediate)
             return op + 1;
-        return _code.BuildCrossing(key.First, second, key.Kind) + 1;
+        return _code.BuildCrossing(key.First, second, key.Form) + 1;
     }
 
     // The instruction at RIP needs bytes of the next page. Null where that fetch faulted.
-    private MicroOp* BuildCrossing(HostPhysicalAddress first, BlockKind kind)
+    private MicroOp* BuildCrossing(HostPhysicalAddress first, BlockForm form)
     {
         if (!TryTranslateSecondPage(out Translation second))
         {
@@ -354,7 +411,7 @@ public sealed unsafe class Vcpu : IDisposable
             return null;
         }
 
-        return _code.BuildCrossing(first, second, kind) + 1;
+        return _code.BuildCrossing(first, second, form) + 1;
     }
 
     // A non-canonical address never reaches the TLBs.
@@ -366,7 +423,7 @@ public sealed unsafe class Vcpu : IDisposable
 
     private bool TryTranslateSecondPage(out Translation second)
     {
-        LinearAddress address = new((_s->Rip & ~0xFFFUL) + 0x1000);
+        LinearAddress address = new(((LinearInstructionPointer & ~0xFFFUL) + 0x1000) & ~_s->AbsentAddressBits);
         if (!Mmu.TryTranslate(address, AccessKind.Fetch, FetchMode, out second))
         {
             CountFailedFetch();
@@ -374,10 +431,10 @@ public sealed unsafe class Vcpu : IDisposable
         }
 
         Counters.ExtraFetchLookups++;
-        if (second.IsRam && Mmu.FetchesAreSilent)
+        if (second.IsRam && Mmu.FetchesAreSilent && !IsPageNearCodeLimit(0x1000))
         {
             Mmu.EnterCodePage(address, FetchLookupsNow);
-            Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, BlockKind.Chained));
+            Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, new BlockForm(BlockKind.Chained, _mode)));
         }
 
         return true;
@@ -387,7 +444,7 @@ public sealed unsafe class Vcpu : IDisposable
     internal bool ExecuteManaged(MicroOp* op)
     {
         MicroOpDetail* detail = _s->Details + (op - _s->Pool);
-        _s->Rip = *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + detail->PageOffset;
+        Leaving.SetInstructionPointer(_s, *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + detail->PageOffset);
         _s->Budget += detail->CountsBefore;
         _managedOp = op;
         Instruction* instruction = _code.Instruction(detail->InstructionIndex);
@@ -400,14 +457,14 @@ public sealed unsafe class Vcpu : IDisposable
                     return true;
                 goto case ManagedOutcome.EndBlock;
             case ManagedOutcome.EndBlock:
-                _s->Rip += (ulong)instruction->Length;
+                _s->Rip = (_s->Rip + (ulong)instruction->Length) & ~_s->AbsentAddressBits;
                 goto case ManagedOutcome.Branch;
             case ManagedOutcome.Branch:
                 Retire();
                 _s->Leave = LeaveReason.Lookup;
                 return false;
             case ManagedOutcome.Exit:
-                _s->Rip += (ulong)instruction->Length;
+                _s->Rip = (_s->Rip + (ulong)instruction->Length) & ~_s->AbsentAddressBits;
                 Retire();
                 _s->Leave = LeaveReason.Exit;
                 return false;

@@ -92,7 +92,7 @@ internal unsafe struct CpuState
     /// <summary>The packed countdown (see <see cref="PackedCounts"/>) while no handler runs.</summary>
     public long Budget;
 
-    /// <summary>RIP while no handler runs.</summary>
+    /// <summary>RIP (EIP, IP) while no handler runs: an offset in CS, whose base only 16- and 32-bit code has.</summary>
     public ulong Rip;
 
     /// <summary>Why the handlers returned.</summary>
@@ -122,6 +122,21 @@ internal unsafe struct CpuState
     /// <summary>Results of helpers that return more than one word.</summary>
     public ulong Scratch0;
     public ulong Scratch1;
+
+    /// <summary>Bits that linear addresses and RIP do not have: none in 64-bit mode, 63:32 in the others.</summary>
+    public ulong AbsentAddressBits;
+
+    /// <summary>Base of CS; 0 in 64-bit mode.</summary>
+    public ulong CodeBase;
+
+    /// <summary>Highest offset of an instruction byte outside 64-bit mode.</summary>
+    public ulong CodeLimit;
+
+    /// <summary>Bits of RSP that are the stack pointer: 64, 32 or 16.</summary>
+    public ulong StackMask;
+
+    /// <summary>Segments as accesses outside 64-bit mode see them.</summary>
+    public SegmentWindows Segments;
 }
 
 /// <summary>Access to registers of the state by byte offset.</summary>

@@ -10,7 +10,7 @@ public sealed unsafe class RegisterFile
 
     internal RegisterFile(CpuState* state) => _state = state;
 
-    /// <summary>The address of the instruction being executed, or of the next one between instructions.</summary>
+    /// <summary>RIP, EIP or IP of the instruction being executed, or of the next one between instructions: an offset in CS.</summary>
     public ulong Rip
     {
         get => _state->Rip;
@@ -55,19 +55,28 @@ public sealed unsafe class RegisterFile
     public ulong FsBase
     {
         get => *Registers.Pointer(_state, CpuState.FsBaseRegister);
-        set => *Registers.Pointer(_state, CpuState.FsBaseRegister) = value;
+        set
+        {
+            *Registers.Pointer(_state, CpuState.FsBaseRegister) = value;
+            _state->Segments[SegmentWindows.Fs].Base = value;
+        }
     }
 
     /// <summary>Base of GS.</summary>
     public ulong GsBase
     {
         get => *Registers.Pointer(_state, CpuState.GsBaseRegister);
-        set => *Registers.Pointer(_state, CpuState.GsBaseRegister) = value;
+        set
+        {
+            *Registers.Pointer(_state, CpuState.GsBaseRegister) = value;
+            _state->Segments[SegmentWindows.Gs].Base = value;
+        }
     }
 
     // Every flag that software can store besides the six status flags.
     private const ulong SystemFlagBits = (ulong)(RFlags.Trap | RFlags.InterruptEnable | RFlags.Direction | RFlags.IoPrivilege
-        | RFlags.NestedTask | RFlags.Resume | RFlags.AlignmentCheck | RFlags.Identification);
+        | RFlags.NestedTask | RFlags.Resume | RFlags.Virtual8086 | RFlags.AlignmentCheck | RFlags.VirtualInterrupt
+        | RFlags.VirtualInterruptPending | RFlags.Identification);
 
     /// <summary>Reads any general-purpose register, zero-extended.</summary>
     public ulong Read(Register register)

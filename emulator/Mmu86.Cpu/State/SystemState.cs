@@ -14,6 +14,12 @@ public readonly record struct SegmentRegister(ushort Selector, ulong Base, uint 
 
     /// <summary>64-bit code segment.</summary>
     public bool Long => (Attributes & (1 << 13)) != 0;
+
+    /// <summary>D/B: 32-bit operands and addresses of code, ESP of a stack, 4 GiB of an expand-down segment.</summary>
+    public bool Big => (Attributes & (1 << 14)) != 0;
+
+    /// <summary>Holds a code or data descriptor: not the null selector.</summary>
+    public bool Usable => (Attributes & 0x90) == 0x90;
 }
 
 /// <summary>GDTR or IDTR.</summary>

@@ -57,6 +57,7 @@ public sealed class StringMachine : IDisposable
         system.Cr3 = Tables.Root.Value;
         system.Cr4 = Cr4.PhysicalAddressExtension;
         system.Efer = Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable;
+        system.Cs = BareSelectors.Segment(BareSelectors.KernelCode);
         Vcpu.ContextChanged();
         Registers.Rip = Code;
     }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Mmu86.Cpu;
 using Mmu86.Memory;
 using Mmu86.Paging;
+using Mmu86.TestKit.Machines;
 using Mmu86.TestKit.Paging;
 using Mmu86.X86;
 
@@ -66,6 +67,7 @@ internal sealed unsafe class HandlerMachine : IDisposable
         Vcpu.System.Cr3 = tables.Root.Value;
         Vcpu.System.Cr4 = Cr4.PhysicalAddressExtension;
         Vcpu.System.Efer = Efer.LongModeEnable | Efer.LongModeActive;
+        Vcpu.System.Cs = BareSelectors.Segment(BareSelectors.KernelCode);
         Vcpu.ContextChanged(0, 0);
         _state = Vcpu.State;
         _entries = (uint*)NativeMemory.AllocZeroed(4096, sizeof(uint));

@@ -54,8 +54,10 @@ internal sealed unsafe record HandlerPrototype
         var prototypes = new Dictionary<nint, HandlerPrototype>();
         foreach (HandlerForm form in HandlerForms.All())
         {
-            if (Make(form) is { } prototype)
+            if (Make(form, default) is { } prototype)
                 prototypes.TryAdd(prototype.Op.Handler, prototype);
+            if (HasMemory(form.First) && Make(form, s_narrow) is { } narrow)
+                prototypes.TryAdd(narrow.Op.Handler, narrow);
         }
 
         foreach (HandlerPrototype prototype in NoInstructions())
@@ -63,18 +65,32 @@ internal sealed unsafe record HandlerPrototype
         return [.. prototypes.Values];
     }
 
-    private static HandlerPrototype? Make(HandlerForm form)
+    // Protected mode with segments that must be asked. The windows of the machine, which is in 64-bit mode, allow everything.
+    private static readonly CodeMode s_narrow = new((byte)ProcessorMode.Protected);
+
+    private static bool HasMemory(in Instruction instruction)
+    {
+        for (int operand = 0; operand < instruction.OpCount; operand++)
+        {
+            if (instruction.GetOpKind(operand) == OpKind.Memory)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static HandlerPrototype? Make(HandlerForm form, CodeMode mode)
     {
         MicroOp op = default;
         MicroOpDetail detail = default;
         op.Length = (byte)form.First.Length;
-        var selection = new Selection(&op, &detail, form.First, 0);
+        var selection = new Selection(&op, &detail, form.First, 0, mode);
         op.Handler = form.Jump is { } jump ? Fusing.Select(ref selection, jump) : Selector.Select(ref selection);
         if (op.Handler == 0)
             return null;
         return new HandlerPrototype
         {
-            Text = form.Text,
+            Text = mode.IsLong64 ? form.Text : $"{form.Text}, checked",
             Op = op,
             Detail = detail,
             Kind = form.Jump is null ? KindOf(selection) : ChainKind.Linked,
@@ -105,15 +121,44 @@ internal sealed unsafe record HandlerPrototype
         Make("link to another page", ChainKind.ThroughImmediate, Handlers.Of(&Jumps.OtherPage), 0),
         Make("managed instruction", ChainKind.Straight, Handlers.Of(&Managed.Execute), (ulong)(nint)(delegate*<Vcpu, in Instruction, ManagedOutcome>)&Idle),
         Make("second fetch", ChainKind.Straight, Handlers.Of(&Managed.CrossPage), HandlerMachine.SecondPagePayload),
+        .. NarrowHandlers(),
     ];
 
-    private static HandlerPrototype Make(string text, ChainKind kind, nint handler, ulong immediate) => new()
+    // Stack and branches of 16- and 32-bit code, which forms of 64-bit mode do not have.
+    private static HandlerPrototype[] NarrowHandlers()
+    {
+        const byte rsi = 6 * 8;
+        const byte wide = NarrowBranchSize.WideTarget;
+
+        // Return addresses lie eight bytes apart.
+        var toImmediate = new MicroOp { Address32 = wide };
+        var toRegister = new MicroOp { Address32 = wide, Source = rsi };
+        var toStack = new MicroOp { Address32 = wide, Extra = 4 };
+        return
+        [
+            Make("push register, narrow", ChainKind.Straight, default, Handlers.Of(&NarrowStack<FilteredMemory, W32>.PushRegister), 1),
+            Make("push immediate, narrow", ChainKind.Straight, default, Handlers.Of(&NarrowStack<FilteredMemory, W16>.PushImmediate), 1),
+            Make("pop, narrow", ChainKind.Straight, default, Handlers.Of(&NarrowStack<FilteredMemory, W32>.PopRegister), 1),
+            Make("jmp, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowBranches.Jump), 0),
+            Make("jmp register, narrow", ChainKind.ThroughRegister, toRegister, Handlers.Of(&NarrowBranches.JumpToRegister), 0),
+            Make("loop, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowBranches.Loop), 0),
+            Make("jz, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowConditional<IfEqual>.Jump), 0),
+            Make("call, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Direct), 1),
+            Make("call register, narrow", ChainKind.ThroughRegister, toRegister, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Register), 1),
+            Make("ret, narrow", ChainKind.ThroughStack, toStack, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Return), 1),
+        ];
+    }
+
+    private static HandlerPrototype Make(string text, ChainKind kind, nint handler, ulong immediate) =>
+        Make(text, kind, new MicroOp { Immediate = immediate }, handler, 0);
+
+    private static HandlerPrototype Make(string text, ChainKind kind, MicroOp op, nint handler, int lookups) => new()
     {
         Text = text,
-        Op = new MicroOp { Handler = handler, Immediate = immediate },
+        Op = op with { Handler = handler },
         Detail = default,
         Kind = kind,
-        Lookups = 0,
+        Lookups = lookups,
     };
 
     private static ManagedOutcome Idle(Vcpu vcpu, in Instruction instruction) => ManagedOutcome.Next;

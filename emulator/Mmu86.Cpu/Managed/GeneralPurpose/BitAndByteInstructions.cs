@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -17,7 +18,7 @@ internal static class BitAndByteInstructions
     /// <summary>XLAT: AL from the table at RBX.</summary>
     public static ManagedOutcome Translate(Vcpu vcpu, in Instruction instruction)
     {
-        if (!vcpu.Data.TryRead(Operands.Address(vcpu, instruction), out byte value))
+        if (!vcpu.Data.TryRead(Operands.Address(vcpu, instruction), out byte value, Operands.IsStackReference(instruction)))
             return ManagedOutcome.Fault;
         vcpu.Registers.Write(Register.AL, value);
         return ManagedOutcome.Next;
@@ -62,10 +63,9 @@ internal static class BitAndByteInstructions
         long index = bytes switch { 2 => (short)raw, 4 => (int)raw, _ => (long)raw };
         int bits = bytes * 8;
         long unit = index >> System.Numerics.BitOperations.Log2((uint)bits);
-        ulong offset = Operands.EffectiveAddress(vcpu, instruction) + (ulong)(unit * bytes);
-        if (Operands.Is32BitAddress(instruction))
-            offset = (uint)offset;
-        ulong address = offset + Operands.SegmentBase(vcpu, instruction);
+        ulong offset = Operands.Truncate(instruction, Operands.EffectiveAddress(vcpu, instruction) + (ulong)(unit * bytes));
+        ulong address = Operands.Address(
+            vcpu, instruction.MemorySegment, offset, bytes, change == Change.None ? AccessKind.Read : AccessKind.Write);
         ExceptionVector nonCanonical = Operands.NonCanonicalVector(instruction);
         int bit = (int)(index & (bits - 1));
         return bytes switch

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -10,7 +11,7 @@ internal static class WideExchanges
     public static ManagedOutcome CompareExchange8(Vcpu vcpu, in Instruction instruction)
     {
         RegisterFile registers = vcpu.Registers;
-        if (!vcpu.Data.TryBeginModify(Operands.Address(vcpu, instruction), Operands.NonCanonicalVector(instruction), out ulong value))
+        if (!vcpu.Data.TryBeginModify(Operands.Address(vcpu, instruction, AccessKind.Write), Operands.NonCanonicalVector(instruction), out ulong value))
             return ManagedOutcome.Fault;
         ulong expected = (uint)registers.Rax | (registers.Rdx << 32);
         bool equal = value == expected;
@@ -31,7 +32,7 @@ internal static class WideExchanges
         if (!vcpu.Features.CompareExchange16)
             return Raise.InvalidOpcode(vcpu);
         RegisterFile registers = vcpu.Registers;
-        ulong address = Operands.Address(vcpu, instruction);
+        ulong address = Operands.Address(vcpu, instruction, AccessKind.Write);
         if ((address & 15) != 0)
             return Raise.GeneralProtection(vcpu, 0);
         if (!vcpu.Data.TryBeginModify(address, Operands.NonCanonicalVector(instruction), out UInt128 value))

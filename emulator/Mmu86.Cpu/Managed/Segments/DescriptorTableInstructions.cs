@@ -87,7 +87,7 @@ internal static class DescriptorTableInstructions
         if (SystemAccess.IsPreventedInUserMode(vcpu))
             return Raise.GeneralProtection(vcpu, 0);
         bool isStored = vcpu.Data.TryWrite(
-            Operands.Address(vcpu, instruction), new TableOperand(table.Limit, table.Base), Operands.IsStackReference(instruction));
+            Operands.Address(vcpu, instruction, Paging.AccessKind.Write), new TableOperand(table.Limit, table.Base), Operands.IsStackReference(instruction));
         return isStored ? ManagedOutcome.Next : ManagedOutcome.Fault;
     }
 

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -10,6 +11,10 @@ namespace Mmu86.Cpu;
 /// </remarks>
 internal static unsafe class PortStrings
 {
+    private const byte Rcx = 1 * 8;
+    private const byte Rsi = 6 * 8;
+    private const byte Rdi = 7 * 8;
+
     // Elements of one invocation: run control stays responsive.
     private const int MostElements = 4096;
 
@@ -29,20 +34,20 @@ internal static unsafe class PortStrings
     {
         int size = instruction.MemorySize.GetSize();
         bool isRepeated = instruction.HasRepPrefix || instruction.HasRepnePrefix;
-        bool is32Bit = Is32BitAddress(instruction);
+        ulong mask = StringAddress.Mask(instruction);
         if (!PortAccess.TryCheck(vcpu, (ushort)vcpu.Registers.Rdx, size))
             return ManagedOutcome.Fault;
         int left = (vcpu.Registers.Flags & RFlags.Trap) != 0 ? 1 : MostElements;
-        while (!isRepeated || Count(vcpu, is32Bit) != 0)
+        while (!isRepeated || (vcpu.Registers.Rcx & mask) != 0)
         {
-            if (!TryMove(vcpu, instruction, element, size, is32Bit))
+            if (!TryMove(vcpu, instruction, element, size, mask))
                 return ManagedOutcome.Fault;
             if (!isRepeated)
                 break;
-            SetCount(vcpu, is32Bit, Count(vcpu, is32Bit) - 1);
+            StringAddress.Save(vcpu.State, Rcx, mask, vcpu.Registers.Rcx - 1);
             vcpu.Data.ManagedRetired();
             vcpu.Counters.RepIterations++;
-            bool isEnd = Count(vcpu, is32Bit) == 0;
+            bool isEnd = (vcpu.Registers.Rcx & mask) == 0;
             if (!isEnd && element == Element.In && vcpu.State->Attention != 0 && vcpu.OverwroteItself())
                 return ManagedOutcome.Refetch;
             if (!isEnd && (--left == 0 || vcpu.IsStopRequested))
@@ -52,27 +57,27 @@ internal static unsafe class PortStrings
         return ManagedOutcome.EndBlock;
     }
 
-    private static bool TryMove(Vcpu vcpu, in Instruction instruction, Element element, int size, bool is32Bit)
+    private static bool TryMove(Vcpu vcpu, in Instruction instruction, Element element, int size, ulong mask)
     {
         var port = (ushort)vcpu.Registers.Rdx;
-        Register pointer = element == Element.In ? Register.RDI : Register.RSI;
-        ulong offset = vcpu.Registers.Read(pointer);
-        if (is32Bit)
-            offset = (uint)offset;
+        byte pointer = element == Element.In ? Rdi : Rsi;
+        ulong offset = Registers.Read(vcpu.State, pointer) & mask;
         if (element == Element.Out)
         {
-            if (!Operands.TryLoad(vcpu, offset + Operands.PrefixedBase(vcpu, instruction), size, isStack: false, out ulong value))
+            Register segment = Operands.PrefixedSegment(instruction);
+            ulong address = Operands.Address(vcpu, segment, offset, size, AccessKind.Read);
+            if (!Operands.TryLoad(vcpu, address, size, segment == Register.SS && mask != ulong.MaxValue, out ulong value))
                 return false;
             vcpu.Bus.Ports.Write(port, (uint)value, size);
         }
-        else if (!TryIn(vcpu, port, offset, size))
+        else if (!TryIn(vcpu, port, Operands.Address(vcpu, Register.ES, offset, size, AccessKind.Write), size))
         {
             return false;
         }
 
         bool isDown = (vcpu.Registers.Flags & RFlags.Direction) != 0;
         ulong next = isDown ? offset - (ulong)size : offset + (ulong)size;
-        vcpu.Registers.Write(pointer, is32Bit ? (uint)next : next);
+        StringAddress.Save(vcpu.State, pointer, mask, next);
         return true;
     }
 
@@ -84,11 +89,4 @@ internal static unsafe class PortStrings
         vcpu.Data.CompleteStore(vcpu.Bus.Ports.Read(port, size), size);
         return true;
     }
-
-    private static bool Is32BitAddress(in Instruction instruction) =>
-        instruction.Op0Kind is OpKind.MemoryESEDI || instruction.Op1Kind is OpKind.MemorySegESI;
-
-    private static ulong Count(Vcpu vcpu, bool is32Bit) => is32Bit ? (uint)vcpu.Registers.Rcx : vcpu.Registers.Rcx;
-
-    private static void SetCount(Vcpu vcpu, bool is32Bit, ulong value) => vcpu.Registers.Rcx = is32Bit ? (uint)value : value;
 }

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -43,7 +44,10 @@ internal static class ProcessorControl
         ulong address = vcpu.Registers.Rax;
         if (instruction.Code == Code.Monitord)
             address = (uint)address;
-        return vcpu.Data.TryRead(address + Operands.PrefixedBase(vcpu, instruction), out byte _) ? ManagedOutcome.Next : ManagedOutcome.Fault;
+        else if (instruction.Code == Code.Monitorw)
+            address = (ushort)address;
+        ulong linear = Operands.Address(vcpu, Operands.PrefixedSegment(instruction), address, 1, AccessKind.Read);
+        return vcpu.Data.TryRead(linear, out byte _, instruction.SegmentPrefix == Register.SS) ? ManagedOutcome.Next : ManagedOutcome.Fault;
     }
 
     /// <summary>MWAIT: may end for any reason, and does at once.</summary>
