@@ -11,13 +11,14 @@ internal static class EventDelivery
     public static VmExit? DeliverException(Vcpu vcpu, in PendingFault fault) =>
         Deliver(vcpu, Accept(vcpu, fault));
 
-    /// <summary>Delivers #DB after an instruction that ran with RFLAGS.TF=1.</summary>
+    /// <summary>Delivers #DB between two instructions: what <see cref="Breakpoints.Pending"/> says is reported in DR6.</summary>
     /// <param name="vcpu">The CPU.</param>
     /// <param name="resume">RF in the RFLAGS pushed: set where a string instruction stopped between elements.</param>
     /// <returns>As <see cref="DeliverException"/>.</returns>
-    public static VmExit? SingleStepTrap(Vcpu vcpu, bool resume)
+    public static VmExit? DebugTrap(Vcpu vcpu, bool resume)
     {
-        vcpu.System.Dr6 |= DebugRegisters.SingleStep;
+        DebugRegisters.Report(vcpu.System, vcpu.Breakpoints.Pending);
+        vcpu.Breakpoints.Pending = 0;
         if (vcpu.Configuration.InterceptExceptions)
             return new VmExit { Reason = VmExitReason.Exception, Vector = ExceptionVector.Debug };
         EnterDebugHandler(vcpu);

@@ -42,7 +42,7 @@ internal readonly record struct PendingEvent(EventKind Kind, byte Vector, uint E
     public static PendingEvent Fault(ExceptionVector vector, uint errorCode, ulong rip) =>
         new(EventKind.HardwareException, (byte)vector, errorCode, rip, IsFault(vector));
 
-    // Traps and aborts leave RF as it is, which is clear: no instruction keeps it (docs of InterruptReturn).
+    // Traps and aborts leave RF as it is. #DB comes here as the fault of a MOV of debug registers alone.
     private static bool IsFault(ExceptionVector vector) =>
-        vector is not (ExceptionVector.Debug or ExceptionVector.Breakpoint or ExceptionVector.Overflow or ExceptionVector.DoubleFault or ExceptionVector.MachineCheck);
+        vector is not (ExceptionVector.Breakpoint or ExceptionVector.Overflow or ExceptionVector.DoubleFault or ExceptionVector.MachineCheck);
 }

@@ -18,6 +18,7 @@ public sealed unsafe partial class DataAccess
     private readonly MmioBus _mmio;
     private readonly FaultState _faults;
     private readonly CpuCounters _counters;
+    private readonly Breakpoints _breakpoints;
 
     // What HandlerCommit needs besides the kind in the state.
     private HostPhysicalAddress _commitFirst;
@@ -32,7 +33,7 @@ public sealed unsafe partial class DataAccess
     private ulong _stores;
     private ulong _implicit;
 
-    internal DataAccess(CpuState* state, IMmu mmu, HostMemory memory, MmioBus mmio, FaultState faults, CpuCounters counters)
+    internal DataAccess(CpuState* state, IMmu mmu, HostMemory memory, MmioBus mmio, FaultState faults, CpuCounters counters, Breakpoints breakpoints)
     {
         _state = state;
         _mmu = mmu;
@@ -40,10 +41,14 @@ public sealed unsafe partial class DataAccess
         _mmio = mmio;
         _faults = faults;
         _counters = counters;
+        _breakpoints = breakpoints;
     }
 
     /// <summary>The mode of explicit accesses now: by CPL and RFLAGS.AC.</summary>
     public AccessMode Mode { get; internal set; }
+
+    /// <summary>What explicit accesses are checked for besides their translation. Mostly nothing.</summary>
+    internal AccessChecks Checks { get; set; }
 
     /// <summary>Loads a value of 1, 2, 4, 8 or 16 bytes for a managed instruction.</summary>
     /// <returns>False where it faulted; the fault is recorded and the instruction must end without committing anything.</returns>
@@ -98,7 +103,7 @@ public sealed unsafe partial class DataAccess
 
     internal byte* HandlerRead(MicroOp* op, ulong address, uint size)
     {
-        if ((uint)(address & 0xFFF) + size > 4096)
+        if ((uint)(address & 0xFFF) + size > 4096 || Checks != AccessChecks.None)
             return ReadSpan(address, size, Mode, NonCanonicalVector(op));
 
         // The common case, a TLB miss of a load inside one page of RAM, does not ask what a fault would be called.
@@ -205,6 +210,9 @@ public sealed unsafe partial class DataAccess
             return null;
         if (size <= inFirst)
         {
+            if (!Passes(address, size, AccessKind.Read, mode))
+                return null;
+
             // SAFETY: IsRam covers the whole 4 KiB frame and the access stays inside it.
             if (first.IsRam)
                 return _memory.Base + first.Address.Value;
@@ -214,7 +222,8 @@ public sealed unsafe partial class DataAccess
 
         _state->PendingLookups++;
         _state->PendingSplits++;
-        if (!Translate(NextPage(address, inFirst), AccessKind.Read, mode, nonCanonicalVector, out Translation second))
+        if (!Translate(NextPage(address, inFirst), AccessKind.Read, mode, nonCanonicalVector, out Translation second)
+            || !Passes(address, size, AccessKind.Read, mode))
             return null;
         Gather(first, inFirst, _state->Bounce);
         Gather(second, size - inFirst, _state->Bounce + inFirst);
@@ -229,6 +238,8 @@ public sealed unsafe partial class DataAccess
             return null;
         _state->PendingLookups++;
         if (!Translate(address, AccessKind.Write, mode, nonCanonicalVector, out Translation first))
+            return null;
+        if (size <= inFirst && !Passes(address, size, AccessKind.Write, mode))
             return null;
         _commitFirst = first.Address;
         _commitFirstIsRam = first.IsRam;
@@ -248,7 +259,8 @@ public sealed unsafe partial class DataAccess
 
         _state->PendingLookups++;
         _state->PendingSplits++;
-        if (!Translate(NextPage(address, inFirst), AccessKind.Write, mode, nonCanonicalVector, out Translation second))
+        if (!Translate(NextPage(address, inFirst), AccessKind.Write, mode, nonCanonicalVector, out Translation second)
+            || !Passes(address, size, AccessKind.Write, mode))
             return null;
         _state->PendingCommit = CommitKind.Split;
         _commitFirstBytes = inFirst;

@@ -35,6 +35,9 @@ public sealed unsafe class Vcpu : IDisposable
     private readonly VcpuConfiguration _configuration;
     private readonly CodeCache _code;
     private readonly TranslationFilter _filter;
+
+    // In force where every access must be seen: it stays empty.
+    private readonly TranslationFilter _emptyFilter = new();
     private int _chunk;
     private bool _stopRequested;
 
@@ -63,7 +66,8 @@ public sealed unsafe class Vcpu : IDisposable
         Features = new ProcessorFeatures(configuration.Cpuid);
         System = new SystemState();
         Registers = new RegisterFile(_s);
-        Data = new DataAccess(_s, mmu, bus.Memory, bus.Mmio, Faults, Counters);
+        Breakpoints = new Breakpoints(System);
+        Data = new DataAccess(_s, mmu, bus.Memory, bus.Mmio, Faults, Counters, Breakpoints);
         _code = new CodeCache(_s, bus.Memory, mmu, configuration.MaximumMicroOps);
         ModeChanged();
     }
@@ -104,6 +108,15 @@ public sealed unsafe class Vcpu : IDisposable
     /// <summary>The instruction in progress is not followed by a single-step trap, although it began with RFLAGS.TF=1.</summary>
     internal bool InhibitsSingleStep { get; set; }
 
+    /// <summary>What must wait at the next instruction boundary. An instruction sets it; the one behind it clears it.</summary>
+    internal InterruptShadow InterruptShadow { get; set; }
+
+    /// <summary>The debug registers at work.</summary>
+    internal Breakpoints Breakpoints { get; }
+
+    /// <summary>Whether a trap may follow each element of a string instruction: a single step, or a data or I/O breakpoint.</summary>
+    internal bool TrapsBetweenElements => TrapFlag || Breakpoints.IsArmed;
+
     /// <summary>Whether a device asked for the run to stop.</summary>
     internal bool IsStopRequested => _stopRequested;
 
@@ -141,16 +154,21 @@ public sealed unsafe class Vcpu : IDisposable
     public void ContextChanged() => ContextChanged(Mmu.Context.Eptp, Mmu.Context.Vpid);
 
     /// <summary>
-    /// CPL, RFLAGS.AC or RFLAGS.VM, CR0.PE, IA32_EFER.LMA or a segment register changed: selects the banks of the filter, the
+    /// CPL, RFLAGS.AC or RFLAGS.VM, CR0.PE, IA32_EFER.LMA a segment register or a debug register changed: selects the banks of the filter, the
     /// mode of code and the windows of the segments. In 64-bit mode loads of DS, ES, FS and GS need not tell.
     /// </summary>
     public void ModeChanged()
     {
+        bool checksAlignment = System.Cpl == 3 && (System.Cr0 & Cr0.AlignmentMask) != 0
+            && (_s->SystemFlags & (ulong)RFlags.AlignmentCheck) != 0;
+        Breakpoints.Refresh();
+        Data.Checks = (checksAlignment ? AccessChecks.Alignment : AccessChecks.None)
+            | (Breakpoints.WatchesData ? AccessChecks.Breakpoints : AccessChecks.None);
         AccessMode mode = System.Cpl == 3 ? AccessMode.User
             : (_s->SystemFlags & (ulong)RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
             : AccessMode.Supervisor;
         Data.Mode = mode;
-        _s->ReadSlots = _filter.DataTable(mode);
+        _s->ReadSlots = (Data.Checks == AccessChecks.None ? _filter : _emptyFilter).DataTable(mode);
         _s->WriteSlots = _s->ReadSlots + TranslationFilter.Slots;
         _s->FetchSlots = _filter.FetchTable(mode);
         var codeMode = CodeMode.Of(System, (RFlags)_s->SystemFlags);
@@ -221,7 +239,7 @@ public sealed unsafe class Vcpu : IDisposable
                 return new VmExit { Reason = VmExitReason.InstructionLimit };
 
             // Single steps where fetches must be looked up one by one, and where a whole block might pass a limit.
-            BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !TrapFlag && !IsNearCodeLimit ? BlockKind.Chained : BlockKind.SingleStep;
+            BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !RunsSingly ? BlockKind.Chained : BlockKind.SingleStep;
             _chunk = kind == BlockKind.SingleStep ? 0 : (int)Math.Min(PackedCounts.ChunkInstructions, left - LongestBlock);
             _s->Budget = PackedCounts.Budget(_chunk);
             if (RunChunk(kind) is { } end)
@@ -236,6 +254,7 @@ public sealed unsafe class Vcpu : IDisposable
     public void Dispose()
     {
         _code.Dispose();
+        _emptyFilter.Dispose();
         _self.Free();
         _stateMemory.Dispose();
     }
@@ -248,6 +267,11 @@ public sealed unsafe class Vcpu : IDisposable
         _code.ShortenHandlers();
         _nextShortening = Counters.Instructions + ShorteningInterval;
     }
+
+    // Something may have to happen behind, or before, the next instruction.
+    private bool RunsSingly =>
+        (_s->SystemFlags & (ulong)(RFlags.Trap | RFlags.Resume)) != 0 || Breakpoints.IsArmed
+        || InterruptShadow != InterruptShadow.None || IsNearCodeLimit;
 
     private bool TrapFlag => (_s->SystemFlags & (ulong)RFlags.Trap) != 0;
 
@@ -263,8 +287,19 @@ public sealed unsafe class Vcpu : IDisposable
         int patchPage = -1;
         do
         {
+            if (Breakpoints.Pending != 0 && InterruptShadow != InterruptShadow.StackSegment)
+            {
+                // A breakpoint at this instruction, or a VM exit came between the last one and its trap.
+                if (DebugTrap() is { } pendingExit)
+                    return pendingExit;
+                continue;
+            }
+
             // A REP string instruction that stopped between elements goes on: it was fetched already. Attention stays, for its end.
             bool isContinued = _repeat != null;
+            if (!isContinued && Breakpoints.WatchesCode && IsAtBreakpoint())
+                continue;
+
             MicroOp* op = isContinued ? _repeat : FindOp(kind);
             _repeat = null;
             if (op == null)
@@ -287,6 +322,8 @@ public sealed unsafe class Vcpu : IDisposable
                 _s->Attention = 0;
             bool wasTrapping = kind == BlockKind.SingleStep && TrapFlag;
             InhibitsSingleStep = false;
+            InterruptShadow = InterruptShadow.None;
+            _s->SystemFlags &= ~(ulong)RFlags.Resume;
             Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, _s->Budget);
             switch (_s->Leave)
             {
@@ -299,9 +336,12 @@ public sealed unsafe class Vcpu : IDisposable
                 case LeaveReason.Fault:
                     Counters.ExtraFetchLookups++;
                     Data.Faulted();
+                    Breakpoints.Pending = 0;
                     if (DeliverFault() is { } faultExit)
                         return faultExit;
                     continue;
+                case LeaveReason.Exit when NoteSingleStep(wasTrapping) && RequestedExit.Reason == VmExitReason.Halt:
+                    break; // a debug exception ends the halt state at once
                 case LeaveReason.Exit:
                     return RequestedExit;
                 case LeaveReason.Repeat:
@@ -311,7 +351,7 @@ public sealed unsafe class Vcpu : IDisposable
                     throw new global::System.Diagnostics.UnreachableException();
             }
 
-            if (wasTrapping && !InhibitsSingleStep && SingleStepTrap() is { } trapExit)
+            if (NoteSingleStep(wasTrapping) && DebugTrap() is { } trapExit)
                 return trapExit;
             if (_stopRequested)
             {
@@ -320,16 +360,37 @@ public sealed unsafe class Vcpu : IDisposable
                 return new VmExit { Reason = VmExitReason.StopRequested };
             }
         }
-        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !TrapFlag && !IsNearCodeLimit));
+        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !RunsSingly));
         return null;
     }
 
-    // #DB behind an instruction, or between elements of a string instruction.
-    private VmExit? SingleStepTrap()
+    // An instruction retired, or stopped between elements: true where a debug trap is due.
+    private bool NoteSingleStep(bool wasTrapping)
+    {
+        if (InterruptShadow == InterruptShadow.StackSegment)
+            return false;
+        if (wasTrapping && !InhibitsSingleStep)
+            Breakpoints.Pending |= DebugRegisters.SingleStep;
+        return Breakpoints.Pending != 0;
+    }
+
+    // #DB between two instructions, or between elements of a string instruction.
+    private VmExit? DebugTrap()
     {
         bool isBetweenElements = _repeat != null;
         AbandonRepeat();
-        return EventDelivery.SingleStepTrap(this, isBetweenElements);
+        if (IsExceptionLoop())
+            return new VmExit { Reason = VmExitReason.ExceptionLoop, Vector = ExceptionVector.Debug };
+        return EventDelivery.DebugTrap(this, isBetweenElements);
+    }
+
+    // #DB before an instruction, which RF=1 and a stack switch in progress put off.
+    private bool IsAtBreakpoint()
+    {
+        if ((_s->SystemFlags & (ulong)RFlags.Resume) != 0 || InterruptShadow == InterruptShadow.StackSegment)
+            return false;
+        Breakpoints.Pending = Breakpoints.AtInstruction(LinearInstructionPointer);
+        return Breakpoints.Pending != 0;
     }
 
     // What comes between two elements makes a string instruction be fetched once more, as a fault does.
@@ -470,6 +531,8 @@ public sealed unsafe class Vcpu : IDisposable
                 return false;
             case ManagedOutcome.Refused:
                 Data.Faulted();
+                InhibitsSingleStep = true;
+                Breakpoints.Pending = 0;
                 Counters.ExtraFetchLookups++;
                 _s->Leave = LeaveReason.Exit;
                 return false;

@@ -21,9 +21,10 @@ internal static class SegmentInstructions
         if (!Operands.TryRead(vcpu, instruction, 1, out ulong value) || !SegmentRegisters.TryLoad(vcpu, target, (ushort)value))
             return ManagedOutcome.Fault;
 
-        // No trap between a load of SS and the load of RSP that follows it. SDM 3, "Masking Exceptions and Interrupts When Switching Stacks".
-        vcpu.InhibitsSingleStep = target == Register.SS;
-        return ManagedOutcome.Next;
+        if (target != Register.SS)
+            return ManagedOutcome.Next;
+        vcpu.InterruptShadow = InterruptShadow.StackSegment;
+        return ManagedOutcome.EndBlock;
     }
 
     /// <summary>PUSH FS and PUSH GS.</summary>

@@ -30,8 +30,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         var cursor = new StringCursor(s, instruction, sizeof(TElement));
         RepeatCondition condition = instruction.HasRepnePrefix ? RepeatCondition.WhileNotEqual : RepeatCondition.WhileEqual;
 
-        // With RFLAGS.TF=1 a trap follows each element.
-        ulong due = Math.Min(cursor.Remaining, (s->SystemFlags & (ulong)RFlags.Trap) != 0 ? 1 : ElementsAtATime);
+        ulong due = Math.Min(cursor.Remaining, vcpu.TrapsBetweenElements ? 1 : ElementsAtATime);
         if (due == 0)
             return ManagedOutcome.Next;
         ManagedOutcome outcome = ManagedOutcome.Repeat;

@@ -3,7 +3,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>MOV to and from debug registers. They are storage: breakpoints themselves are a later addition. SDM 3, "Debug Registers".</summary>
+/// <summary>MOV to and from debug registers. What they watch is the affair of <see cref="Breakpoints"/>. SDM 3, "Debug Registers".</summary>
 internal static class DebugRegisters
 {
     /// <summary>DR6.BD: a debug register was accessed while DR7.GD=1.</summary>
@@ -11,6 +11,9 @@ internal static class DebugRegisters
 
     /// <summary>DR6.BS: a single step.</summary>
     public const ulong SingleStep = 1UL << 14;
+
+    /// <summary>DR6.BT: a task switch to a TSS whose T flag is set.</summary>
+    public const ulong TaskSwitch = 1UL << 15;
 
     /// <summary>DR7.GD.</summary>
     public const ulong GeneralDetect = 1UL << 13;
@@ -20,6 +23,12 @@ internal static class DebugRegisters
     private const ulong Dr6Ones = 0xFFFF_0FF0;
     private const ulong Dr7Writable = 0xFFFF_23FF;
     private const ulong Dr7Ones = 0x400;
+
+    /// <summary>DR6.B0 to B3.</summary>
+    public const ulong Matched = 0xF;
+
+    /// <summary>A debug exception is about to be delivered. Only B0 to B3 are of this one alone; the rest is software's to clear.</summary>
+    public static void Report(SystemState system, ulong causes) => system.Dr6 = (system.Dr6 & ~Matched) | causes;
 
     /// <summary>MOV DRn, r64 and MOV r64, DRn.</summary>
     public static ManagedOutcome Move(Vcpu vcpu, in Instruction instruction)
@@ -32,7 +41,7 @@ internal static class DebugRegisters
             return Raise.GeneralProtection(vcpu, 0);
         if ((vcpu.System.Dr7 & GeneralDetect) != 0)
         {
-            vcpu.System.Dr6 |= AccessDetected;
+            Report(vcpu.System, AccessDetected);
             return Raise.Exception(vcpu, ExceptionVector.Debug, 0);
         }
 
@@ -46,6 +55,7 @@ internal static class DebugRegisters
         if (number >= 6 && value > uint.MaxValue)
             return Raise.GeneralProtection(vcpu, 0);
         Write(vcpu.System, number, value);
+        vcpu.ModeChanged();
         return ManagedOutcome.EndBlock;
     }
 

@@ -12,6 +12,7 @@ internal static class PortInstructions
         ushort port = Port(vcpu, instruction, 1);
         if (!PortAccess.TryCheck(vcpu, port, size))
             return ManagedOutcome.Fault;
+        vcpu.Breakpoints.PortAccessed(port, (uint)size);
         vcpu.Registers.Write(instruction.Op0Register, vcpu.Bus.Ports.Read(port, size));
         return ManagedOutcome.EndBlock;
     }
@@ -23,6 +24,7 @@ internal static class PortInstructions
         ushort port = Port(vcpu, instruction, 0);
         if (!PortAccess.TryCheck(vcpu, port, size))
             return ManagedOutcome.Fault;
+        vcpu.Breakpoints.PortAccessed(port, (uint)size);
         vcpu.Bus.Ports.Write(port, (uint)vcpu.Registers.Read(instruction.Op1Register), size);
         return ManagedOutcome.EndBlock;
     }

@@ -37,7 +37,7 @@ internal static unsafe class PortStrings
         ulong mask = StringAddress.Mask(instruction);
         if (!PortAccess.TryCheck(vcpu, (ushort)vcpu.Registers.Rdx, size))
             return ManagedOutcome.Fault;
-        int left = (vcpu.Registers.Flags & RFlags.Trap) != 0 ? 1 : MostElements;
+        int left = vcpu.TrapsBetweenElements ? 1 : MostElements;
         while (!isRepeated || (vcpu.Registers.Rcx & mask) != 0)
         {
             if (!TryMove(vcpu, instruction, element, size, mask))
@@ -75,6 +75,7 @@ internal static unsafe class PortStrings
             return false;
         }
 
+        vcpu.Breakpoints.PortAccessed(port, (uint)size);
         bool isDown = (vcpu.Registers.Flags & RFlags.Direction) != 0;
         ulong next = isDown ? offset - (ulong)size : offset + (ulong)size;
         StringAddress.Save(vcpu.State, pointer, mask, next);

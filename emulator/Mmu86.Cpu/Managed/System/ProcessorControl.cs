@@ -69,6 +69,8 @@ internal static class ProcessorControl
     {
         if (vcpu.System.Cpl > SystemAccess.IoPrivilege(vcpu))
             return Raise.GeneralProtection(vcpu, 0);
+        if ((value & ~vcpu.Registers.Flags) != 0)
+            vcpu.InterruptShadow = InterruptShadow.SetInterrupts;
         vcpu.SetFlags((vcpu.Registers.Flags & ~RFlags.InterruptEnable) | value);
         return ManagedOutcome.EndBlock;
     }

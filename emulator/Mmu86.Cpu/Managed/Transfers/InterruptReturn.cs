@@ -5,8 +5,8 @@ namespace Mmu86.Cpu;
 
 /// <summary>IRET, IRETD and IRETQ in 64-bit mode. SDM 2, "IRET/IRETD/IRETQ—Interrupt Return".</summary>
 /// <remarks>
-/// All three pop five values, at any privilege level. RF is popped and forgotten: it lasts for one instruction and only keeps
-/// instruction breakpoints away, which there are none of yet.
+/// All three pop five values, at any privilege level. RF lasts for one instruction and only keeps instruction breakpoints away: it is
+/// forgotten where none is armed, so that each return from a page fault does not cost a single step.
 /// </remarks>
 internal static class InterruptReturn
 {
@@ -67,7 +67,7 @@ internal static class InterruptReturn
         int from = vcpu.System.Cpl;
         RFlags restored = AlwaysRestored;
         if (size > 2)
-            restored |= RestoredByWideReturns;
+            restored |= RestoredByWideReturns | (vcpu.Breakpoints.WatchesCode ? RFlags.Resume : RFlags.None);
         if (from <= SystemAccess.IoPrivilege(vcpu))
             restored |= RFlags.InterruptEnable;
         if (from == 0)

@@ -66,6 +66,7 @@ public sealed class DebugRegisterTests
         Assert.Equal("#DB", MachineOutcome.Run(machine));
 
         Assert.Equal(BareMachine.Code, machine.Frame(ExceptionVector.Debug).Rip);
+        Assert.Equal(RFlags.Resume, machine.Frame(ExceptionVector.Debug).Flags & RFlags.Resume);
         Assert.Equal((1UL << 13, 0UL), (machine.System.Dr6 & (1UL << 13), machine.System.Dr7 & (1UL << 13)));
     }
 
