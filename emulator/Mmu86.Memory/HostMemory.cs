@@ -138,10 +138,16 @@ public sealed unsafe class HostMemory : IDisposable
     /// <summary>Which 64-byte lines of a frame hold decoded code: bit i is line i. Zero where the frame is not RAM.</summary>
     public ulong CodeLines(HostFrameNumber frame) => IsRam(frame.Address) ? CodeLineWords[frame.Value] : 0;
 
-    /// <summary>Marks lines of a frame as holding decoded code. The caller revokes write permission of cached translations first.</summary>
+    /// <summary>Marks lines of a frame as holding decoded code. Where they are its first, the watchers revoke what lets stores by unseen.</summary>
     public void AddCodeLines(HostFrameNumber frame, ulong lines)
     {
         CheckRange(frame.Address, 4096);
+        if (CodeLineWords[frame.Value] == 0)
+        {
+            foreach (ICodeWatcher watcher in _watchers)
+                watcher.CodeAppears(frame);
+        }
+
         CodeLineWords[frame.Value] |= lines;
     }
 

@@ -16,18 +16,28 @@ internal sealed unsafe class FilterKeeper : IDisposable
     public const int FirstFetchTable = 2 * TranslationFilter.Banks;
 
     private const int Tables = FirstFetchTable + 2;
-    private const int WordsPerTable = TranslationFilter.Slots / 64;
-    private const int Words = Tables * WordsPerTable;
 
     private readonly FilterSlot* _slots;
+    private readonly int _slotCount;
+    private readonly uint _indexMask;
+
+    // Bit n: slot n was filled since the filter was emptied. The slots of all tables are numbered through.
     private readonly ulong* _installed;
 
+    // Bit n: word n of _installed is not zero. So that looking through a filter costs what is in it, not its size.
+    private readonly ulong* _installedWords;
+
     /// <summary>Makes the keeper of an empty filter.</summary>
-    public FilterKeeper(Arena arena)
+    /// <param name="arena">Where its notes lie.</param>
+    /// <param name="slots">Slots of each table (<see cref="TranslationFilter(int)"/>).</param>
+    public FilterKeeper(Arena arena, int slots)
     {
-        Filter = new TranslationFilter();
+        Filter = new TranslationFilter(slots);
         _slots = Filter.DataTable(AccessMode.User);
+        _slotCount = slots;
+        _indexMask = (uint)slots - 1;
         _installed = arena.Allocate<ulong>(Words);
+        _installedWords = arena.Allocate<ulong>((Words + 63) / 64);
     }
 
     /// <summary>The filter kept.</summary>
@@ -48,15 +58,13 @@ internal sealed unsafe class FilterKeeper : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Install(TlbLane* lane, int entry, int table, ulong page, ulong payload)
     {
-        uint index = (uint)(page >> 12) & (TranslationFilter.Slots - 1);
-        uint slot = ((uint)table * TranslationFilter.Slots) + index;
-        // SAFETY: table < Tables and index < Slots; the tables lie one after the other in the filter's reservation.
-        _slots[slot].Tag = page;
+        uint slot = ((uint)table * (uint)_slotCount) + ((uint)(page >> 12) & _indexMask);
+        // SAFETY: table < Tables and the index < Slots; the tables lie one after the other in the filter's reservation.
+        _slots[slot].Tag = FilterSlot.TagOf(page);
         _slots[slot].Payload = payload;
         _installed[slot >> 6] |= 1UL << (int)slot;
+        _installedWords[slot >> 12] |= 1UL << (int)(slot >> 6);
         lane->SlotTables[entry] |= (byte)(1 << table);
-        if (lane->Size != PageSize.Size4K && lane->Array->SlotIndices != null)
-            lane->Array->SlotIndices[((uint)entry * WordsPerTable) + (index >> 6)] |= 1UL << (int)index;
     }
 
     /// <summary>Removes every slot of an entry, whose tag must still be in place. Costs what was installed.</summary>
@@ -83,8 +91,8 @@ internal sealed unsafe class FilterKeeper : IDisposable
 
         lane->SlotTables[entry] = 0;
         ulong page = Tag.Address(tag);
-        FilterSlot* slot = _slots + (BitOperations.TrailingZeroCount(tables) * TranslationFilter.Slots) + ((int)(page >> 12) & (TranslationFilter.Slots - 1));
-        if (slot->Tag == page)
+        FilterSlot* slot = _slots + ((uint)BitOperations.TrailingZeroCount(tables) * (uint)_slotCount) + ((uint)(page >> 12) & _indexMask);
+        if (slot->Tag == FilterSlot.TagOf(page))
             slot->Tag = TranslationFilter.Empty;
     }
 
@@ -96,16 +104,16 @@ internal sealed unsafe class FilterKeeper : IDisposable
         ulong tag = array->Entries.Tags[entry];
         if (Tag.Size(tag) != PageSize.Size4K)
         {
-            KillLarge(array, entry, tables, tag);
+            KillLarge(tables, tag);
             return;
         }
 
         ulong page = Tag.Address(tag);
-        FilterSlot* slots = _slots + ((int)(page >> 12) & (TranslationFilter.Slots - 1));
+        FilterSlot* slots = _slots + ((uint)(page >> 12) & _indexMask);
         do
         {
-            FilterSlot* slot = slots + (BitOperations.TrailingZeroCount(tables) * TranslationFilter.Slots);
-            if (slot->Tag == page)
+            FilterSlot* slot = slots + ((uint)BitOperations.TrailingZeroCount(tables) * (uint)_slotCount);
+            if (slot->Tag == FilterSlot.TagOf(page))
                 slot->Tag = TranslationFilter.Empty;
             tables &= tables - 1;
         }
@@ -118,36 +126,19 @@ internal sealed unsafe class FilterKeeper : IDisposable
     /// <summary>Empties the tables for fetches.</summary>
     public void ClearFetches() => Clear(FirstFetchTable * WordsPerTable);
 
-    private void Clear(int from)
-    {
-        for (int word = from; word < Words; word++)
-        {
-            ulong installed = _installed[word];
-            if (installed == 0)
-                continue;
-            _installed[word] = 0;
-            FilterSlot* slots = _slots + (word * 64);
-            do
-            {
-                slots[BitOperations.TrailingZeroCount(installed)].Tag = TranslationFilter.Empty;
-                installed &= installed - 1;
-            }
-            while (installed != 0);
-        }
-    }
-
     /// <summary>Removes the write slots of all banks that lead to a backing page.</summary>
     /// <param name="backing">The address of the frame in our own memory.</param>
     public void RevokeWrites(ulong backing)
     {
         for (int table = 1; table < FirstFetchTable; table += 2)
         {
-            for (int word = table * WordsPerTable; word < (table + 1) * WordsPerTable; word++)
+            int end = (table + 1) * WordsPerTable;
+            for (int word = NextWord(table * WordsPerTable, end); word < end; word = NextWord(word + 1, end))
             {
                 for (ulong installed = _installed[word]; installed != 0; installed &= installed - 1)
                 {
-                    FilterSlot* slot = _slots + (word * 64) + BitOperations.TrailingZeroCount(installed);
-                    if (slot->Payload + slot->Tag == backing)
+                    FilterSlot* slot = _slots + ((uint)word * 64) + BitOperations.TrailingZeroCount(installed);
+                    if (slot->Payload + slot->Tag == FilterSlot.TagOf(backing))
                         slot->Tag = TranslationFilter.Empty;
                 }
             }
@@ -157,29 +148,72 @@ internal sealed unsafe class FilterKeeper : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Filter.Dispose();
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void KillLarge(TlbArray* array, int entry, uint tables, ulong tag)
+    private int WordsPerTable => _slotCount / 64;
+
+    private int Words => Tables * WordsPerTable;
+
+    private void Clear(int from)
     {
-        for (; tables != 0; tables &= tables - 1)
-            KillLarge(array, entry, BitOperations.TrailingZeroCount(tables), Tag.Address(tag), Tag.Size(tag));
-        if (array->SlotIndices != null)
-            new Span<ulong>(array->SlotIndices + ((uint)entry * WordsPerTable), WordsPerTable).Clear();
+        int end = Words;
+        for (int word = NextWord(from, end); word < end; word = NextWord(word + 1, end))
+        {
+            FilterSlot* slots = _slots + ((uint)word * 64);
+            for (ulong installed = _installed[word]; installed != 0; installed &= installed - 1)
+                slots[BitOperations.TrailingZeroCount(installed)].Tag = TranslationFilter.Empty;
+            _installed[word] = 0;
+            _installedWords[word >> 6] &= ~(1UL << word);
+        }
     }
 
-    private void KillLarge(TlbArray* array, int entry, int table, ulong page, PageSize size)
+    // The first word of _installed from one on that is not zero, or any number not below the end.
+    private int NextWord(int from, int end)
     {
-        for (int word = 0; word < WordsPerTable; word++)
+        if (from >= end)
+            return end;
+        int group = from >> 6;
+        ulong words = _installedWords[group] & (ulong.MaxValue << from);
+        while (words == 0)
         {
-            // Without indices of its own (nothing is evicted, so this is rare) the entry looks through all slots installed.
-            ulong indices = _installed[(table * WordsPerTable) + word];
-            if (array->SlotIndices != null)
-                indices &= array->SlotIndices[((uint)entry * WordsPerTable) + word];
-            for (; indices != 0; indices &= indices - 1)
-            {
-                FilterSlot* slot = _slots + (table * TranslationFilter.Slots) + (word * 64) + BitOperations.TrailingZeroCount(indices);
-                if (((slot->Tag ^ page) >> size.Shift()) == 0)
-                    slot->Tag = TranslationFilter.Empty;
-            }
+            if (++group << 6 >= end)
+                return end;
+            words = _installedWords[group];
         }
+
+        return (group << 6) + BitOperations.TrailingZeroCount(words);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void KillLarge(uint tables, ulong tag)
+    {
+        ulong page = Tag.Address(tag);
+        PageSize size = Tag.Size(tag);
+        for (; tables != 0; tables &= tables - 1)
+        {
+            // The slots of a page lie side by side, and those of one that has more pages than the table has slots are all of it.
+            int slots = (int)Math.Min((ulong)_slotCount, size.Bytes() >> 12);
+            int first = (BitOperations.TrailingZeroCount(tables) * _slotCount) + (int)((uint)(page >> 12) & _indexMask);
+            int end = (first + slots) / 64;
+            for (int word = NextWord(first / 64, end); word < end; word = NextWord(word + 1, end))
+                KillLarge(word, page, size);
+        }
+    }
+
+    // Forgets what it finds empty, so that the next large page in these slots does not look at it again.
+    private void KillLarge(int word, ulong page, PageSize size)
+    {
+        FilterSlot* slots = _slots + ((uint)word * 64);
+        ulong live = _installed[word];
+        for (ulong installed = live; installed != 0; installed &= installed - 1)
+        {
+            FilterSlot* slot = slots + BitOperations.TrailingZeroCount(installed);
+            if (((slot->Tag ^ page) >> size.Shift()) == 0)
+                slot->Tag = TranslationFilter.Empty;
+            if (slot->Tag == TranslationFilter.Empty)
+                live &= ~(installed & (0 - installed));
+        }
+
+        _installed[word] = live;
+        if (live == 0)
+            _installedWords[word >> 6] &= ~(1UL << word);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Mmu86.Memory;
 using Mmu86.X86;
@@ -63,7 +64,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _ram = memory.Base;
         _configuration = configuration;
         _policy = policy;
-        _filter = new FilterKeeper(_arena);
+        _filter = new FilterKeeper(_arena, FilterSlots(configuration));
         _rights = new AccessRights(_arena);
         FilterService service = TPolicy.Observes || configuration.LookUpEveryAccess ? FilterService.NotServed : FilterService.Served;
         TagPool tlbPool = new(_arena);
@@ -154,6 +155,18 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     {
         _filter.Dispose();
         _arena.Dispose();
+    }
+
+    // Far more slots than first-level entries: then two resident pages rarely want the same one. More would only spread what is installed over
+    // more lines of the real machine's caches. A large page has slots for each of its 4 KiB pages.
+    private static int FilterSlots(MmuConfiguration configuration)
+    {
+        const int SlotsPerEntry = 16;
+        long entries = 0;
+        foreach (TlbArrayConfiguration array in configuration.L1Data.Arrays)
+            entries += array.Sets == 0 ? TranslationFilter.MostSlots : (long)array.Sets * array.Ways;
+        long slots = Math.Clamp(entries * SlotsPerEntry, TranslationFilter.FewestSlots, TranslationFilter.MostSlots);
+        return (int)BitOperations.RoundUpToPowerOf2((ulong)slots);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -120,7 +120,6 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         Register(page, offset, op, inFirst);
         if (secondPage is not null)
         {
-            _mmu.RevokeWrites(second.Address.Frame);
             _memory.AddCodeLines(second.Address.Frame, Lines(0, Math.Max(1, length - inFirst)));
             secondPage.CrossedInto.Add(page);
         }
@@ -155,7 +154,6 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         ulong lines = Lines((uint)(address.Value & 0xFFF), length);
         if ((_memory.CodeLines(address.Frame) & lines) == lines)
             return;
-        _mmu.RevokeWrites(address.Frame);
         _memory.AddCodeLines(address.Frame, lines);
     }
 
@@ -211,6 +209,9 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     }
 
     /// <inheritdoc/>
+    public void CodeAppears(HostFrameNumber frame) => _mmu.RevokeWrites(frame);
+
+    /// <inheritdoc/>
     public void CodeWritten(HostFrameNumber frame, ulong lines)
     {
         Drop(frame);
@@ -246,7 +247,6 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     {
         page.Entries[offset] = (uint)(first - _state->Pool);
         page.UsedOffsets.Add((ushort)offset);
-        _mmu.RevokeWrites(page.Frame);
         _memory.AddCodeLines(page.Frame, Lines(offset, length));
     }
 

@@ -60,15 +60,14 @@ internal static unsafe class Flow
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Jump(CpuState* s, ulong target, ulong result, ulong carry, ulong aux, long budget)
     {
-        var slot = (FilterSlot*)((byte*)s->FetchSlots + ((target >> 8) & ((TranslationFilter.Slots - 1) << 4)));
-        ulong page = target & ~0xFFFUL;
-        if (slot->Tag == page && budget >= 0)
+        FilterSlot* slot = TranslationFilter.Slot(s->FetchSlots, target, s->SlotOffsetMask);
+        if (slot->Tag == FilterSlot.TagOf(target) && budget >= 0)
         {
             // SAFETY: the payload is the entry table of a live code page; it is dropped from the filter before it is freed.
             uint entry = ((uint*)slot->Payload)[target & 0xFFF];
             if (entry != 0)
             {
-                *Registers.Pointer(s, CpuState.CodePageRegister) = page;
+                *Registers.Pointer(s, CpuState.CodePageRegister) = target & ~0xFFFUL;
                 Dispatch(s, s->Pool + entry, result, carry, aux, budget);
                 return;
             }

@@ -20,8 +20,8 @@ internal static unsafe class Managed
     public static void CrossPage(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong page = Registers.Read(s, CpuState.CodePageRegister) + 0x1000;
-        var slot = (FilterSlot*)((byte*)s->FetchSlots + ((page >> 8) & ((TranslationFilter.Slots - 1) << 4)));
-        if (slot->Tag == page && slot->Payload == op->Immediate)
+        FilterSlot* slot = TranslationFilter.Slot(s->FetchSlots, page, s->SlotOffsetMask);
+        if (slot->Tag == FilterSlot.TagOf(page) && slot->Payload == op->Immediate)
         {
             s->CrossPageFetches++;
             Flow.Next(s, op, result, carry, aux, budget);

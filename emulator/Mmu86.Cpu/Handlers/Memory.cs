@@ -31,15 +31,15 @@ internal readonly unsafe struct FilteredMemory : IHandlerMemory
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRead(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer) =>
-        Probe(s->ReadSlots, address, size, out pointer);
+        Probe(s, s->ReadSlots, address, size, out pointer);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryWrite(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer) =>
-        Probe(s->WriteSlots, address, size, out pointer);
+        Probe(s, s->WriteSlots, address, size, out pointer);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryPush(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer) =>
-        Probe(s->WriteSlots, address, size, out pointer);
+        Probe(s, s->WriteSlots, address, size, out pointer);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Commit(CpuState* s)
@@ -49,11 +49,11 @@ internal readonly unsafe struct FilteredMemory : IHandlerMemory
     // The tag is compared with the page of the access's last byte: a page-crossing access fails the same comparison.
     // SAFETY: a slot's payload leads to RAM of the 4 KiB page in its tag, and is emptied before that mapping goes (Mmu).
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Probe(FilterSlot* table, ulong address, uint size, out byte* pointer)
+    private static bool Probe(CpuState* s, FilterSlot* table, ulong address, uint size, out byte* pointer)
     {
-        byte* slot = (byte*)table + ((address >> 8) & ((TranslationFilter.Slots - 1) << 4));
-        pointer = (byte*)(address + ((FilterSlot*)slot)->Payload);
-        return ((FilterSlot*)slot)->Tag == ((address + (size - 1)) & ~0xFFFUL);
+        FilterSlot* slot = TranslationFilter.Slot(table, address, s->SlotOffsetMask);
+        pointer = (byte*)(address + slot->Payload);
+        return slot->Tag == FilterSlot.TagOf(address + (size - 1));
     }
 }
 

@@ -37,7 +37,7 @@ public sealed unsafe class Vcpu : IDisposable
     private readonly TranslationFilter _filter;
 
     // In force where every access must be seen: it stays empty.
-    private readonly TranslationFilter _emptyFilter = new();
+    private readonly TranslationFilter _emptyFilter;
     private int _chunk;
     private bool _stopRequested;
 
@@ -61,6 +61,8 @@ public sealed unsafe class Vcpu : IDisposable
         Bus = bus;
         Mmu = mmu;
         _filter = mmu.Filter;
+        _emptyFilter = new TranslationFilter(_filter.Slots);
+        _s->SlotOffsetMask = _filter.OffsetMask;
         Counters = new CpuCounters();
         Faults = new FaultState();
         Features = new ProcessorFeatures(configuration.Cpuid);
@@ -169,7 +171,7 @@ public sealed unsafe class Vcpu : IDisposable
             : AccessMode.Supervisor;
         Data.Mode = mode;
         _s->ReadSlots = (Data.Checks == AccessChecks.None ? _filter : _emptyFilter).DataTable(mode);
-        _s->WriteSlots = _s->ReadSlots + TranslationFilter.Slots;
+        _s->WriteSlots = _s->ReadSlots + _filter.Slots;
         _s->FetchSlots = _filter.FetchTable(mode);
         var codeMode = CodeMode.Of(System, (RFlags)_s->SystemFlags);
         if (!codeMode.IsLong64 || _mode != codeMode)

@@ -75,6 +75,9 @@ internal unsafe struct CpuState
     public FilterSlot* WriteSlots;
     public FilterSlot* FetchSlots;
 
+    /// <summary><see cref="TranslationFilter.OffsetMask"/>.</summary>
+    public ulong SlotOffsetMask;
+
     /// <summary>The micro-op pool: entry i of a code page is the op at Pool + 32 i.</summary>
     public MicroOp* Pool;
 

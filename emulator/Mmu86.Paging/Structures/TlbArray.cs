@@ -13,9 +13,6 @@ internal unsafe struct TlbArray
     /// <summary>Of each entry, the filter tables in which it may have slots: bit n is table n. Null for arrays that the filter does not serve.</summary>
     public byte* SlotTables;
 
-    /// <summary>Of each entry 256 bits, the slot indices in which it may have slots. Null where all entries are 4 KiB, and where nothing is evicted.</summary>
-    public ulong* SlotIndices;
-
     /// <summary>The lane of each page size; null for sizes not held.</summary>
     public TlbLane* Lane4K;
     public TlbLane* Lane2M;
@@ -48,11 +45,9 @@ internal unsafe struct TlbArray
         array->SideCapacity = array->Entries.Capacity;
         if (service == FilterService.Served)
             array->SlotTables = arena.Allocate<byte>(array->Entries.Capacity);
-        bool hasLarge = false;
         foreach (string name in configuration.PageSizes)
         {
             PageSize size = Geometry.ParseSize(configuration.Name, name);
-            hasLarge |= size != PageSize.Size4K;
             TlbLane* lane = BuildLane(arena, array, size);
             if (size == PageSize.Size4K)
                 array->Lane4K = lane;
@@ -61,9 +56,6 @@ internal unsafe struct TlbArray
             else
                 array->Lane1G = lane;
         }
-
-        if (service == FilterService.Served && hasLarge && !isUnbounded)
-            array->SlotIndices = arena.Allocate<ulong>(array->Entries.Capacity * (TranslationFilter.Slots / 64));
 
         return array;
     }

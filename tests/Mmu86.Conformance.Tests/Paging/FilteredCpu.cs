@@ -78,7 +78,7 @@ internal sealed unsafe class FilteredCpu(IMmu mmu)
             return false;
         FilterSlot* table = kind == AccessKind.Fetch ? mmu.Filter.FetchTable(mode) : mmu.Filter.DataTable(mode);
         if (kind == AccessKind.Write)
-            table += TranslationFilter.Slots;
-        return table[(address.Value >> 12) & (TranslationFilter.Slots - 1)].Tag == (address.Value & ~0xFFFUL);
+            table += mmu.Filter.Slots;
+        return TranslationFilter.Slot(table, address.Value, mmu.Filter.OffsetMask)->Tag == FilterSlot.TagOf(address.Value);
     }
 }

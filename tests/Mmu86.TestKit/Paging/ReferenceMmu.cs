@@ -13,7 +13,7 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public Func<PagingContext, PagingContext> Forgets { get; init; } = context => context;
 
     /// <inheritdoc/>
-    public TranslationFilter Filter { get; } = new();
+    public TranslationFilter Filter { get; } = new(TranslationFilter.FewestSlots);
 
     /// <inheritdoc/>
     public PagingContext Context { get; private set; }

@@ -197,8 +197,8 @@ internal sealed unsafe class HandlerMachine : IDisposable
 
     private void SetFetchSlot(ulong page, ulong payload)
     {
-        FilterSlot* slot = _state->FetchSlots + ((page >> 12) & (TranslationFilter.Slots - 1));
-        slot->Tag = page;
+        FilterSlot* slot = TranslationFilter.Slot(_state->FetchSlots, page, _state->SlotOffsetMask);
+        slot->Tag = FilterSlot.TagOf(page);
         slot->Payload = payload;
     }
 

@@ -161,12 +161,11 @@ public sealed unsafe class FilterSlotTests
         Assert.True(Translate(mmu, 0x80_1000, AccessKind.Fetch, AccessMode.Supervisor));
         mmu.EnterCodePage(new LinearAddress(0x80_1000), 2);
         mmu.OfferFetch(new LinearAddress(0x80_1000), AccessMode.Supervisor, 2);
-        FilterSlot* slots = mmu.Filter.DataTable(AccessMode.User);
-        Assert.Equal(8, CountSlots(slots));
+        Assert.Equal(8, CountSlots(mmu.Filter));
 
         mmu.SetContext(mmu.Context);
 
-        Assert.Equal(0, CountSlots(slots));
+        Assert.Equal(0, CountSlots(mmu.Filter));
     }
 
     [Fact]
@@ -178,7 +177,7 @@ public sealed unsafe class FilterSlotTests
 
         Assert.True(mmu.TryTranslate(new LinearAddress(Page), AccessKind.Write, AccessMode.User, out _));
 
-        Assert.Equal(0, CountSlots(mmu.Filter.DataTable(AccessMode.User)));
+        Assert.Equal(0, CountSlots(mmu.Filter));
         Assert.False(mmu.FetchesAreSilent);
     }
 
@@ -189,20 +188,21 @@ public sealed unsafe class FilterSlotTests
 
     private static bool HasSlot(TranslationFilter filter, ulong page, AccessKind kind, AccessMode mode)
     {
-        int index = (int)(page >> 12) & (TranslationFilter.Slots - 1);
+        int index = (int)(page >> 12) & (filter.Slots - 1);
         FilterSlot* table = kind switch
         {
             AccessKind.Fetch => filter.FetchTable(mode),
             AccessKind.Read => filter.DataTable(mode),
-            _ => filter.DataTable(mode) + TranslationFilter.Slots,
+            _ => filter.DataTable(mode) + filter.Slots,
         };
-        return table[index].Tag == page;
+        return table[index].Tag == FilterSlot.TagOf(page);
     }
 
-    private static int CountSlots(FilterSlot* slots)
+    private static int CountSlots(TranslationFilter filter)
     {
+        FilterSlot* slots = filter.DataTable(AccessMode.User);
         int count = 0;
-        for (int i = 0; i < TranslationFilter.Slots * 8; i++)
+        for (int i = 0; i < filter.Slots * 8; i++)
             count += slots[i].Tag == TranslationFilter.Empty ? 0 : 1;
         return count;
     }

@@ -33,7 +33,7 @@ internal sealed unsafe class FilteredCpu(World world, Mmu<Unobserved> mmu)
         Count(kind, 1);
         ulong page = linear & ~0xFFFUL;
         FilterSlot* slot = Slot(page, kind, mode);
-        if (slot != null && slot->Tag == page)
+        if (slot != null && slot->Tag == FilterSlot.TagOf(page))
         {
             Silent++;
             // A data slot leads into the backing; this CPU's fetch payload is the host page itself.
@@ -72,12 +72,12 @@ internal sealed unsafe class FilteredCpu(World world, Mmu<Unobserved> mmu)
     {
         if (mode == AccessMode.Implicit)
             return null;
-        int index = (int)(page >> 12) & (TranslationFilter.Slots - 1);
+        int index = (int)(page >> 12) & (mmu.Filter.Slots - 1);
         return kind switch
         {
             AccessKind.Fetch => mmu.Filter.FetchTable(mode) + index,
             AccessKind.Read => mmu.Filter.DataTable(mode) + index,
-            _ => mmu.Filter.DataTable(mode) + TranslationFilter.Slots + index,
+            _ => mmu.Filter.DataTable(mode) + mmu.Filter.Slots + index,
         };
     }
 }

@@ -14,6 +14,8 @@ internal static class FuzzMachines
         ["tree-plru"] = Small(Replacement.TreePlru),
         ["fifo"] = Small(Replacement.Fifo),
         ["random"] = Small(Replacement.Random),
+        // More slots in the filter than any other: what looks through them must find all.
+        ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.
         ["mru3-plru"] = Machines.Uncached with
         {

@@ -99,9 +99,9 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         byte* source = null;
         byte* destination = null;
         ulong done;
-        if ((!TOperation.HasSource || TryProbe(s->ReadSlots, cursor.Source, out source))
+        if ((!TOperation.HasSource || TryProbe(s, s->ReadSlots, cursor.Source, out source))
             && (!TOperation.HasDestination
-                || TryProbe(TOperation.DestinationKind == AccessKind.Write ? s->WriteSlots : s->ReadSlots, cursor.Destination, out destination)))
+                || TryProbe(s, TOperation.DestinationKind == AccessKind.Write ? s->WriteSlots : s->ReadSlots, cursor.Destination, out destination)))
         {
             done = TOperation.Run<TWidth, TElement>(s, source, destination, fit, cursor.Step, condition);
         }
@@ -128,11 +128,11 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
     }
 
     // SAFETY: as FilteredMemory; the caller stays inside the page.
-    private static bool TryProbe(FilterSlot* table, ulong address, out byte* pointer)
+    private static bool TryProbe(CpuState* s, FilterSlot* table, ulong address, out byte* pointer)
     {
-        FilterSlot* slot = table + ((address >> 12) & (TranslationFilter.Slots - 1));
+        FilterSlot* slot = TranslationFilter.Slot(table, address, s->SlotOffsetMask);
         pointer = (byte*)(address + slot->Payload);
-        return slot->Tag == (address & ~0xFFFUL);
+        return slot->Tag == FilterSlot.TagOf(address);
     }
 
     private static bool TryRepeat(Vcpu vcpu, in StringCursor cursor, ulong fit, out byte* source, out byte* destination)
