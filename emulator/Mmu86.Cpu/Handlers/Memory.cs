@@ -79,7 +79,7 @@ internal readonly unsafe struct SlowMemory : IHandlerMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryPush(CpuState* s, MicroOp* op, ulong address, uint size, out byte* pointer)
     {
-        pointer = SlowPath.Push(s, address, size);
+        pointer = SlowPath.Push(s, op, address, size);
         return pointer != null;
     }
 

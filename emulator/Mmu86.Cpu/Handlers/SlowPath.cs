@@ -16,8 +16,8 @@ internal static unsafe class SlowPath
         Owner(s).Data.HandlerWrite(op, address, size);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static byte* Push(CpuState* s, ulong address, uint size) =>
-        Owner(s).Data.HandlerPush(address, size);
+    public static byte* Push(CpuState* s, MicroOp* op, ulong address, uint size) =>
+        Owner(s).Data.HandlerPush(op, address, size);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Commit(CpuState* s) => Owner(s).Data.HandlerCommit();

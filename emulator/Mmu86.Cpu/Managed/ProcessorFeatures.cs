@@ -41,6 +41,8 @@ internal sealed class ProcessorFeatures
 
     public bool CompareExchange16 => Bit(_basic.Ecx, 13);
 
+    public bool X2Apic => Bit(_basic.Ecx, 21);
+
     public bool PopulationCount => Bit(_basic.Ecx, 23);
 
     public bool SysenterSysexit => Bit(_basic.Edx, 11);

@@ -108,7 +108,8 @@ public sealed unsafe partial class DataAccess
 
         // The common case, a TLB miss of a load inside one page of RAM, does not ask what a fault would be called.
         _state->PendingLookups++;
-        if (!_mmu.TryTranslate(new LinearAddress(address), AccessKind.Read, Mode, out Translation translation))
+        if (!TryReplay(address, AccessKind.Read, out Translation translation)
+            && !_mmu.TryTranslate(new LinearAddress(address), AccessKind.Read, Mode, out translation))
         {
             RaiseFailure(NonCanonicalVector(op));
             return null;
@@ -117,6 +118,8 @@ public sealed unsafe partial class DataAccess
         // SAFETY: IsRam covers the whole 4 KiB frame and the access stays inside it.
         if (translation.IsRam)
             return _memory.Base + translation.Address.Value;
+        if (DefersDevices)
+            return Defer(op, address, AccessKind.Read, translation);
         GatherDevice(translation.Address, size, _state->Bounce);
         return _state->Bounce;
     }
@@ -124,6 +127,8 @@ public sealed unsafe partial class DataAccess
     internal byte* HandlerWrite(MicroOp* op, ulong address, uint size)
     {
         byte* pointer = TryWriteSpan(address, size, Mode, NonCanonicalVector(op));
+        if (pointer != null && DefersDevices && _state->PendingCommit == CommitKind.Device)
+            return Defer(op, address, AccessKind.Write, new Translation(_commitFirst, default, false));
 
         // A read-modify-write reads the bounce buffer; a plain store must not read a device.
         if (pointer != null && _state->PendingCommit != CommitKind.Ram && _state->PendingCommit != CommitKind.Nothing
@@ -132,7 +137,13 @@ public sealed unsafe partial class DataAccess
         return pointer;
     }
 
-    internal byte* HandlerPush(ulong address, uint size) => TryWriteSpan(address, size, Mode, ExceptionVector.StackFault);
+    internal byte* HandlerPush(MicroOp* op, ulong address, uint size)
+    {
+        byte* pointer = TryWriteSpan(address, size, Mode, ExceptionVector.StackFault);
+        return pointer != null && DefersDevices && _state->PendingCommit == CommitKind.Device
+            ? Defer(op, address, AccessKind.Write, new Translation(_commitFirst, default, false))
+            : pointer;
+    }
 
     internal void HandlerCommit() => Commit();
 
@@ -355,7 +366,7 @@ public sealed unsafe partial class DataAccess
 
     private bool Translate(ulong address, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector, out Translation translation)
     {
-        if (_mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
+        if (TryReplay(address, kind, out translation) || _mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
             return true;
         return RaiseFailure(nonCanonicalVector);
     }

@@ -17,7 +17,7 @@ public sealed record VcpuBus
 }
 
 /// <summary>One virtual CPU: state, decoded code and the run loop. Everything that is not the CPU's affair returns as a <see cref="VmExit"/>.</summary>
-public sealed unsafe class Vcpu : IDisposable
+public sealed unsafe partial class Vcpu : IDisposable
 {
     // Near an event ops run singly: a block has at most this many instructions.
     private const int LongestBlock = BlockBuilder.MaximumInstructions;
@@ -44,6 +44,9 @@ public sealed unsafe class Vcpu : IDisposable
     // The op of a REP string instruction that stopped between elements; null where none did.
     private MicroOp* _repeat;
     private MicroOp* _managedOp;
+
+    // The op at _repeat is one that found a device and begins anew.
+    private bool _isAtDevice;
     private ulong _nextShortening;
     private int _exceptionsInARow;
     private ulong _retiredAtException;
@@ -99,7 +102,7 @@ public sealed unsafe class Vcpu : IDisposable
     public MmuStatistics Statistics => Mmu.Snapshot(Counters.DataLookups, Counters.FetchLookups);
 
     /// <summary>The time-stamp counter: the virtual clock plus the guest's offset.</summary>
-    public ulong TimeStamp => _configuration.Clock.Read(RetiredNow, Counters.RepIterations) + System.TscOffset;
+    public ulong TimeStamp => VirtualTime + System.TscOffset;
 
     /// <summary>The VM exit that a managed instruction asks for.</summary>
     internal VmExit RequestedExit { get; set; }
@@ -119,9 +122,6 @@ public sealed unsafe class Vcpu : IDisposable
     /// <summary>Whether a trap may follow each element of a string instruction: a single step, or a data or I/O breakpoint.</summary>
     internal bool TrapsBetweenElements => TrapFlag || Breakpoints.IsArmed;
 
-    /// <summary>Whether a device asked for the run to stop.</summary>
-    internal bool IsStopRequested => _stopRequested;
-
     /// <summary>What CPUID says.</summary>
     internal ProcessorFeatures Features { get; }
 
@@ -133,7 +133,11 @@ public sealed unsafe class Vcpu : IDisposable
     internal CpuState* State => _s;
 
     /// <summary>Called by devices during a port or MMIO access: the run returns behind the instruction.</summary>
-    public void RequestStop() => _stopRequested = true;
+    public void RequestStop()
+    {
+        _stopRequested = true;
+        _s->Attention = 1;
+    }
 
     /// <summary>Puts CR0, CR3, CR4 and EFER in force in the MMU. Invalidations that the manual demands are the caller's.</summary>
     /// <param name="eptp">The EPT pointer, 0 for native paging.</param>
@@ -233,6 +237,8 @@ public sealed unsafe class Vcpu : IDisposable
         while (true)
         {
             FoldCounts();
+            if (_events is { } events && TakeEvents(events) is { } eventExit)
+                return eventExit;
             ShortenHandlers();
             if (Mmu.AttributionIsDue)
                 Mmu.Attribute(Counters.DataLookups);
@@ -240,15 +246,18 @@ public sealed unsafe class Vcpu : IDisposable
             if (instructionLimit <= Counters.Instructions)
                 return new VmExit { Reason = VmExitReason.InstructionLimit };
 
+            left = Math.Min(left, InstructionsUntilDeadline);
+
             // Single steps where fetches must be looked up one by one, and where a whole block might pass a limit.
             BlockKind kind = Mmu.FetchesAreSilent && left > LongestBlock && !RunsSingly ? BlockKind.Chained : BlockKind.SingleStep;
             _chunk = kind == BlockKind.SingleStep ? 0 : (int)Math.Min(PackedCounts.ChunkInstructions, left - LongestBlock);
             _s->Budget = PackedCounts.Budget(_chunk);
-            if (RunChunk(kind) is { } end)
-            {
-                FoldCounts();
+            if (RunChunk(kind) is not { } end)
+                continue;
+            FoldCounts();
+            if (_events is null || end.Reason != VmExitReason.Halt)
                 return end;
-            }
+            _isHalted = true;
         }
     }
 
@@ -304,6 +313,8 @@ public sealed unsafe class Vcpu : IDisposable
 
             MicroOp* op = isContinued ? _repeat : FindOp(kind);
             _repeat = null;
+            Data.DefersDevices = kind == BlockKind.Chained && _events is not null && !_isAtDevice;
+            _isAtDevice = false;
             if (op == null)
             {
                 if (DeliverFault() is { } exit)
@@ -318,15 +329,16 @@ public sealed unsafe class Vcpu : IDisposable
             patch = 0;
 
             // What its block ran before it was charged when it stopped, and will be again when it ends.
+            long budget = _s->Budget;
             if (isContinued)
-                _s->Budget -= _s->Details[op - _s->Pool].CountsBefore;
+                budget -= _s->Details[op - _s->Pool].CountsBefore;
             else
                 _s->Attention = 0;
             bool wasTrapping = kind == BlockKind.SingleStep && TrapFlag;
             InhibitsSingleStep = false;
             InterruptShadow = InterruptShadow.None;
             _s->SystemFlags &= ~(ulong)RFlags.Resume;
-            Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, _s->Budget);
+            Flow.Dispatch(_s, op, _s->FlagResult, _s->FlagCarry, _s->FlagAux, budget);
             switch (_s->Leave)
             {
                 case LeaveReason.Lookup:
@@ -335,6 +347,12 @@ public sealed unsafe class Vcpu : IDisposable
                     patch = (nuint)_s->Scratch0;
                     patchPage = (int)_s->Scratch1;
                     break;
+                case LeaveReason.Fault when Data.TryTakeDeferred(out MicroOp* deferred):
+                    // The op begins anew, now that what ran before it is charged: a device may ask what time it is.
+                    _repeat = deferred;
+                    _isAtDevice = true;
+                    _s->Attention = 1;
+                    continue;
                 case LeaveReason.Fault:
                     Counters.ExtraFetchLookups++;
                     Data.Faulted();
@@ -362,7 +380,7 @@ public sealed unsafe class Vcpu : IDisposable
                 return new VmExit { Reason = VmExitReason.StopRequested };
             }
         }
-        while (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !RunsSingly));
+        while (_isAtDevice || (!IsEventWindow && (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !RunsSingly))));
         return null;
     }
 
@@ -511,7 +529,10 @@ public sealed unsafe class Vcpu : IDisposable
         _s->Budget += detail->CountsBefore;
         _managedOp = op;
         Instruction* instruction = _code.Instruction(detail->InstructionIndex);
+        ulong elements = Counters.RepIterations;
         ManagedOutcome outcome = ((delegate*<Vcpu, in Instruction, ManagedOutcome>)op->Immediate)(this, in *instruction);
+        if (elements != Counters.RepIterations && _deadline != ulong.MaxValue)
+            NoteEvents(); // elements take time that the chunk does not know of
         switch (outcome)
         {
             case ManagedOutcome.Next:

@@ -31,6 +31,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         RepeatCondition condition = instruction.HasRepnePrefix ? RepeatCondition.WhileNotEqual : RepeatCondition.WhileEqual;
 
         ulong due = Math.Min(cursor.Remaining, vcpu.TrapsBetweenElements ? 1 : ElementsAtATime);
+        due = Math.Min(due, vcpu.ElementsUntilDeadline);
         if (due == 0)
             return ManagedOutcome.Next;
         ManagedOutcome outcome = ManagedOutcome.Repeat;
@@ -55,7 +56,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
                 lookedUpDestination = fit == 0 ? NoPage : cursor.Destination & ~0xFFFUL;
                 if (s->Attention != 0 && TOperation.DestinationKind == AccessKind.Write && vcpu.OverwroteItself())
                     outcome = ManagedOutcome.Refetch;
-                if (vcpu.IsStopRequested)
+                if (vcpu.IsLeaveRequested)
                     due = 1;
             }
 

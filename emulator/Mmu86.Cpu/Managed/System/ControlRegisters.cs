@@ -83,6 +83,7 @@ internal static class ControlRegisters
                 if (value > 15)
                     return false;
                 vcpu.System.TaskPriority = (byte)(value << 4);
+                vcpu.NoteEvents();
                 return true;
         }
     }

@@ -23,8 +23,9 @@ internal static class ModelSpecificRegisters
     private const uint KernelGsBase = 0xC000_0102;
     private const uint TscAux = 0xC000_0103;
 
-    // IA32_APIC_BASE: BSP and EN; x2APIC mode is not there.
+    // IA32_APIC_BASE: BSP and EN, and EXTD where there is x2APIC.
     private const ulong ApicFlags = 0x900;
+    private const ulong ApicExtended = 0x400;
 
     // Fast strings, thermal control, SpeedStep, MONITOR, xTPR. Bits that would change what CPUID says stay reserved.
     private const ulong MiscEnableBits = (1UL << 0) | (1UL << 3) | (1UL << 16) | (1UL << 18) | (1UL << 23);
@@ -69,6 +70,7 @@ internal static class ModelSpecificRegisters
             GsBase => vcpu.Registers.GsBase,
             KernelGsBase => system.KernelGsBase,
             TscAux when vcpu.Features.TimeStampAndAux => system.TscAux,
+            _ when vcpu.Events is { } events && events.OwnsRegister(number) => events.TryReadRegister(number, out ulong owned) ? owned : null,
             _ when MemoryTypeRanges.IsNumber(number) => system.MemoryTypeRanges.Read(number),
             _ => null,
         };
@@ -85,9 +87,13 @@ internal static class ModelSpecificRegisters
         {
             case TimeStampCounter:
                 system.TscOffset += value - vcpu.TimeStamp;
+                vcpu.NoteEvents();
                 return true;
             case ApicBase:
+                if (vcpu.Events is { } controller && !controller.TryWriteApicBase(value))
+                    return false;
                 system.ApicBase = value;
+                vcpu.NoteEvents();
                 return true;
             case SysenterCs:
                 system.SysenterCs = value;
@@ -133,6 +139,9 @@ internal static class ModelSpecificRegisters
             case TscAux when vcpu.Features.TimeStampAndAux:
                 system.TscAux = value;
                 return true;
+            case var owned when vcpu.Events is { } events && events.OwnsRegister(owned):
+                vcpu.NoteEvents();
+                return events.TryWriteRegister(owned, value);
             default:
                 return MemoryTypeRanges.IsNumber(number)
                     && system.MemoryTypeRanges.TryWrite(number, value, vcpu.Features.PhysicalAddressReserved);
@@ -142,7 +151,7 @@ internal static class ModelSpecificRegisters
     // Reserved bits and addresses that are not canonical.
     private static bool IsValid(Vcpu vcpu, uint number, ulong value) => number switch
     {
-        ApicBase => (value & (vcpu.Features.PhysicalAddressReserved | (0xFFF & ~ApicFlags))) == 0,
+        ApicBase => (value & (vcpu.Features.PhysicalAddressReserved | (0xFFF & ~(ApicFlags | (vcpu is { Events: not null, Features.X2Apic: true } ? ApicExtended : 0))))) == 0,
         MiscEnable => (value & ~MiscEnableBits) == 0,
         PageAttributeTable => IsPageAttributeTable(value),
         ExtendedFeatures => ControlRegisterRules.AllowsEfer(vcpu.System, vcpu.Features, value),

@@ -37,7 +37,7 @@ internal static unsafe class PortStrings
         ulong mask = StringAddress.Mask(instruction);
         if (!PortAccess.TryCheck(vcpu, (ushort)vcpu.Registers.Rdx, size))
             return ManagedOutcome.Fault;
-        int left = vcpu.TrapsBetweenElements ? 1 : MostElements;
+        int left = vcpu.TrapsBetweenElements ? 1 : (int)Math.Min(MostElements, vcpu.ElementsUntilDeadline);
         while (!isRepeated || (vcpu.Registers.Rcx & mask) != 0)
         {
             if (!TryMove(vcpu, instruction, element, size, mask))
@@ -50,7 +50,7 @@ internal static unsafe class PortStrings
             bool isEnd = (vcpu.Registers.Rcx & mask) == 0;
             if (!isEnd && element == Element.In && vcpu.State->Attention != 0 && vcpu.OverwroteItself())
                 return ManagedOutcome.Refetch;
-            if (!isEnd && (--left == 0 || vcpu.IsStopRequested))
+            if (!isEnd && (--left == 0 || vcpu.IsLeaveRequested))
                 return ManagedOutcome.Repeat;
         }
 

@@ -46,6 +46,7 @@ internal static class InterruptReturn
             || !DescriptorTables.TrySetAccessed(vcpu, selector, code))
             return ManagedOutcome.Fault;
         Commit(vcpu, frame, size, code.ToRegister(selector), stack, cpl);
+        vcpu.UnblockNonMaskable();
         return ManagedOutcome.Branch;
     }
 
