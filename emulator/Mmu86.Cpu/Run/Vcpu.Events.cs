@@ -66,9 +66,13 @@ public sealed unsafe partial class Vcpu
         while (true)
         {
             _eventsAreDue = false;
-            if (VirtualTime >= _deadline)
-                events.Advance();
             _deadline = events.NextDeadline;
+            if (VirtualTime >= _deadline)
+            {
+                events.Advance();
+                _deadline = events.NextDeadline;
+            }
+
             _interruptWaits = events.HasInterrupt;
             bool isTrapFirst = Breakpoints.Pending != 0; // a debug trap of the last instruction comes before any interrupt
             if (events.HasNonMaskableInterrupt && !_blocksNonMaskable && !isTrapFirst && InterruptShadow != InterruptShadow.StackSegment)
