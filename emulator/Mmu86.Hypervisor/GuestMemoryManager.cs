@@ -4,11 +4,11 @@ using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
 
-/// <summary>One guest's memory below EPT: the only writer of its EPT (accessed and dirty flags are the walker's).</summary>
+/// <summary>One guest's memory below nested paging: the only writer of its nested tables (accessed and dirty flags are the walker's).</summary>
 /// <remarks>
-/// A page gets its frames when it is first touched: on an EPT violation, or when a loader writes it. RAM is mapped with the largest
+/// A page gets its frames when it is first touched: on an EPT violation (NPT: a nested page fault), or when a loader writes it. RAM is mapped with the largest
 /// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
-/// that are none either, so that an access there ends at the device bus as it does without EPT. SDM 3, "EPT Translation Mechanism".
+/// that are none either, so that an access there ends at the device bus as it does without. SDM 3, "EPT Translation Mechanism"; APM 2, "Nested Paging".
 /// </remarks>
 public sealed class GuestMemoryManager : IGuestPhysicalMemory
 {
@@ -17,27 +17,28 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
     // The last frame of the device hole, where no device is: it stands for all addresses beyond the guest's memory.
     private const ulong VoidFrame = HostMemory.HoleEnd - 4096;
 
-    // EPT of four levels translates 48 bits.
+    // Four levels translate 48 bits.
     private const ulong GuestPhysicalEnd = 1UL << 48;
 
     private readonly HostMemory _host;
     private readonly HostFrameAllocator _frames;
     private readonly GuestPhysicalLayout _layout;
     private readonly PageSize _largestPage;
+    private readonly NestedEntryFormat _format;
     private readonly HostPhysicalAddress _root;
 
-    /// <summary>Makes an empty EPT: its root table.</summary>
+    /// <summary>Makes empty nested tables: their root.</summary>
     /// <param name="host">The RAM of the host.</param>
     /// <param name="frames">Where frames come from.</param>
-    /// <param name="sizeInBytes">Guest memory in bytes, the device hole not counted.</param>
-    /// <param name="pageSize">The largest EPT page used.</param>
+    /// <param name="options">How much memory, and by which tables.</param>
     /// <exception cref="HostMemoryExhaustedException">The host has no frame for the root.</exception>
-    public GuestMemoryManager(HostMemory host, HostFrameAllocator frames, ulong sizeInBytes, PageSize pageSize)
+    public GuestMemoryManager(HostMemory host, HostFrameAllocator frames, GuestMemoryOptions options)
     {
         _host = host;
         _frames = frames;
-        _layout = new GuestPhysicalLayout(sizeInBytes);
-        _largestPage = pageSize;
+        _layout = new GuestPhysicalLayout(options.SizeInBytes);
+        _largestPage = options.PageSize;
+        _format = NestedEntryFormat.Of(options.Format);
         if (!frames.TryTake(PageSize.Size4K, out _root))
             throw new HostMemoryExhaustedException();
     }
@@ -45,17 +46,17 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
     /// <inheritdoc/>
     public ulong SizeInBytes => _layout.SizeInBytes;
 
-    /// <summary>The EPT pointer: write-back, a walk of four levels, no accessed and dirty flags. SDM 3, "Extended-Page-Table Pointer (EPTP)".</summary>
-    public ulong Eptp => _root.Value | (3 << 3) | 6;
+    /// <summary>The root for the MMU's context: an EPT pointer (write-back, four levels, no accessed and dirty flags), or an <see cref="NptPointer"/>.</summary>
+    public ulong Root => _root.Value | _format.RootFlags;
 
     /// <summary>Frames of 4 KiB of RAM that the guest has, tables not counted.</summary>
     public ulong GuestFramesMapped { get; private set; }
 
-    /// <summary>Frames of 4 KiB that EPT itself takes.</summary>
+    /// <summary>Frames of 4 KiB that the nested tables themselves take.</summary>
     public ulong TableFrames { get; private set; } = 1;
 
     /// <summary>Maps the page that holds an address, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
-    /// <returns>False where the host has no frame left, or where no EPT of four levels reaches the address.</returns>
+    /// <returns>False where the host has no frame left, or where no table of four levels reaches the address.</returns>
     public bool TryPopulate(GuestPhysicalAddress address)
     {
         if (address.Value >= GuestPhysicalEnd)
@@ -67,12 +68,12 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         {
             HostPhysicalAddress at = EntryAddress(table, address, level);
             ulong entry = _host.Read<ulong>(at);
-            if ((entry & EptEntry.Rights) == 0)
+            if ((entry & _format.PresentMask) == 0)
             {
                 if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress next))
                     return false;
                 TableFrames++;
-                entry = next.Value | EptEntry.Rights;
+                entry = next.Value | _format.Table;
                 _host.Write(at, entry);
             }
 
@@ -80,7 +81,7 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         }
 
         HostPhysicalAddress leaf = EntryAddress(table, address, leafLevel);
-        return (_host.Read<ulong>(leaf) & EptEntry.Rights) != 0 || TryWriteLeaf(leaf, address, size);
+        return (_host.Read<ulong>(leaf) & _format.PresentMask) != 0 || TryWriteLeaf(leaf, address, size);
     }
 
     /// <summary>Where a guest-physical address is in the host.</summary>
@@ -94,7 +95,7 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         for (int level = RootLevel; level >= 1; level--)
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, address, level));
-            if ((entry & EptEntry.Rights) == 0)
+            if ((entry & _format.PresentMask) == 0)
                 return false;
             table = new HostPhysicalAddress(entry & EptEntry.AddressMask);
             if (level > 1 && (entry & EptEntry.PageSizeBit) == 0)
@@ -171,7 +172,7 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
             page = new HostPhysicalAddress(hole ? address.Value & ~0xFFFUL : VoidFrame);
         }
 
-        _host.Write(leaf, page.Value | EptEntry.Rights | EptEntry.MemoryTypeWriteBack | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
+        _host.Write(leaf, page.Value | _format.Page | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
         return true;
     }
 

@@ -114,4 +114,33 @@ public interface IMmu
 
     /// <summary>INVVPID type 1: linear and combined mappings of one VPID.</summary>
     void InvalidateVpid(ushort vpid);
+
+    /// <summary>Whether VM entry, INVEPT and EPTP switching accept an EPT pointer on this machine.</summary>
+    bool AcceptsEptPointer(ulong eptp);
+
+    /// <summary>Translates a guest-physical address for a data read that no linear address causes: a load of the PDPTE registers.</summary>
+    /// <param name="address">Where the guest believes the bytes to lie; they must not cross a 4 KiB page.</param>
+    /// <param name="host">Where they lie; the same number where nested paging is off.</param>
+    /// <returns>False where it ended in a VM exit: see <see cref="Fault"/>. SDM 3, "PDPTE Registers" under EPT: a read, never a write.</returns>
+    bool TryTranslateForRead(GuestPhysicalAddress address, out HostPhysicalAddress host);
+
+    /// <summary>INVEPT. SDM 3, "INVEPT".</summary>
+    /// <param name="type">1: the mappings of one root. 2: those of all. Guest-physical and combined ones.</param>
+    /// <param name="eptp">The EPT pointer of the descriptor, for type 1.</param>
+    /// <returns>VMfail for another type, and for a pointer that VM entry would refuse.</returns>
+    VmInstructionError Invept(ulong type, ulong eptp);
+
+    /// <summary>INVVPID. SDM 3, "INVVPID". Linear and combined mappings, of every PCID and root.</summary>
+    /// <param name="type">0: one address of a VPID. 1: a VPID. 2: every VPID but 0. 3: a VPID, global translations excepted.</param>
+    /// <param name="descriptor">VPID in bits 15:0, linear address in bits 127:64.</param>
+    /// <returns>VMfail for another type, reserved bits, VPID 0 (types 0, 1, 3), a non-canonical address (type 0).</returns>
+    VmInstructionError Invvpid(ulong type, UInt128 descriptor);
+
+    /// <summary>What VMRUN does for TLB_CONTROL under the ASID in force. APM 2, "TLB Flush".</summary>
+    /// <param name="control">0: nothing. 1: every ASID. 3: this ASID. 7: this ASID's non-global translations. Nested translations of the ASID go too.</param>
+    /// <returns>False for any other value, which is reserved.</returns>
+    bool TryApplyTlbControl(byte control);
+
+    /// <summary>INVLPGA: one address of one ASID. A non-canonical address is a no-op.</summary>
+    void InvalidatePageOfAsid(LinearAddress address, ushort asid);
 }

@@ -72,7 +72,10 @@ public sealed unsafe partial class Mmu<TPolicy>
                 FlagUpdates = _walks.FlagUpdates,
                 StructureCaches = StatisticsReader.StructureCaches(_caches),
             },
-            Faults = new FaultStatistics(_walks.PageFaults, _walks.EptViolations, _walks.EptMisconfigurations),
+            Faults = new FaultStatistics(_walks.PageFaults, _walks.EptViolations, _walks.EptMisconfigurations)
+            {
+                NestedPageFaults = _walks.NestedPageFaults,
+            },
         };
     }
 

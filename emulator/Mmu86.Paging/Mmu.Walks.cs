@@ -24,6 +24,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         }
 
         _walks.Walked(_walker, reason);
+        if (_walker.MayPermitOnce && _rights.Judge(AccessRights.Class(kind, mode), result.Flags) == AccessRights.Denied)
+            return PermitOnce(linear, kind, mode, level, reason, where, found, result, out translation);
         uint space = result.IsGlobal ? _globalSpace : _space;
         if (where == TranslationHit.None)
         {
@@ -45,6 +47,23 @@ public sealed unsafe partial class Mmu<TPolicy>
             translation = Refresh(linear, kind, mode, level, where, found, space, result);
         }
 
+        if (TPolicy.Observes)
+            TellWalk(result, translation, linear, kind, mode, reason);
+        return true;
+    }
+
+    // The tables permit the access, and no entry may say so: sub-page permissions, guest-mode execute trap. Nothing is cached.
+    private bool PermitOnce(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, WalkReason reason, TranslationHit where, in TlbHit found, in WalkResult result, out Translation translation)
+    {
+        HostPhysicalAddress host = new(result.Host);
+        translation = new Translation(host, result.Size, _memory.IsRam(host));
+        if (where != TranslationHit.L1)
+            level.Unheld[(int)result.Size]++;
+        if (where == TranslationHit.None)
+            _l2.Unheld[(int)result.Size]++;
+        else
+            found.Lane->Hits++;
         if (TPolicy.Observes)
             TellWalk(result, translation, linear, kind, mode, reason);
         return true;
@@ -113,7 +132,9 @@ public sealed unsafe partial class Mmu<TPolicy>
         // Nobody answered the lookup, whatever was found on the way.
         level.Unresolved++;
         _l2.Unresolved++;
-        if (_fault.Failure != TranslationFailure.EptViolation || (_fault.Qualification & EptViolationQualification.FinalTranslation) == 0)
+        bool concernsPage = (_fault.Failure == TranslationFailure.EptViolation && (_fault.Qualification & EptViolationQualification.FinalTranslation) != 0)
+            || (_fault.Failure == TranslationFailure.NestedPageFault && (_fault.NestedErrorCode & NestedPageFaultErrorCode.FinalAddress) != 0);
+        if (!concernsPage)
             return;
         // SDM 3, "Operations that Invalidate Cached Mappings": combined mappings of an address whose translation EPT refused.
         RemovePage(linear, _space);

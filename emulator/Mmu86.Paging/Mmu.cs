@@ -118,7 +118,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _globalIndex = context.IsPaging && (context.Cr4 & Cr4.PageGlobalEnable) != 0
             ? _tags.Enter(context.Vpid, root, AddressSpaces.Global, mode)
             : _spaceIndex;
-        _guestPhysicalIndex = context.IsNested ? _tags.Enter(0, root, AddressSpaces.GuestPhysical, GuestPagingMode.None) : _spaceIndex;
+        _guestPhysicalIndex = context.IsNested ? _tags.Enter(GuestPhysicalVpid, root, AddressSpaces.GuestPhysical, GuestPagingMode.None) : _spaceIndex;
         LoadTags();
     }
 
@@ -178,6 +178,9 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
             TellFailure(linear, kind, mode, null);
         return false;
     }
+
+    // EPT's guest-physical mappings belong to a root, AMD's to an ASID: nothing else could invalidate them.
+    private ushort GuestPhysicalVpid => _configuration.Nested.Format == NestedFormat.Npt ? _context.Vpid : (ushort)0;
 
     private void LoadTags()
     {

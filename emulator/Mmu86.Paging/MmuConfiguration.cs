@@ -127,6 +127,9 @@ public sealed record MmuConfiguration
     /// <summary>What the walker must know of the formats.</summary>
     internal PagingFeatures Features => new(PhysicalAddressBits, HasPage1G, HasPse36, ReservesBit8AbovePdpte);
 
+    /// <summary>What the second dimension of paging can do.</summary>
+    public required NestedPagingConfiguration Nested { get; init; }
+
     /// <summary>Whether every access is looked up in the model; otherwise the filter answers hits where that is exact.</summary>
     public required bool LookUpEveryAccess { get; init; }
 

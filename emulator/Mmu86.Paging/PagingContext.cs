@@ -14,11 +14,15 @@ public readonly record struct PagingContext
 
     public required Efer Efer { get; init; }
 
-    /// <summary>The EPT pointer, or 0 while EPT is off. A valid EPTP is never 0 (bits 5:3 hold the walk length).</summary>
+    /// <summary>The EPT pointer, or 0 while EPT is off. A valid EPTP is never 0 (bits 5:3 hold the walk length). On machines with AMD's nested
+    /// paging an <see cref="NptPointer"/>.</summary>
     public required ulong Eptp { get; init; }
 
-    /// <summary>The virtual-processor identifier; 0 while EPT is off.</summary>
+    /// <summary>The virtual-processor identifier, or the ASID; 0 while EPT is off.</summary>
     public required ushort Vpid { get; init; }
+
+    /// <summary>The further controls of EPT; null where all are off.</summary>
+    public NestedControls? Nested { get; init; }
 
     /// <summary>The process-context identifier: CR3[11:0] while CR4.PCIDE=1, else 0.</summary>
     public ushort Pcid => (Cr4 & Cr4.PcidEnable) != 0 ? (ushort)(Cr3 & 0xFFF) : (ushort)0;

@@ -24,6 +24,25 @@ public enum TranslationFailure : byte
 
     /// <summary>A VM exit: EPT misconfiguration.</summary>
     EptMisconfiguration,
+
+    /// <summary>A VM exit: a flag of EPT must be set, and the page-modification log is full. SDM 3, "Page-Modification Logging".</summary>
+    PageModificationLogFull,
+
+    /// <summary>A VM exit: an entry of the sub-page-permission tables is not present. SDM 3, "SPP-Related Events".</summary>
+    SubPageMiss,
+
+    /// <summary>A VM exit: an entry of the sub-page-permission tables has reserved bits set.</summary>
+    SubPageMisconfiguration,
+
+    /// <summary>A VM exit: AMD's nested page fault, with <see cref="TranslationFault.NestedErrorCode"/>.</summary>
+    NestedPageFault,
+}
+
+/// <summary>What failures have in common.</summary>
+public static class TranslationFailures
+{
+    /// <summary>Whether the failure is the hypervisor's affair and not the guest's.</summary>
+    public static bool IsVmExit(this TranslationFailure failure) => failure >= TranslationFailure.EptViolation;
 }
 
 /// <summary>The failure of a translation, as a value.</summary>
@@ -36,9 +55,15 @@ public readonly record struct TranslationFault
     /// <summary>The error code, for a page fault.</summary>
     public PageFaultErrorCode ErrorCode { get; init; }
 
-    /// <summary>The guest-physical address that EPT refused, for the two VM exits.</summary>
+    /// <summary>The guest-physical address that the second dimension refused, for VM exits.</summary>
     public GuestPhysicalAddress GuestPhysical { get; init; }
 
     /// <summary>The exit qualification, for an EPT violation.</summary>
     public EptViolationQualification Qualification { get; init; }
+
+    /// <summary>For an EPT violation: control and deciding entry permit #VE in its place. SDM 3, "Convertible EPT Violations".</summary>
+    public bool IsConvertible { get; init; }
+
+    /// <summary>EXITINFO1, for a nested page fault; <see cref="GuestPhysical"/> is EXITINFO2.</summary>
+    public NestedPageFaultErrorCode NestedErrorCode { get; init; }
 }

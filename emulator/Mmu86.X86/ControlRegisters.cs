@@ -58,6 +58,9 @@ public enum Efer : ulong
     LongModeEnable = 1UL << 8,
     LongModeActive = 1UL << 10,
     NoExecuteEnable = 1UL << 11,
+
+    /// <summary>SVME. APM 2, "Enabling SVM".</summary>
+    SvmEnable = 1UL << 12,
 }
 
 /// <summary>RFLAGS. SDM 1, "EFLAGS Register".</summary>

@@ -53,6 +53,8 @@ internal sealed class RunReportView
         Row("page faults", counts => counts.Faults.PageFaults, "");
         if (_whole.Faults.EptViolations is not null)
             Row("EPT violations", counts => counts.Faults.EptViolations ?? 0, "");
+        if (_whole.Faults.NestedPageFaults is not null)
+            Row("nested page faults", counts => counts.Faults.NestedPageFaults ?? 0, "");
         if (_whole.Faults.EptMisconfigurations > 0)
             Row("EPT misconfigurations", counts => counts.Faults.EptMisconfigurations ?? 0, "");
         _console.Write(table);

@@ -33,11 +33,11 @@ internal static class EventDelivery
         {
             vcpu.Data.Faulted();
             PendingFault fault = vcpu.Faults.Pending;
-            if (fault.Failure is TranslationFailure.EptViolation or TranslationFailure.EptMisconfiguration)
+            if (fault.Failure.IsVmExit())
             {
                 // Nothing has changed but memory below the stack: the next entry begins this event anew.
                 vcpu.PendingEvent = pending;
-                return VmExit.FromEpt(fault);
+                return VmExit.FromNested(fault);
             }
 
             if (fault.Failure == TranslationFailure.PageFault)

@@ -39,6 +39,8 @@ internal static unsafe class ManagedInstructions
         Mnemonic.Clts => &ControlRegisters.ClearTaskSwitched,
         Mnemonic.Invlpg => &TranslationInvalidation.Page,
         Mnemonic.Invpcid => &TranslationInvalidation.Context,
+        Mnemonic.Invlpga => &TranslationInvalidation.PageOfAsid,
+        Mnemonic.Vmfunc => &VmFunctions.Invoke,
         Mnemonic.Invd or Mnemonic.Wbinvd or Mnemonic.Wbnoinvd => &TranslationInvalidation.Caches,
         Mnemonic.Clflush or Mnemonic.Clflushopt or Mnemonic.Clwb => &TranslationInvalidation.CacheLine,
         Mnemonic.In => &PortInstructions.In,

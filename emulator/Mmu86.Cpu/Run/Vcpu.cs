@@ -142,7 +142,10 @@ public sealed unsafe partial class Vcpu : IDisposable
     /// <summary>Puts CR0, CR3, CR4 and EFER in force in the MMU. Invalidations that the manual demands are the caller's.</summary>
     /// <param name="eptp">The EPT pointer, 0 for native paging.</param>
     /// <param name="vpid">The VPID, 0 for native paging.</param>
-    public void ContextChanged(ulong eptp, ushort vpid)
+    public void ContextChanged(ulong eptp, ushort vpid) => ContextChanged(eptp, vpid, Mmu.Context.Nested);
+
+    /// <summary>As <see cref="ContextChanged(ulong, ushort)"/>, with other controls of nested paging: a VM entry.</summary>
+    public void ContextChanged(ulong eptp, ushort vpid, NestedControls? nested)
     {
         Mmu.SetContext(new PagingContext
         {
@@ -152,6 +155,7 @@ public sealed unsafe partial class Vcpu : IDisposable
             Efer = System.Efer,
             Eptp = eptp,
             Vpid = vpid,
+            Nested = nested,
         });
         ModeChanged();
     }
@@ -623,9 +627,16 @@ public sealed unsafe partial class Vcpu : IDisposable
         PendingFault fault = Faults.Pending;
         switch (fault.Failure)
         {
+            case TranslationFailure.EptViolation when VirtualizationException.TryConvert(this, fault.Translation):
+                fault = new PendingFault(TranslationFailure.None, ExceptionVector.Virtualization, 0, fault.Translation);
+                break;
             case TranslationFailure.EptViolation:
             case TranslationFailure.EptMisconfiguration:
-                return VmExit.FromEpt(fault);
+            case TranslationFailure.PageModificationLogFull:
+            case TranslationFailure.SubPageMiss:
+            case TranslationFailure.SubPageMisconfiguration:
+            case TranslationFailure.NestedPageFault:
+                return VmExit.FromNested(fault);
             case TranslationFailure.PageFault:
                 Counters.PageFaults++;
                 break;

@@ -30,6 +30,21 @@ public enum VmExitReason
     /// <summary>EPT misconfiguration. RIP is at the instruction.</summary>
     EptMisconfiguration,
 
+    /// <summary>A flag of EPT must be set and the page-modification log is full. RIP is at the instruction.</summary>
+    PageModificationLogFull,
+
+    /// <summary>SPP miss: a sub-page-permission table is not present. RIP is at the instruction.</summary>
+    SubPageMiss,
+
+    /// <summary>SPP misconfiguration: a sub-page-permission table has reserved bits set. RIP is at the instruction.</summary>
+    SubPageMisconfiguration,
+
+    /// <summary>AMD's nested page fault: <see cref="VmExit.NestedErrorCode"/>. RIP is at the instruction.</summary>
+    NestedPageFault,
+
+    /// <summary>VMFUNC with a function that is off, or an EPTP list entry that cannot be switched to. RIP is at the instruction.</summary>
+    VmFunction,
+
     /// <summary>Something that is not there yet: <see cref="VmExit.Detail"/> names it. RIP is at the instruction.</summary>
     NotSupported,
 
@@ -60,18 +75,31 @@ public readonly record struct VmExit
     /// <summary>For EPT violations.</summary>
     public EptViolationQualification Qualification { get; init; }
 
+    /// <summary>EXITINFO1, for nested page faults; <see cref="GuestPhysical"/> is EXITINFO2.</summary>
+    public NestedPageFaultErrorCode NestedErrorCode { get; init; }
+
     /// <summary>The marker's displacement, for markers.</summary>
     public uint Marker { get; init; }
 
     /// <summary>What is not supported, in words; null otherwise.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>The exit for an address that EPT refused.</summary>
-    internal static VmExit FromEpt(in PendingFault fault) => new()
+    /// <summary>The exit for an address that the second dimension refused.</summary>
+    internal static VmExit FromNested(in PendingFault fault) => new()
     {
-        Reason = fault.Failure == TranslationFailure.EptViolation ? VmExitReason.EptViolation : VmExitReason.EptMisconfiguration,
+        Reason = fault.Failure switch
+        {
+            TranslationFailure.EptViolation => VmExitReason.EptViolation,
+            TranslationFailure.EptMisconfiguration => VmExitReason.EptMisconfiguration,
+            TranslationFailure.PageModificationLogFull => VmExitReason.PageModificationLogFull,
+            TranslationFailure.SubPageMiss => VmExitReason.SubPageMiss,
+            TranslationFailure.SubPageMisconfiguration => VmExitReason.SubPageMisconfiguration,
+            TranslationFailure.NestedPageFault => VmExitReason.NestedPageFault,
+            _ => throw new System.Diagnostics.UnreachableException(),
+        },
         Linear = fault.Translation.Linear,
         GuestPhysical = fault.Translation.GuestPhysical,
         Qualification = fault.Translation.Qualification,
+        NestedErrorCode = fault.Translation.NestedErrorCode,
     };
 }

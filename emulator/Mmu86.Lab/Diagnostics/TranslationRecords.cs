@@ -97,6 +97,25 @@ public sealed class TranslationRecords
             GuestPhysical = Hex(fault.Value.GuestPhysical.Value),
             Detail = TranslationWords.Of(fault.Value),
         },
+        TranslationFailure.NestedPageFault => new ExitRecord
+        {
+            Kind = "nestedPageFault",
+            GuestPhysical = Hex(fault.Value.GuestPhysical.Value),
+            Qualification = Hex((ulong)fault.Value.NestedErrorCode),
+            Detail = TranslationWords.Of(fault.Value),
+        },
+        TranslationFailure.PageModificationLogFull => new ExitRecord
+        {
+            Kind = "pageModificationLogFull",
+            GuestPhysical = Hex(fault.Value.GuestPhysical.Value),
+            Detail = TranslationWords.Of(fault.Value),
+        },
+        TranslationFailure.SubPageMiss or TranslationFailure.SubPageMisconfiguration => new ExitRecord
+        {
+            Kind = "subPagePermission",
+            GuestPhysical = Hex(fault.Value.GuestPhysical.Value),
+            Detail = TranslationWords.Of(fault.Value),
+        },
         _ => null,
     };
 

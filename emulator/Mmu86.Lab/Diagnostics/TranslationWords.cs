@@ -118,9 +118,23 @@ public static class TranslationWords
         TranslationFailure.PageFault => $"#PF with error code 0x{(uint)fault.ErrorCode:x} at {fault.Linear}: {Of(fault.ErrorCode)}",
         TranslationFailure.EptViolation => $"EPT violation at {fault.GuestPhysical}, qualification 0x{(ulong)fault.Qualification:x}: {Of(fault.Qualification)}",
         TranslationFailure.EptMisconfiguration => $"EPT misconfiguration at {fault.GuestPhysical}",
+        TranslationFailure.NestedPageFault => $"nested page fault at {fault.GuestPhysical}, EXITINFO1 0x{(ulong)fault.NestedErrorCode:x}: {Of(fault.NestedErrorCode)}",
+        TranslationFailure.PageModificationLogFull => $"page-modification log full at {fault.GuestPhysical}",
+        TranslationFailure.SubPageMiss => $"SPP miss at {fault.GuestPhysical}",
+        TranslationFailure.SubPageMisconfiguration => $"SPP misconfiguration at {fault.GuestPhysical}",
         TranslationFailure.None => "no failure",
         _ => throw new ArgumentOutOfRangeException(nameof(fault)),
     };
+
+    private static string Of(NestedPageFaultErrorCode code)
+    {
+        string access = (code & NestedPageFaultErrorCode.InstructionFetch) != 0 ? "fetch" : (code & NestedPageFaultErrorCode.Write) != 0 ? "write" : "read";
+        string where = (code & NestedPageFaultErrorCode.FinalAddress) != 0 ? "of the address itself" : "of a guest table";
+        string why = (code & NestedPageFaultErrorCode.Reserved) != 0 ? "met a reserved bit"
+            : (code & NestedPageFaultErrorCode.Present) == 0 ? "met an entry that is not present"
+            : "was denied by the nested tables' rights";
+        return $"a {access} {where} {why}";
+    }
 
     private static string Of(EptViolationQualification qualification)
     {

@@ -26,7 +26,7 @@ public static class MachineCatalogue
     public static MachineDescription ForFastFidelity(MachineDescription described)
     {
         MachineDescription fast = Preset("fast");
-        return fast with { Name = described.Name, Description = described.Description, Cpuid = described.Cpuid, Clock = described.Clock, Sources = null };
+        return fast with { Name = described.Name, Description = described.Description, Cpuid = described.Cpuid, Clock = described.Clock, Sources = null, Mmu = fast.Mmu with { Nested = described.Mmu.Nested } };
     }
 
     /// <summary>Finds a machine by the name of a preset or the path of a file, and applies overrides.</summary>

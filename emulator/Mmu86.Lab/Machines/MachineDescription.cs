@@ -41,6 +41,7 @@ public sealed record MachineDescription
         HasPage1G = HasPage1G,
         HasPse36 = Cpuid.Features.Contains("pse36"),
         ReservesBit8AbovePdpte = Cpuid.Vendor == "AuthenticAMD",
+        Nested = Mmu.Nested,
         LookUpEveryAccess = Mmu.LookUpEveryAccess,
         Seed = seed,
     };

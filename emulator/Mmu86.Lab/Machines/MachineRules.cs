@@ -116,6 +116,8 @@ internal sealed class MachineRules
         CheckCache(caches.EptPdpte, "mmu.structureCaches.eptPdpte");
         CheckCache(caches.EptPde, "mmu.structureCaches.eptPde");
         CheckCache(caches.NestedTlb, "mmu.structureCaches.nestedTlb");
+        if (!s_pageSizes.Contains(mmu.Nested.LargestPage))
+            Refuse("mmu.nested.largestPage", $"must be one of 4k, 2m, 1g, not '{mmu.Nested.LargestPage}'");
         CheckRange(mmu.Latencies.L2HitCycles, 0, MaximumCycles, "mmu.latencies.l2HitCycles");
         CheckRange(mmu.Latencies.WalkStartCycles, 0, MaximumCycles, "mmu.latencies.walkStartCycles");
         CheckRange(mmu.Latencies.WalkReferenceCycles, 0, MaximumCycles, "mmu.latencies.walkReferenceCycles");

@@ -18,6 +18,9 @@ public sealed record MmuDescription
     /// <summary>The caches of partial walks.</summary>
     public required StructureCachesConfiguration StructureCaches { get; init; }
 
+    /// <summary>The second dimension of paging: its format, and what it can do.</summary>
+    public required NestedPagingConfiguration Nested { get; init; }
+
     /// <summary>What misses cost in the <c>tlb</c> fidelity, in cycles.</summary>
     public required TranslationLatencies Latencies { get; init; }
 

@@ -12,11 +12,15 @@ public sealed record FaultCounts
     /// <summary>VM exits for EPT misconfigurations. Null without EPT.</summary>
     public long? EptMisconfigurations { get; init; }
 
+    /// <summary>VM exits for nested page faults. Null without nested paging, and on machines with EPT.</summary>
+    public long? NestedPageFaults { get; init; }
+
     /// <summary>What was counted between two moments.</summary>
     public FaultCounts Since(FaultCounts earlier) => new()
     {
         PageFaults = PageFaults - earlier.PageFaults,
         EptViolations = EptViolations - earlier.EptViolations,
         EptMisconfigurations = EptMisconfigurations - earlier.EptMisconfigurations,
+        NestedPageFaults = NestedPageFaults - earlier.NestedPageFaults,
     };
 }

@@ -12,6 +12,7 @@ namespace Mmu86.Lab.Reports;
     Converters =
     [
         typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<NestedFormat>),
         typeof(CamelCaseConverter<PagingMode>), typeof(CamelCaseConverter<Fidelity>), typeof(CamelCaseConverter<ExitKind>),
     ])]
 [JsonSerializable(typeof(RunReport))]

@@ -47,11 +47,14 @@ public sealed class RunCountsReader
             Faults = new FaultCounts
             {
                 PageFaults = Count(cpu.PageFaults),
-                EptViolations = _paging == PagingMode.Nested ? Count(mmu.Faults.EptViolations) : null,
-                EptMisconfigurations = _paging == PagingMode.Nested ? Count(mmu.Faults.EptMisconfigurations) : null,
+                EptViolations = HasEpt ? Count(mmu.Faults.EptViolations) : null,
+                EptMisconfigurations = HasEpt ? Count(mmu.Faults.EptMisconfigurations) : null,
+                NestedPageFaults = _paging == PagingMode.Nested && !HasEpt ? Count(mmu.Faults.NestedPageFaults) : null,
             },
         };
     }
+
+    private bool HasEpt => _paging == PagingMode.Nested && _mmu.Nested.Format == NestedFormat.Ept;
 
     // A walk that ends in a fault keeps the walker as busy as one that ends in a translation.
     private long WalkCycles(WalkStatistics walks) =>

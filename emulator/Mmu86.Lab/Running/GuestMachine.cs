@@ -44,7 +44,12 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             IGuestPhysicalMemory memory;
             if (options.Paging == PagingMode.Nested)
             {
-                _guestMemory = new GuestMemoryManager(_host, new HostFrameAllocator(_host), options.MemoryBytes, options.HostPage);
+                _guestMemory = new GuestMemoryManager(_host, new HostFrameAllocator(_host), new GuestMemoryOptions
+                {
+                    SizeInBytes = options.MemoryBytes,
+                    PageSize = options.HostPage,
+                    Format = options.Machine.Mmu.Nested.Format,
+                });
                 memory = _guestMemory;
             }
             else
@@ -75,7 +80,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                     Clock = new InstructionClock(),
                     MaximumMicroOps = MicroOpCapacity,
                 });
-            InitialState.Apply(Vcpu, Image, _guestMemory?.Eptp ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
+            InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
             if (Image is ProcessImage process)
                 process.AddressSpace.Attach(this);
         }
@@ -168,7 +173,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                     if (Answer() is { } status)
                         return new ExitReport { Kind = ExitKind.Exited, Status = status };
                     break;
-                case VmExitReason.EptViolation:
+                case VmExitReason.EptViolation or VmExitReason.NestedPageFault:
                     if (_guestMemory!.TryPopulate(exit.GuestPhysical))
                         break;
                     return RunEnds.HostMemoryExhausted(exit, Vcpu);
@@ -323,7 +328,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             host = default;
 
             // A page of the process that the hypervisor has not given a frame yet.
-            if (trace.Fault is not { Failure: TranslationFailure.EptViolation } fault || !_guestMemory!.TryPopulate(fault.GuestPhysical))
+            if (trace.Fault is not { Failure: TranslationFailure.EptViolation or TranslationFailure.NestedPageFault } fault || !_guestMemory!.TryPopulate(fault.GuestPhysical))
                 return false;
         }
     }

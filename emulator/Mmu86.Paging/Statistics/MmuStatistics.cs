@@ -141,9 +141,15 @@ public sealed record WalkStatistics
 /// <summary>Translations that failed, by kind. Non-canonical addresses are not among them: they never reach the MMU's structures.</summary>
 public readonly record struct FaultStatistics(ulong PageFaults, ulong EptViolations, ulong EptMisconfigurations)
 {
+    /// <summary>AMD's nested page faults.</summary>
+    public ulong NestedPageFaults { get; init; }
+
     /// <summary>What was counted since an earlier state.</summary>
     public static FaultStatistics operator -(FaultStatistics a, FaultStatistics b) =>
-        new(a.PageFaults - b.PageFaults, a.EptViolations - b.EptViolations, a.EptMisconfigurations - b.EptMisconfigurations);
+        new(a.PageFaults - b.PageFaults, a.EptViolations - b.EptViolations, a.EptMisconfigurations - b.EptMisconfigurations)
+        {
+            NestedPageFaults = a.NestedPageFaults - b.NestedPageFaults,
+        };
 }
 
 /// <summary>Everything that one MMU counted up to a moment. The report's <c>tlb</c>, <c>walks</c> and <c>faults</c>.</summary>

@@ -14,6 +14,7 @@ internal struct WalkCounters
     public ulong PageFaults;
     public ulong EptViolations;
     public ulong EptMisconfigurations;
+    public ulong NestedPageFaults;
 
     /// <summary>A walk ended in a translation.</summary>
     public void Walked(Walker walker, WalkReason reason)
@@ -45,6 +46,13 @@ internal struct WalkCounters
                 break;
             case TranslationFailure.EptMisconfiguration:
                 EptMisconfigurations++;
+                break;
+            case TranslationFailure.NestedPageFault:
+                NestedPageFaults++;
+                break;
+            case TranslationFailure.PageModificationLogFull:
+            case TranslationFailure.SubPageMiss:
+            case TranslationFailure.SubPageMisconfiguration:
                 break;
             case TranslationFailure.None:
             case TranslationFailure.NonCanonical:

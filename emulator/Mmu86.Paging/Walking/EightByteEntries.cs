@@ -27,7 +27,7 @@ internal readonly struct EightByteEntries : IGuestFormat
     public static ulong Accessed => PagingEntry.Accessed;
 
     /// <inheritdoc/>
-    public static bool IsMalformed(ulong entry, bool mapsPage) => false;
+    public static bool IsMalformed(in TableLayout layout, ulong entry, bool mapsPage) => false;
 
     /// <inheritdoc/>
     public static PageSize SizeAt(int level) => (PageSize)(level - 1);

@@ -28,7 +28,7 @@ internal readonly struct FourByteEntries : IGuestFormat
     public static ulong Accessed => PagingEntry.Accessed;
 
     /// <inheritdoc/>
-    public static bool IsMalformed(ulong entry, bool mapsPage) => false;
+    public static bool IsMalformed(in TableLayout layout, ulong entry, bool mapsPage) => false;
 
     /// <inheritdoc/>
     public static PageSize SizeAt(int level) => level == 1 ? PageSize.Size4K : PageSize.Size4M;

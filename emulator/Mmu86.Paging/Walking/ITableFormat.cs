@@ -25,7 +25,7 @@ internal interface ITableFormat
     static abstract ulong Accessed { get; }
 
     /// <summary>Whether a present entry without reserved bits is malformed nevertheless.</summary>
-    static abstract bool IsMalformed(ulong entry, bool mapsPage);
+    static abstract bool IsMalformed(in TableLayout layout, ulong entry, bool mapsPage);
 
     /// <summary>An address as the structure caches are given it: what lies above bit 12 + 9 × (level - 1) selects an entry of a level.</summary>
     static abstract ulong Prefixed(ulong address);

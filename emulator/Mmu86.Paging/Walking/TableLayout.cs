@@ -3,7 +3,7 @@ using Mmu86.X86;
 namespace Mmu86.Paging;
 
 /// <summary>What a machine's tables of one format look like: levels and reserved bits, as data.</summary>
-internal unsafe struct TableLayout
+internal unsafe partial struct TableLayout
 {
     /// <summary>The highest level that a layout may have, plus one.</summary>
     public const int MaximumLevels = 6;
@@ -16,6 +16,9 @@ internal unsafe struct TableLayout
 
     /// <summary>The size of an entry, which is written as a whole.</summary>
     public int EntryBytes;
+
+    /// <summary>EPT: which combinations of rights are malformed, a bit for each value of <see cref="EptRightsIndex"/>.</summary>
+    public uint MalformedRights;
 
     // Index: 2 × level, plus 1 for an entry that maps a page.
     private fixed ulong _reserved[2 * MaximumLevels];
@@ -63,23 +66,6 @@ internal unsafe struct TableLayout
         // Of a page of 4 MiB bits 20:13 are bits 39:32 of its address, as many as the processor has; from there to bit 21 all is reserved.
         int addressBits = features.HasPse36 ? Math.Min(40, features.PhysicalAddressBits) : 32;
         layout._reserved[(2 * 2) + 1] = ((1UL << 22) - 1) & ~((1UL << (addressBits - 19)) - 1);
-        return layout;
-    }
-
-    /// <summary>4-level EPT. SDM 3, "EPT Translation Mechanism" and "EPT Misconfigurations".</summary>
-    /// <param name="physicalAddressBits">MAXPHYADDR.</param>
-    /// <param name="largestPage">1 GiB where EPT PDPTEs may map pages, else 2 MiB.</param>
-    public static TableLayout Ept(int physicalAddressBits, PageSize largestPage)
-    {
-        ulong always = BeyondWidth(physicalAddressBits);
-        TableLayout layout = new() { Levels = 4, LargeLevels = LargeLevelsUpTo(largestPage), EntryBytes = 8 };
-        for (int level = 1; level <= layout.Levels; level++)
-        {
-            ulong pageSizeBit = (layout.LargeLevels >> level & 1) == 0 ? EptEntry.PageSizeBit : 0;
-            layout._reserved[2 * level] = always | EptEntry.MemoryTypeMask | EptEntry.IgnorePat | pageSizeBit;
-            layout._reserved[(2 * level) + 1] = always | (level == 1 ? 0 : FrameBits(level));
-        }
-
         return layout;
     }
 

@@ -6,42 +6,105 @@ namespace Mmu86.Paging;
 /// <content>Guest-physical to host-physical: the other dimension, through the same loop.</content>
 internal sealed unsafe partial class Walker
 {
-    private const EptViolationQualification FlagUpdate = EptViolationQualification.Read | EptViolationQualification.Write;
+    private const EptViolationQualification TableRead = EptViolationQualification.LinearAddressValid | EptViolationQualification.Read;
 
-    // What a 4-level EPT covers. An address beyond it is an EPT violation.
-    private const int EptAddressBits = 48;
+    private const EptViolationQualification FlagUpdate = TableRead | EptViolationQualification.Write;
 
-    // The linear address walked for, to be told with a failure.
+    private readonly NestedTables _nested;
+    private readonly Descent* _ept;
+
+    private NestedKind _nestedKind;
+    private NestedControls? _controls;
+
+    // What a mapping must have beside rights to serve a write: EPT's dirty flag, where EPT has flags. While it does, every access to a
+    // guest table counts as a write. SDM 3, "Accessed and Dirty Flags for EPT".
+    private ulong _eptDirty;
+
+    // Where the entries in force have the rights and flags.
+    private ulong _nestedAccessedFlag;
+    private ulong _nestedDirtyFlag;
+    private ulong _nestedRightsMask;
+    private int _guestPhysicalBits;
+
+    // The access walked for, to be told with a failure: its linear address, its mode, and what the guest's tables grant it.
     private ulong _linear;
+    private AccessMode _mode;
+    private ulong _finalRights;
 
     // Of an inspection: the nested TLB would have answered for the EPT walk under way.
     private bool _nestedTlbAnswers;
 
-    private static ulong Needed(AccessKind kind) => kind switch
-    {
-        AccessKind.Read => EptEntry.Read,
-        AccessKind.Write => EptEntry.Write,
-        _ => EptEntry.Execute,
-    };
+    /// <summary>Whether a walk may permit an access that no cached entry may permit again: sub-page permissions, guest-mode execute trap.</summary>
+    public bool MayPermitOnce { get; private set; }
 
-    private static EptViolationQualification FinalAccess(AccessKind kind) => EptViolationQualification.FinalTranslation | kind switch
+    /// <summary>Translates a guest-physical address for a data read that no linear address causes: the load of PDPTE registers.</summary>
+    /// <returns>False where it ended in a VM exit: see <see cref="Fault"/>.</returns>
+    public bool TryTranslateForRead(ulong address, out ulong host)
     {
-        AccessKind.Read => EptViolationQualification.Read,
-        AccessKind.Write => EptViolationQualification.Write,
-        _ => EptViolationQualification.Fetch,
-    };
+        Begin();
+        _linear = 0;
+        bool found = TryTranslateGuestPhysical<ArchitecturalWalk>(
+            address, EptEntry.Read | TablesNeed, EptViolationQualification.Read, out GuestPhysicalMapping mapping);
+        host = mapping.Host;
+        return found;
+    }
 
-    // With EPT's accessed and dirty flags on, every access to a guest table counts as a write. SDM 3, "Accessed and Dirty Flags for EPT".
+    private void PrepareNested(in PagingContext context, uint space)
+    {
+        _controls = context.Nested;
+        _nestedKind = _nested.IsNpt ? NestedKind.Npt
+            : _controls is { ModeBasedExecute: true } ? NestedKind.ModeBasedEpt
+            : NestedKind.Ept;
+        bool hasFlags = _nestedKind == NestedKind.Npt || (context.Eptp & EptPointer.AccessedAndDirty) != 0;
+        _nestedAccessedFlag = !hasFlags ? 0 : _nested.IsNpt ? PagingEntry.Accessed : EptEntry.Accessed;
+        _nestedDirtyFlag = !hasFlags ? 0 : _nested.IsNpt ? PagingEntry.Dirty : EptEntry.Dirty;
+        _eptDirty = hasFlags ? EptEntry.Dirty : 0;
+        _hasExecuteTrap = _nested.IsNpt && (context.Eptp & NptPointer.GuestModeExecuteTrap) != 0;
+        _nestedRightsMask = _nestedKind == NestedKind.ModeBasedEpt || _hasExecuteTrap ? EptEntry.Rights | EptEntry.UserExecute : EptEntry.Rights;
+        _logsModifications = hasFlags && _controls?.PageModificationLog is not null;
+        MayPermitOnce = _hasExecuteTrap || _controls?.SubPagePermissionTable is not null;
+        _guestPhysicalBits = EptPointer.Levels(context.Eptp) == 5 ? 57 : 48;
+        _ept->Layout = _nested.Layout(_nestedKind, context.Eptp);
+        _ept->Root = context.Eptp & _addressMask;
+        _ept->Space = space;
+        _ept->AccessedFlag = _nestedAccessedFlag;
+    }
+
+    // Accesses to guest tables, where a right of its own stands for user-mode accesses: they are made by nobody's privilege.
+    private ulong TablesNeed => _hasExecuteTrap ? EptEntry.UserExecute : 0;
+
     private bool TryLocateTable<TWalk>(ulong guestTable, ulong offset, out ulong table, out bool isWritable)
         where TWalk : struct, IWalkKind
     {
         bool isWrite = _eptDirty != 0;
-        ulong needed = isWrite ? EptEntry.Read | EptEntry.Write : EptEntry.Read;
-        EptViolationQualification access = isWrite ? FlagUpdate : EptViolationQualification.Read;
+        ulong needed = (isWrite ? EptEntry.Read | EptEntry.Write : EptEntry.Read) | TablesNeed;
+        EptViolationQualification access = isWrite ? FlagUpdate : TableRead;
         bool found = TryTranslateGuestPhysical<TWalk>(guestTable + offset, needed, access, out GuestPhysicalMapping mapping);
         table = mapping.Host - offset;
         isWritable = (mapping.Entry & EptEntry.Write) != 0;
         return found;
+    }
+
+    // The address that an access ends at: what the second dimension says of it, and what a TLB entry may remember of that.
+    private bool TryFinishNested<TWalk>(ulong guestPhysical, AccessKind kind, ulong flags, PageSize guestSize, ref WalkResult result)
+        where TWalk : struct, IWalkKind
+    {
+        _finalRights = flags;
+        if (!TryTranslateGuestPhysical<TWalk>(guestPhysical, FinalNeed(kind, flags), FinalAccess(kind), out GuestPhysicalMapping mapping))
+            return false;
+        result.Host = mapping.Host;
+        PageSize held = guestSize.Held();
+        result.Size = mapping.Size < held ? mapping.Size : held;
+        // With EPT's flags on, a write may skip the walk only if both dirty flags are known to be set.
+        if (_eptDirty != 0 && (mapping.Entry & EptEntry.Dirty) == 0)
+            flags &= ~TlbEntry.Dirty;
+        ulong rights = _nestedRightsMask == EptEntry.Rights ? mapping.Entry & EptEntry.Rights : RightsToRemember(mapping.Entry, flags);
+        result.Flags = flags
+            | (rights << 3)
+            | ((ulong)guestSize << TlbEntry.GuestSizeShift)
+            | ((ulong)mapping.Size << TlbEntry.EptSizeShift)
+            | ((mapping.Entry & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat)) >> 3 << TlbEntry.MemoryTypeShift);
+        return true;
     }
 
     private bool TryTranslateGuestPhysical<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
@@ -84,36 +147,52 @@ internal sealed unsafe partial class Walker
                 nested->Misses++;
         }
 
-        return TryWalkEpt<TWalk>(address, needed, access, out mapping);
+        return _nestedKind switch
+        {
+            NestedKind.Ept => TryWalkEpt<EptPaging, TWalk>(address, needed, access, out mapping),
+            NestedKind.ModeBasedEpt => TryWalkEpt<ModeBasedEptPaging, TWalk>(address, needed, access, out mapping),
+            _ => TryWalkEpt<NptPaging, TWalk>(address, needed, access, out mapping),
+        };
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryWalkEpt<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
+    private bool TryWalkEpt<TFormat, TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
+        where TFormat : struct, ITableFormat
         where TWalk : struct, IWalkKind
     {
         mapping = default;
-        if (address >> EptAddressBits != 0)
-            return FailViolation<TWalk>(address, access, 0);
+        if (address >> _guestPhysicalBits != 0)
+            return FailBeyond<TWalk>(address, access);
         Descent* descent = _ept;
         descent->Address = address;
         descent->UsesCaches = true;
+        if (_logsModifications)
+            PrepareToLog();
+        ulong wanted = _nestedAccessedFlag | ((needed & EptEntry.Write) != 0 ? _nestedDirtyFlag : 0);
         ulong rights = 0;
         int level;
         while (true)
         {
-            DescentEnd end = Descend<EptPaging, HostTables, TWalk>(descent, address, out _, out ulong granted, out level);
+            DescentEnd end = Descend<TFormat, HostTables, TWalk>(descent, address, out _, out ulong granted, out level);
             if (end == DescentEnd.NotPresent)
-                return FailViolation<TWalk>(address, access, 0);
+                return FailAbsent<TWalk>(address, access);
             if (end == DescentEnd.Malformed)
-                return FailMisconfiguration(address);
+                return FailMalformed<TWalk>(address, access);
             if (end == DescentEnd.Mapped)
             {
-                rights = granted & EptEntry.Rights;
-                if ((rights & needed) != needed)
-                    return FailViolation<TWalk>(address, access, rights);
-                ulong wanted = _ept->AccessedFlag | ((needed & EptEntry.Write) != 0 ? _eptDirty : 0);
+                rights = IsNpt<TFormat>() ? NptRights(granted) : granted & TFormat.RightsMask;
+                if (((rights & needed) != needed || (IsNpt<TFormat>() && IsTrappedFetch(rights, access)))
+                    && !TryPermitSubPage<TWalk>(address, level, rights, needed, access))
+                    return false;
+                if (_logsModifications && IsLogFull && ((granted & _nestedAccessedFlag) == 0 || (descent->Entry & wanted) != wanted))
+                    return FailLogFull(address);
                 if ((descent->Entry & wanted) != wanted)
+                {
+                    ulong before = descent->Entry;
                     end = SetFlags<HostTables, TWalk>(descent, wanted);
+                    if (TWalk.LeavesTrace && _logsModifications && end == DescentEnd.Mapped && (descent->Entry & ~before & _nestedDirtyFlag) != 0)
+                        LogModification(address);
+                }
             }
 
             if (end == DescentEnd.Mapped)
@@ -124,7 +203,7 @@ internal sealed unsafe partial class Walker
 
         PageSize size = (PageSize)(level - 1);
         mapping.Size = size;
-        mapping.Entry = (descent->Entry & ~EptEntry.Rights) | rights;
+        mapping.Entry = IsNpt<TFormat>() ? NptMapping(descent->Entry, size) | rights : (descent->Entry & ~TFormat.RightsMask) | rights;
         mapping.Host = (descent->Entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
         if (TWalk.LeavesTrace)
         {
@@ -136,30 +215,7 @@ internal sealed unsafe partial class Walker
         return true;
     }
 
-    // SDM 3, "Operations that Invalidate Cached Mappings": the violation drops what would translate this guest-physical address.
-    private bool FailViolation<TWalk>(ulong address, EptViolationQualification access, ulong rights)
-        where TWalk : struct, IWalkKind
-    {
-        if (TWalk.LeavesTrace)
-            _caches.RemoveGuestPhysical(_ept->Space, address);
-        Fault = new TranslationFault
-        {
-            Failure = TranslationFailure.EptViolation,
-            Linear = new LinearAddress(_linear),
-            GuestPhysical = new GuestPhysicalAddress(address),
-            Qualification = access | EptViolationQualification.LinearAddressValid | (EptViolationQualification)(rights << 3),
-        };
-        return false;
-    }
-
-    private bool FailMisconfiguration(ulong address)
-    {
-        Fault = new TranslationFault
-        {
-            Failure = TranslationFailure.EptMisconfiguration,
-            Linear = new LinearAddress(_linear),
-            GuestPhysical = new GuestPhysicalAddress(address),
-        };
-        return false;
-    }
+    // Decided when the walk is compiled for its format.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsNpt<TFormat>() => typeof(TFormat) == typeof(NptPaging);
 }

@@ -125,20 +125,7 @@ internal sealed unsafe partial class Walker
             return true;
         }
 
-        if (!TryTranslateGuestPhysical<TWalk>(guestPhysical, Needed(kind), FinalAccess(kind), out GuestPhysicalMapping mapping))
-            return false;
-        result.Host = mapping.Host;
-        PageSize held = guestSize.Held();
-        result.Size = mapping.Size < held ? mapping.Size : held;
-        // With EPT's flags on, a write may skip the walk only if both dirty flags are known to be set.
-        if (_eptDirty != 0 && (mapping.Entry & EptEntry.Dirty) == 0)
-            flags &= ~TlbEntry.Dirty;
-        result.Flags = flags
-            | ((mapping.Entry & EptEntry.Rights) << 3)
-            | ((ulong)guestSize << TlbEntry.GuestSizeShift)
-            | ((ulong)mapping.Size << TlbEntry.EptSizeShift)
-            | ((mapping.Entry & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat)) >> 3 << TlbEntry.MemoryTypeShift);
-        return true;
+        return TryFinishNested<TWalk>(guestPhysical, kind, flags, guestSize, ref result);
     }
 
     // W, U/S and inverted XD, from the places where entries have them to those where TLB entries have them.

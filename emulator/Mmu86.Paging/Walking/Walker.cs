@@ -21,11 +21,9 @@ internal sealed unsafe partial class Walker
     private readonly byte* _verdicts;
     private readonly TableLayout* _guestLayouts;
     private readonly Descent* _guest;
-    private readonly Descent* _ept;
     private readonly ulong _addressMask;
 
     private PagingContext _context;
-    private ulong _eptDirty;
     private bool _isNested;
     private bool _usesGlobal;
 
@@ -56,8 +54,10 @@ internal sealed unsafe partial class Walker
         _guest->AccessedFlag = PagingEntry.Accessed;
         _ept = arena.Allocate<Descent>(1);
         _ept->LowestCache = caches.LowestEpt;
-        _ept->Layout = arena.Allocate<TableLayout>(1);
-        *_ept->Layout = TableLayout.Ept(width, features.LargestPage);
+        _nested = new NestedTables(arena, width, configuration.Nested);
+        _subPages = arena.Allocate<Descent>(1);
+        _subPages->Layout = arena.Allocate<TableLayout>(1);
+        *_subPages->Layout = TableLayout.SubPages(width);
     }
 
     /// <summary>Takes down the steps of walks that record.</summary>
@@ -94,11 +94,8 @@ internal sealed unsafe partial class Walker
         _guest->LowestCache = lowest != null && lowest->Level <= _guest->Layout->Levels ? lowest : null;
         _guest->Root = context.Cr3 & (isBits32 ? uint.MaxValue & PagingEntry.AddressMask : _addressMask);
         _guest->Space = space;
-        bool hasFlags = (context.Eptp & EptPointer.AccessedAndDirty) != 0;
-        _ept->Root = context.Eptp & _addressMask;
-        _ept->Space = eptSpace;
-        _ept->AccessedFlag = hasFlags ? EptEntry.Accessed : 0;
-        _eptDirty = hasFlags ? EptEntry.Dirty : 0;
+        if (_isNested)
+            PrepareNested(context, eptSpace);
     }
 
     /// <summary>Walks for one access.</summary>
@@ -110,10 +107,9 @@ internal sealed unsafe partial class Walker
     public bool TryWalk<TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
         where TWalk : struct, IWalkKind
     {
-        GuestReferences = 0;
-        EptReferences = 0;
-        FlagUpdates = 0;
+        Begin();
         _linear = address;
+        _mode = mode;
         if (TWalk.Records)
             Recorder.Begin();
         if (!_isLong)
@@ -133,6 +129,14 @@ internal sealed unsafe partial class Walker
         _caches.RemoveLinear(_guest->Space, _guest->Layout->EntryBytes == 4 ? FourByteEntries.Prefixed(address) : EightByteEntries.Prefixed(address));
 
     private TableLayout* GuestLayout(GuestPagingMode mode, LayoutOption option) => _guestLayouts + (2 * (int)mode) + (int)option;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Begin()
+    {
+        GuestReferences = 0;
+        EptReferences = 0;
+        FlagUpdates = 0;
+    }
 
     // The one loop. Generic arguments are structs, so each combination is compiled on its own and the tests below cost nothing.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -230,7 +234,7 @@ internal sealed unsafe partial class Walker
             if ((entry & TFormat.PresentMask) == 0)
                 return DescentEnd.NotPresent;
             bool mapsPage = level == 1 || ((entry & PagingEntry.PageSizeBit) != 0 && ((layout->LargeLevels >> level) & 1) != 0);
-            if ((entry & layout->Reserved(level, mapsPage)) != 0 || TFormat.IsMalformed(entry, mapsPage))
+            if ((entry & layout->Reserved(level, mapsPage)) != 0 || TFormat.IsMalformed(*layout, entry, mapsPage))
                 return DescentEnd.Malformed;
             rights &= entry ^ TFormat.DenyingRights;
             if (mapsPage)

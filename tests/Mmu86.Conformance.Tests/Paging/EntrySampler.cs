@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Conformance.Tests.Paging;
@@ -96,6 +97,13 @@ internal sealed class EntrySampler(Random random)
             2 => new LinearAddress(address.Value ^ (1UL << random.Next(47, 64))),
             _ => address,
         };
+    }
+
+    /// <summary>The size of an EPT page, seldom one that is not supported.</summary>
+    public PageSize EptPageSize(ReferenceCapabilities capabilities)
+    {
+        PageSize size = PageSize(capabilities.HasEptPage1G);
+        return size == X86.PageSize.Size2M && !capabilities.HasEptPage2M && !Once(10) ? X86.PageSize.Size4K : size;
     }
 
     /// <summary>Any kind of access.</summary>

@@ -74,7 +74,7 @@ internal sealed class MatrixCase(int number, MmuRig rig, WalkWorld world, Random
 
     private void DrawEptEntries(int page)
     {
-        PageSize size = _sampler.PageSize(rig.Capabilities.HasPage1G);
+        PageSize size = _sampler.EptPageSize(rig.Capabilities);
         int map = PageTableBuilder.LevelOf(size);
         for (int level = 4; level >= map; level--)
         {

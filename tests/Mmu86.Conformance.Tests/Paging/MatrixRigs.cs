@@ -36,6 +36,12 @@ internal sealed class MatrixRigs : IDisposable
                 HasPage1G = index % 2 == 0,
                 HasPse36 = index % 4 != 2,
                 ReservesBit8AbovePdpte = index == 3,
+                Nested = configuration.Nested with
+                {
+                    LargestPage = index == 3 ? "4k" : index == 2 ? "2m" : "1g",
+                    ExecuteOnly = index != 1,
+                    ViolationDetails = index >= 2,
+                },
             };
             _rigs.Add((new MmuRig($"{own.Mode} {name}", wide, create(wide, own.Memory), own.Memory, own.Tables), own));
         }

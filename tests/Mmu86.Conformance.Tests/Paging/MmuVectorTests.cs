@@ -81,7 +81,12 @@ public sealed class MmuVectorTests
             _ => throw new ArgumentOutOfRangeException(nameof(machine)),
         };
         ReferenceCapabilities capabilities = vector.Capabilities;
-        configuration = configuration with { PhysicalAddressBits = capabilities.PhysicalAddressBits, HasPage1G = capabilities.HasPage1G };
+        configuration = configuration with
+        {
+            PhysicalAddressBits = capabilities.PhysicalAddressBits,
+            HasPage1G = capabilities.HasPage1G,
+            Nested = configuration.Nested with { LargestPage = capabilities.HasEptPage1G ? "1g" : "2m" },
+        };
         var mmu = new Mmu<Unobserved>(world.Memory, configuration, default);
         mmu.SetContext(vector.Context(world));
         return mmu;

@@ -151,6 +151,10 @@ public sealed class ReferenceWalkerTests
         HasPse36 = true,
         ReservesBit8AbovePdpte = false,
         HasExecuteOnlyEpt = true,
+        HasEptPage2M = true,
+        HasEptPage1G = true,
+        TellsViolationDetails = false,
+        HasNpt = false,
     };
 
     private static PagingContext FourLevel(ulong cr3) => new()

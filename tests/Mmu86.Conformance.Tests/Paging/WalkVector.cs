@@ -57,6 +57,10 @@ internal sealed class WalkVector
         HasPse36 = true,
         ReservesBit8AbovePdpte = false,
         HasExecuteOnlyEpt = true,
+        HasEptPage2M = true,
+        HasEptPage1G = !Has("no1g"),
+        TellsViolationDetails = false,
+        HasNpt = false,
     };
 
     /// <summary>Reads every line of a table that is neither empty nor a comment.</summary>

@@ -5,5 +5,6 @@ namespace Mmu86.TestKit.Paging;
 /// <summary>What EPT says about one guest-physical address that an access may use.</summary>
 /// <param name="Address">The host-physical address.</param>
 /// <param name="Size">The EPT page.</param>
-/// <param name="Rights">The logical AND of bits 2:0 of all entries used.</param>
-internal readonly record struct ReferenceEptPage(HostPhysicalAddress Address, PageSize Size, ulong Rights);
+/// <param name="Rights">The logical AND of bits 2:0 (and 10) of all entries used.</param>
+/// <param name="Entry">The entry that maps the page.</param>
+internal readonly record struct ReferenceEptPage(HostPhysicalAddress Address, PageSize Size, ulong Rights, ulong Entry);

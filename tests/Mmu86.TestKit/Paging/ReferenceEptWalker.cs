@@ -5,67 +5,46 @@ namespace Mmu86.TestKit.Paging;
 
 /// <summary>Guest-physical to host-physical, as SDM 3, "EPT Translation Mechanism" says it, one paragraph after the other.</summary>
 /// <remarks>Ids such as E03 are rows of the project's conformance checklist.</remarks>
-internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapabilities capabilities, ulong eptp)
+internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapabilities capabilities, ulong eptp, NestedControls? controls) : IReferenceNestedWalker
 {
-    /// <summary>SDM 3, "Extended-Page-Table Pointer (EPTP)": bit 6 enables accessed and dirty flags for EPT.</summary>
-    public bool HasAccessedAndDirtyFlags => (eptp & (1UL << 6)) != 0;
+    private readonly ReferenceEptFormat _format = new(capabilities, HasModeBasedExecute(controls));
 
-    /// <summary>Translates one guest-physical address for one access.</summary>
-    /// <param name="record">Takes the references, flags and the fault.</param>
-    /// <param name="guestPhysical">The address.</param>
-    /// <param name="cause">Bits 2:0 of the exit qualification: what the access is.</param>
-    /// <param name="target">Bit 8 of the exit qualification: set for the translation of the linear address itself, clear for a guest table.</param>
-    /// <returns>Null where the access fails; the record has the fault.</returns>
-    public ReferenceEptPage? Translate(
-        WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, EptViolationQualification target)
+    /// <summary>SDM 3, "Extended-Page-Table Pointer (EPTP)": bit 6 enables accessed and dirty flags for EPT.</summary>
+    private bool HasAccessedAndDirtyFlags => (eptp & (1UL << 6)) != 0;
+
+    /// <inheritdoc/>
+    /// <remarks>"Accessed and Dirty Flags for EPT": with the flags on, yes (E06).</remarks>
+    public bool TreatsTableAccessesAsWrites => HasAccessedAndDirtyFlags;
+
+    /// <inheritdoc/>
+    public ReferenceEptPage? Translate(WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, ReferenceLinearRights? final)
     {
         ulong gpa = guestPhysical.Value;
 
-        // E27: a 4-level walk covers bits 47:0. Beyond there is nothing, as if an entry were not present.
-        if (gpa >> 48 != 0)
-            return Violation(record, guestPhysical, cause, target, rights: 0);
+        // Bits 5:3 of EPTP: one less than the number of levels. A 4-level walk covers bits 47:0, a 5-level walk bits 56:0 (E22).
+        int levels = (int)((eptp >> 3) & 7) + 1;
 
-        // "EPT Translation Mechanism": the EPT PML4 table is at bits 51:12 of EPTP; the EPT PML4E is selected by bits 47:39.
+        // E27: beyond that there is nothing, as if an entry were not present, and never #VE.
+        if (gpa >> ((9 * levels) + 12) != 0)
+            return Violation(record, guestPhysical, cause, final, rights: 0, isConvertible: false);
+
+        // The top table is at bits 51:12 of EPTP. From each table an entry is selected by nine bits: 56:48, 47:39, 38:30, 29:21, 20:12.
         var used = new List<(HostPhysicalAddress Address, ulong Value)>();
-        ulong rights = 7;
-        ulong table = eptp & AddressBits;
-
-        if (Use(4, table, (gpa >> 39) & 0x1FF) is not { } pml4e)
-            return null;
-        table = pml4e & AddressBits;
-
-        // The EPT PDPTE is selected by bits 38:30. If its bit 7 is 1 it maps a 1-GByte page.
-        if (Use(3, table, (gpa >> 30) & 0x1FF) is not { } pdpte)
-            return null;
-        if ((pdpte & (1UL << 7)) != 0)
-            return Page(pdpte, PageSize.Size1G);
-        table = pdpte & AddressBits;
-
-        // The EPT PDE is selected by bits 29:21. If its bit 7 is 1 it maps a 2-MByte page.
-        if (Use(2, table, (gpa >> 21) & 0x1FF) is not { } pde)
-            return null;
-        if ((pde & (1UL << 7)) != 0)
-            return Page(pde, PageSize.Size2M);
-        table = pde & AddressBits;
-
-        // The EPT PTE is selected by bits 20:12 and maps a 4-KByte page.
-        return Use(1, table, (gpa >> 12) & 0x1FF) is { } pte ? Page(pte, PageSize.Size4K) : null;
-
-        // Reads an entry and judges what must be judged before going further (E04). Null: the walk is over.
-        ulong? Use(int level, ulong tableAddress, ulong index)
+        ulong rights = 7 | UserExecute;
+        ulong table = eptp & _format.AddressBits;
+        for (int level = levels; ; level--)
         {
-            var address = new HostPhysicalAddress(tableAddress | (index << 3));
+            ulong index = (gpa >> (3 + (9 * level))) & 0x1FF;
+            var address = new HostPhysicalAddress(table | (index << 3));
             ulong entry = memory.ReadEntry(address);
             record.Read(WalkDimension.Ept, level, address, entry);
 
-            // E02: bits 2:0 all zero: not present, every other bit ignored.
-            if ((entry & 7) == 0)
-            {
-                Violation(record, guestPhysical, cause, target, rights: 0);
-                return null;
-            }
+            // E02: not present: every other bit ignored, but bit 63 where EPT violations may become #VE.
+            if (!_format.IsPresent(entry))
+                return Violation(record, guestPhysical, cause, final, rights: 0, IsConvertible(entry));
 
-            if (IsMisconfigured(level, entry))
+            // E04: bad before descending.
+            if (_format.IsMisconfigured(level, entry))
             {
                 record.Fail(new TranslationFault
                 {
@@ -78,103 +57,154 @@ internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapab
 
             used.Add((address, entry));
             rights &= entry;
-            // "Accessed and Dirty Flags for EPT": bit 8 of every entry used (E09). A01: also where the access then fails it may be set.
-            if (HasAccessedAndDirtyFlags)
-                record.CallForFlags(WalkDimension.Ept, address, entry, 1UL << 8);
-            return entry;
-        }
-
-        // The whole address was walked: now, and not before, the rights are judged (E04).
-        ReferenceEptPage? Page(ulong entry, PageSize size)
-        {
-            // "EPT Violations": a read needs bit 0 in all entries, a write bit 1, a fetch bit 2.
-            bool allowed =
-                ((cause & EptViolationQualification.Read) == 0 || (rights & 1) != 0)
-                && ((cause & EptViolationQualification.Write) == 0 || (rights & 2) != 0)
-                && ((cause & EptViolationQualification.Fetch) == 0 || (rights & 4) != 0);
-            if (!allowed)
-                return Violation(record, guestPhysical, cause, target, rights);
-
-            // "Accessed and Dirty Flags for EPT": on a write, bit 9 of the entry that identifies the final address (E09).
-            if (HasAccessedAndDirtyFlags && (cause & EptViolationQualification.Write) != 0)
-                record.CallForFlags(WalkDimension.Ept, used[^1].Address, entry, 1UL << 9);
-
-            ulong offset = gpa & (size.Bytes() - 1);
-            ulong frame = entry & AddressBits & ~(size.Bytes() - 1);
-            return new ReferenceEptPage(new HostPhysicalAddress(frame | offset), size, rights);
+            // A01: bit 8 may be set too where the access then fails; never while the log is full.
+            if (HasAccessedAndDirtyFlags && !IsLogFull(record))
+                record.AllowFlags(address, 1UL << 8);
+            if (_format.MapsPage(level, entry))
+                return Page(record, guestPhysical, cause, final, used, level, rights);
+            table = entry & _format.AddressBits;
         }
     }
+
+    // The whole address was walked: now, and not before, the rights are judged (E04).
+    private ReferenceEptPage? Page(
+        WalkRecord record,
+        GuestPhysicalAddress guestPhysical,
+        EptViolationQualification cause,
+        ReferenceLinearRights? final,
+        List<(HostPhysicalAddress Address, ulong Value)> used,
+        int level,
+        ulong rights)
+    {
+        ulong entry = used[^1].Value;
+        bool mayRead = (rights & 1) != 0;
+        bool mayWrite = (rights & 2) != 0;
+        // E16: with mode-based execute control a fetch from a user-mode linear address needs bit 10 and any other bit 2.
+        bool mayExecute = HasModeBasedExecute(controls) && final is { IsUserMode: true } ? (rights & UserExecute) != 0 : (rights & 4) != 0;
+
+        // "EPT Violations": a read needs bit 0 in all entries, a write bit 1, a fetch bit 2.
+        bool deniesRead = Has(cause, EptViolationQualification.Read) && !mayRead;
+        bool deniesFetch = Has(cause, EptViolationQualification.Fetch) && !mayExecute;
+        bool deniesWrite = Has(cause, EptViolationQualification.Write) && !mayWrite;
+        if (deniesRead || deniesFetch)
+            return Violation(record, guestPhysical, cause, final, rights, IsConvertible(entry));
+        if (deniesWrite)
+        {
+            // E19: a data write to the address itself, in a 4-KByte page with bit 61, readable and not writable.
+            bool asksSubPages = controls?.SubPagePermissionTable is not null && final is not null && level == 1 && (entry & (1UL << 61)) != 0 && mayRead;
+            if (!asksSubPages)
+                return Violation(record, guestPhysical, cause, final, rights, IsConvertible(entry));
+            var subPages = new ReferenceSubPages(memory, capabilities, controls!.SubPagePermissionTable!.Value);
+            switch (subPages.Judge(record, guestPhysical))
+            {
+                case ReferenceSubPages.Verdict.Denied:
+                    return Violation(record, guestPhysical, cause, final, rights, IsConvertible(entry));
+                case ReferenceSubPages.Verdict.Event:
+                    return null;
+                case ReferenceSubPages.Verdict.Permitted:
+                    break;
+            }
+        }
+
+        if (HasAccessedAndDirtyFlags && !SetFlags(record, guestPhysical, used, isWrite: Has(cause, EptViolationQualification.Write)))
+            return null;
+        var size = (PageSize)(level - 1);
+        ulong offset = guestPhysical.Value & (size.Bytes() - 1);
+        ulong frame = entry & _format.AddressBits & ~(size.Bytes() - 1);
+        return new ReferenceEptPage(new HostPhysicalAddress(frame | offset), size, rights, entry);
+    }
+
+    /// <summary>"Accessed and Dirty Flags for EPT" (E09) and "Page-Modification Logging" (E10).</summary>
+    private bool SetFlags(WalkRecord record, GuestPhysicalAddress guestPhysical, List<(HostPhysicalAddress Address, ulong Value)> used, bool isWrite)
+    {
+        const ulong Accessed = 1UL << 8;
+        const ulong Dirty = 1UL << 9;
+        bool setsAccessed = used.Exists(entry => (record.Current(entry.Address, entry.Value) & Accessed) == 0);
+        bool setsDirty = isWrite && (record.Current(used[^1].Address, used[^1].Value) & Dirty) == 0;
+        if (controls?.PageModificationLog is not null && (setsAccessed || setsDirty))
+        {
+            // The index is looked at before any flag is set. Not in 0 to 511: log-full, nothing is set, the access does not happen.
+            record.LogIndex ??= controls.PageModificationIndex;
+            if (record.LogIndex > 511)
+            {
+                record.Fail(new TranslationFault
+                {
+                    Failure = TranslationFailure.PageModificationLogFull,
+                    Linear = record.Access.Linear,
+                    GuestPhysical = guestPhysical,
+                });
+                return false;
+            }
+
+            if (setsDirty)
+            {
+                record.Logged.Add(guestPhysical.Value & ~0xFFFUL);
+                record.LogIndex--;
+            }
+        }
+
+        // Bit 8 of every entry used; on a write, bit 9 of the entry that identifies the final address.
+        foreach ((HostPhysicalAddress address, ulong value) in used)
+            record.CallForFlags(WalkDimension.Ept, address, value, Accessed);
+        if (isWrite)
+            record.CallForFlags(WalkDimension.Ept, used[^1].Address, used[^1].Value, Dirty);
+        return true;
+    }
+
+    private bool IsLogFull(WalkRecord record) => controls?.PageModificationLog is not null && (record.LogIndex ?? controls.PageModificationIndex) > 511;
 
     /// <summary>The violation of an access. SDM 3, "Exit Qualification for EPT Violations" (E07).</summary>
     /// <param name="record">Knows the linear address.</param>
     /// <param name="guestPhysical">The address refused.</param>
     /// <param name="cause">Bits 2:0.</param>
-    /// <param name="target">Bit 8.</param>
-    /// <param name="rights">The AND of bits 2:0 of all entries, zero if one was not present: becomes bits 5:3.</param>
-    public static TranslationFault DescribeViolation(
-        WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, EptViolationQualification target, ulong rights) => new()
+    /// <param name="final">Bit 8, and bits 11:9 on processors that tell.</param>
+    /// <param name="rights">The AND of the rights of all entries, zero if one was not present: becomes bits 6:3.</param>
+    /// <param name="isConvertible">"Convertible EPT Violations" (E17).</param>
+    private TranslationFault Describe(
+        WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, ReferenceLinearRights? final, ulong rights, bool isConvertible)
+    {
+        // Bit 7: a linear address caused every access that this walker knows.
+        ulong qualification = (ulong)cause | ((rights & 7) << 3) | (1UL << 7);
+        if (HasModeBasedExecute(controls) && (rights & UserExecute) != 0)
+            qualification |= 1UL << 6;
+        if (final is { } linear)
+        {
+            qualification |= 1UL << 8;
+            if (capabilities.TellsViolationDetails)
+            {
+                qualification |= linear.IsUserMode ? 1UL << 9 : 0;
+                qualification |= linear.IsWritable ? 1UL << 10 : 0;
+                qualification |= linear.IsExecuteDisabled ? 1UL << 11 : 0;
+            }
+        }
+
+        return new TranslationFault
         {
             Failure = TranslationFailure.EptViolation,
             Linear = record.Access.Linear,
             GuestPhysical = guestPhysical,
-            // Bit 7: a linear address caused every access that this walker knows.
-            Qualification = cause | (EptViolationQualification)(rights << 3) | EptViolationQualification.LinearAddressValid | target,
+            Qualification = (EptViolationQualification)qualification,
+            IsConvertible = isConvertible,
         };
+    }
 
-    private static ReferenceEptPage? Violation(
-        WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, EptViolationQualification target, ulong rights)
+    /// <summary>The violation of an update of a flag in a guest entry that lies in a page without W (E06): a read and a write of a table.</summary>
+    public TranslationFault DescribeRefusedUpdate(WalkRecord record, GuestPhysicalAddress guestPhysical, ReferenceEptPage page) => Describe(
+        record, guestPhysical, EptViolationQualification.Read | EptViolationQualification.Write, final: null, page.Rights, IsConvertible(page.Entry));
+
+    private ReferenceEptPage? Violation(
+        WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, ReferenceLinearRights? final, ulong rights, bool isConvertible)
     {
-        record.Fail(DescribeViolation(record, guestPhysical, cause, target, rights));
+        record.Fail(Describe(record, guestPhysical, cause, final, rights, isConvertible));
         return null;
     }
 
-    /// <summary>Bits 51:12 as far as the physical width goes.</summary>
-    private ulong AddressBits => ((1UL << capabilities.PhysicalAddressBits) - 1) & ~0xFFFUL;
+    // Bit 63 of the one entry that decides: the one not present, or the one that maps the page.
+    private bool IsConvertible(ulong decidingEntry) => controls?.VirtualizationExceptionArea is not null && decidingEntry >> 63 == 0;
 
-    /// <summary>SDM 3, "EPT Misconfigurations", for an entry that is present (E03, E23).</summary>
-    private bool IsMisconfigured(int level, ulong entry)
-    {
-        bool read = (entry & 1) != 0;
-        bool write = (entry & 2) != 0;
-        bool execute = (entry & 4) != 0;
+    private static bool HasModeBasedExecute(NestedControls? controls) => controls is { ModeBasedExecute: true };
 
-        // Writable but not readable.
-        if (write && !read)
-            return true;
-        // Execute-only, where the processor does not support it.
-        if (execute && !read && !write && !capabilities.HasExecuteOnlyEpt)
-            return true;
-        // Bits 51:M are reserved in every entry.
-        if ((entry & ReservedAddressBits) != 0)
-            return true;
+    private static bool Has(EptViolationQualification cause, EptViolationQualification bit) => (cause & bit) != 0;
 
-        bool pageSizeBit = (entry & (1UL << 7)) != 0;
-        switch (level)
-        {
-            case 4:
-                // An EPT PML4E has bits 7:3 reserved.
-                return (entry & 0xF8) != 0;
-            case 3 when pageSizeBit:
-                // A 1-GByte page: unsupported bit 7; bits 29:12 reserved; memory type.
-                return !capabilities.HasPage1G || (entry & 0x3FFF_F000) != 0 || HasReservedMemoryType(entry);
-            case 2 when pageSizeBit:
-                // A 2-MByte page: bits 20:12 reserved; memory type.
-                return (entry & 0x001F_F000) != 0 || HasReservedMemoryType(entry);
-            case 3:
-            case 2:
-                // An entry that references a table has bits 6:3 reserved.
-                return (entry & 0x78) != 0;
-            case 1:
-                // Bit 7 of an EPT PTE is ignored.
-                return HasReservedMemoryType(entry);
-            default:
-                throw new ArgumentOutOfRangeException(nameof(level));
-        }
-    }
-
-    // Memory types 2, 3 and 7 in bits 5:3 of an entry that maps a page.
-    private static bool HasReservedMemoryType(ulong entry) => ((entry >> 3) & 7) is 2 or 3 or 7;
-
-    // Bits 51:M.
-    private ulong ReservedAddressBits => ((1UL << 52) - 1) & ~((1UL << capabilities.PhysicalAddressBits) - 1);
+    private const ulong UserExecute = 1UL << 10;
 }

@@ -162,6 +162,27 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     }
 
     /// <inheritdoc/>
+    public bool AcceptsEptPointer(ulong eptp) => throw new NotSupportedException("The reference MMU checks no EPT pointer.");
+
+    /// <inheritdoc/>
+    public bool TryTranslateForRead(GuestPhysicalAddress address, out HostPhysicalAddress host) =>
+        throw new NotSupportedException("The reference MMU loads no PDPTE registers.");
+
+    /// <inheritdoc/>
+    public VmInstructionError Invept(ulong type, ulong eptp) => VmInstructionError.None;
+
+    /// <inheritdoc/>
+    public VmInstructionError Invvpid(ulong type, UInt128 descriptor) => VmInstructionError.None;
+
+    /// <inheritdoc/>
+    public bool TryApplyTlbControl(byte control) => true;
+
+    /// <inheritdoc/>
+    public void InvalidatePageOfAsid(LinearAddress address, ushort asid)
+    {
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => Filter.Dispose();
 
     private static WalkReference Tell(ReferenceStep step, ReferenceWalk walk) => new()

@@ -24,6 +24,9 @@ public sealed record ReferenceWalk
     /// <summary>The reads of paging entries, in order, up to the event that ended the walk.</summary>
     public required IReadOnlyList<ReferenceStep> References { get; init; }
 
+    /// <summary>The guest-physical addresses that the walk adds to the page-modification log, in order.</summary>
+    public required IReadOnlyList<ulong> Logged { get; init; }
+
     /// <summary>Accessed and dirty bits of every entry used, by host-physical address. Everything else in memory stays as it is.</summary>
     public required IReadOnlyDictionary<ulong, EntryFlags> Flags { get; init; }
 
@@ -43,8 +46,11 @@ public sealed record ReferenceWalk
         TranslationFailure.None => "no fault",
         TranslationFailure.NonCanonical => $"non-canonical {fault.Linear}",
         TranslationFailure.PageFault => $"#PF({fault.ErrorCode}) {fault.Linear}",
-        TranslationFailure.EptViolation => $"EPT violation ({fault.Qualification}) {fault.GuestPhysical} {fault.Linear}",
+        TranslationFailure.EptViolation => $"EPT violation ({fault.Qualification}{(fault.IsConvertible ? ", convertible" : "")}) {fault.GuestPhysical} {fault.Linear}",
         TranslationFailure.EptMisconfiguration => $"EPT misconfiguration {fault.GuestPhysical} {fault.Linear}",
+        TranslationFailure.NestedPageFault => $"#NPF({fault.NestedErrorCode}) {fault.GuestPhysical} {fault.Linear}",
+        TranslationFailure.PageModificationLogFull or TranslationFailure.SubPageMiss or TranslationFailure.SubPageMisconfiguration =>
+            $"{fault.Failure} {fault.GuestPhysical} {fault.Linear}",
         _ => throw new ArgumentOutOfRangeException(nameof(fault)),
     };
 

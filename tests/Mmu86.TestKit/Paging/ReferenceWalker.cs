@@ -13,7 +13,7 @@ public sealed partial class ReferenceWalker
     private readonly IReferenceMemory _memory;
     private readonly ReferenceCapabilities _capabilities;
     private readonly PagingContext _context;
-    private readonly ReferenceEptWalker? _ept;
+    private readonly IReferenceNestedWalker? _ept;
 
     /// <summary>Makes a walker for one context.</summary>
     public ReferenceWalker(IReferenceMemory memory, ReferenceCapabilities capabilities, in PagingContext context)
@@ -21,7 +21,9 @@ public sealed partial class ReferenceWalker
         _memory = memory;
         _capabilities = capabilities;
         _context = context;
-        _ept = context.IsNested ? new ReferenceEptWalker(memory, capabilities, context.Eptp) : null;
+        _ept = !context.IsNested ? null
+            : capabilities.HasNpt ? new ReferenceNptWalker(memory, capabilities, context.Eptp)
+            : new ReferenceEptWalker(memory, capabilities, context.Eptp, context.Nested);
     }
 
     /// <summary>Judges one access against memory as it is now. Writes nothing.</summary>
@@ -45,7 +47,7 @@ public sealed partial class ReferenceWalker
         // F04: what faults report has no metadata.
         var record = new WalkRecord(access with { Linear = new LinearAddress(linear) });
         if (!paging)
-            Access(record, new GuestPhysicalAddress(linear), guestPageSize: null);
+            Access(record, new GuestPhysicalAddress(linear), guestPageSize: null, new ReferenceLinearRights(true, true, false));
         else if (!pae)
             Walk32Bit(record);
         else if (!longMode)
@@ -61,18 +63,18 @@ public sealed partial class ReferenceWalker
     private GuestEntry? UseGuestEntry(WalkRecord record, int level, GuestPhysicalAddress guestPhysical, int sizeInBytes)
     {
         var host = new HostPhysicalAddress(guestPhysical.Value);
-        ulong eptRights = 7;
+        ReferenceEptPage? tablePage = null;
         if (_ept is not null)
         {
             // "EPT Violations": the read of a guest entry is a data read, and where A/D flags for EPT are enabled a write too (E06).
             // E05: an EPT exit on the entry's address precedes any #PF that the entry would give.
-            EptViolationQualification cause = _ept.HasAccessedAndDirtyFlags
+            EptViolationQualification cause = _ept.TreatsTableAccessesAsWrites
                 ? EptViolationQualification.Read | EptViolationQualification.Write
                 : EptViolationQualification.Read;
-            if (_ept.Translate(record, guestPhysical, cause, EptViolationQualification.None) is not { } page)
+            if (_ept.Translate(record, guestPhysical, cause, final: null) is not { } page)
                 return null;
             host = page.Address;
-            eptRights = page.Rights;
+            tablePage = page;
         }
 
         ulong value = sizeInBytes == 8 ? _memory.ReadEntry(host) : ReadHalf(host);
@@ -92,7 +94,7 @@ public sealed partial class ReferenceWalker
             return null;
         }
 
-        return new GuestEntry(host, guestPhysical, value, eptRights);
+        return new GuestEntry(host, guestPhysical, value, tablePage);
     }
 
     private ulong ReadHalf(HostPhysicalAddress host)
@@ -136,11 +138,11 @@ public sealed partial class ReferenceWalker
         ulong frame = size == PageSize.Size4M
             ? (mapEntry.Value & 0xFFC0_0000) | (((mapEntry.Value >> 13) & 0xFF) << 32)
             : mapEntry.Value & AddressBits & ~(size.Bytes() - 1);
-        Access(record, new GuestPhysicalAddress(frame | offset), size);
+        Access(record, new GuestPhysicalAddress(frame | offset), size, new ReferenceLinearRights(userAddress, writable, executeDisabled));
     }
 
     /// <summary>The access itself: through EPT where it is on. CR0.PG=0: the linear address is the guest-physical one (E21).</summary>
-    private void Access(WalkRecord record, GuestPhysicalAddress guestPhysical, PageSize? guestPageSize)
+    private void Access(WalkRecord record, GuestPhysicalAddress guestPhysical, PageSize? guestPageSize, ReferenceLinearRights rights)
     {
         if (_ept is null)
         {
@@ -155,7 +157,7 @@ public sealed partial class ReferenceWalker
             AccessKind.Fetch => EptViolationQualification.Fetch,
             _ => throw new InvalidOperationException(),
         };
-        if (_ept.Translate(record, guestPhysical, cause, EptViolationQualification.FinalTranslation) is { } page)
+        if (_ept.Translate(record, guestPhysical, cause, rights) is { } page)
             record.Succeed(new ReferenceTranslation(page.Address, guestPhysical, guestPageSize, page.Size));
     }
 
@@ -163,14 +165,9 @@ public sealed partial class ReferenceWalker
     private void CallForFlags(WalkRecord record, GuestEntry entry, ulong flags)
     {
         bool mustWrite = (entry.Value & flags) != flags;
-        if (mustWrite && (entry.EptRights & 2) == 0)
+        if (mustWrite && _ept is ReferenceEptWalker ept && entry.TablePage is { } page && (page.Rights & 2) == 0)
         {
-            record.RefuseUpdate(ReferenceEptWalker.DescribeViolation(
-                record,
-                entry.GuestPhysical,
-                EptViolationQualification.Read | EptViolationQualification.Write,
-                EptViolationQualification.None,
-                entry.EptRights));
+            record.RefuseUpdate(ept.DescribeRefusedUpdate(record, entry.GuestPhysical, page));
             return;
         }
 
@@ -205,5 +202,5 @@ public sealed partial class ReferenceWalker
     private const ulong ExecuteDisable = 1UL << 63;
 
     // A guest entry that was read: where it lies in host memory, its guest-physical address, its value, and what EPT allows there.
-    private readonly record struct GuestEntry(HostPhysicalAddress Host, GuestPhysicalAddress GuestPhysical, ulong Value, ulong EptRights);
+    private readonly record struct GuestEntry(HostPhysicalAddress Host, GuestPhysicalAddress GuestPhysical, ulong Value, ReferenceEptPage? TablePage);
 }

@@ -19,6 +19,7 @@ public static class TestMmuConfigurations
         HasPage1G = true,
         HasPse36 = true,
         ReservesBit8AbovePdpte = false,
+        Nested = Nested(),
         LookUpEveryAccess = true,
         Seed = 1,
     };
@@ -67,6 +68,17 @@ public static class TestMmuConfigurations
         },
         LookUpEveryAccess = random.Next(3) == 0,
         Seed = (ulong)random.NextInt64(),
+    };
+
+    /// <summary>EPT with all pages, execute-only, accessed and dirty flags.</summary>
+    public static NestedPagingConfiguration Nested() => new()
+    {
+        Format = NestedFormat.Ept,
+        LargestPage = "1g",
+        ExecuteOnly = true,
+        AccessedAndDirty = true,
+        FiveLevels = false,
+        ViolationDetails = false,
     };
 
     /// <summary>One level of arrays.</summary>

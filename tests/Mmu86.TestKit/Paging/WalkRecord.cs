@@ -8,6 +8,7 @@ internal sealed class WalkRecord(ReferenceAccess access)
 {
     private readonly List<ReferenceStep> _steps = [];
     private readonly Dictionary<ulong, ulong> _flags = [];
+    private readonly Dictionary<ulong, ulong> _allowedFlags = [];
     private readonly List<TranslationFault> _refusedUpdates = [];
     private readonly HashSet<ulong> _guestEntriesToWrite = [];
     private readonly HashSet<ulong> _eptEntriesRead = [];
@@ -15,6 +16,15 @@ internal sealed class WalkRecord(ReferenceAccess access)
     private ReferenceTranslation? _translation;
 
     public ReferenceAccess Access => access;
+
+    /// <summary>The PML index as the walk has moved it so far; null while nothing looked at it.</summary>
+    public ushort? LogIndex { get; set; }
+
+    /// <summary>What was written to the page-modification log, in order.</summary>
+    public List<ulong> Logged { get; } = [];
+
+    /// <summary>An entry that was read, with the flags that the walk has set in it since.</summary>
+    public ulong Current(HostPhysicalAddress entry, ulong value) => value | _flags.GetValueOrDefault(entry.Value);
 
     public void Read(WalkDimension dimension, int level, HostPhysicalAddress address, ulong value)
     {
@@ -31,12 +41,21 @@ internal sealed class WalkRecord(ReferenceAccess access)
             _guestEntriesToWrite.Add(entry.Value);
     }
 
+    /// <summary>Notes that flags of an entry may become set, whatever becomes of the access.</summary>
+    public void AllowFlags(HostPhysicalAddress entry, ulong flags) => _allowedFlags[entry.Value] = _allowedFlags.GetValueOrDefault(entry.Value) | flags;
+
     /// <summary>Notes that EPT forbids the write that an A/D update of a guest entry would be. The walk goes on to find what else is wrong.</summary>
     public void RefuseUpdate(TranslationFault violation) => _refusedUpdates.Add(violation);
 
     public void Fail(TranslationFault fault) => _fault = fault;
 
     public void Succeed(ReferenceTranslation translation) => _translation = translation;
+
+    private EntryFlags FlagsOf(ulong entry, bool failed)
+    {
+        ulong called = _flags.GetValueOrDefault(entry);
+        return new EntryFlags(failed ? 0 : called, called | _allowedFlags.GetValueOrDefault(entry));
+    }
 
     public ReferenceWalk Finish()
     {
@@ -54,8 +73,9 @@ internal sealed class WalkRecord(ReferenceAccess access)
             OtherLegalFaults = failed ? faults.GetRange(1, faults.Count - 1) : [],
             HasRefusedUpdate = _refusedUpdates.Count > 0,
             References = _steps,
+            Logged = Logged,
             // F06, A01: a successful access must leave the flags set, one that fails may.
-            Flags = _flags.ToDictionary(pair => pair.Key, pair => new EntryFlags(failed ? 0 : pair.Value, pair.Value)),
+            Flags = _flags.Keys.Union(_allowedFlags.Keys).ToDictionary(entry => entry, entry => FlagsOf(entry, failed)),
             DependsOnUpdateOrder = _guestEntriesToWrite.Overlaps(_eptEntriesRead),
         };
     }

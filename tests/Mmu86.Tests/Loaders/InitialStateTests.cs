@@ -64,7 +64,7 @@ public sealed class InitialStateTests : IDisposable
     /// <summary>The error code of the fault, or null where the access is legal.</summary>
     private PageFaultErrorCode? Fault(GuestImage image, ulong linear, AccessKind kind, AccessMode mode)
     {
-        var capabilities = new ReferenceCapabilities { PhysicalAddressBits = 39, HasPage1G = true, HasPse36 = true, ReservesBit8AbovePdpte = false, HasExecuteOnlyEpt = true };
+        var capabilities = new ReferenceCapabilities { PhysicalAddressBits = 39, HasPage1G = true, HasPse36 = true, ReservesBit8AbovePdpte = false, HasExecuteOnlyEpt = true, HasEptPage2M = true, HasEptPage1G = true, TellsViolationDetails = false, HasNpt = false };
         var context = new PagingContext
         {
             Cr0 = image.Cr0,

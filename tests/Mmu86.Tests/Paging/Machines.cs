@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
 
 namespace Mmu86.Tests.Paging;
 
@@ -19,6 +20,7 @@ internal static class Machines
         HasPage1G = true,
         HasPse36 = true,
         ReservesBit8AbovePdpte = false,
+        Nested = TestMmuConfigurations.Nested(),
         LookUpEveryAccess = true,
         Seed = 1,
     };

@@ -54,6 +54,17 @@ internal static class TranslationInvalidation
         return ManagedOutcome.EndBlock;
     }
 
+    /// <summary>INVLPGA: #UD while EFER.SVME=0, before the privilege is looked at. APM 3, "INVLPGA".</summary>
+    public static ManagedOutcome PageOfAsid(Vcpu vcpu, in Instruction instruction)
+    {
+        if ((vcpu.System.Efer & Efer.SvmEnable) == 0)
+            return Raise.InvalidOpcode(vcpu);
+        if (vcpu.System.Cpl != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.Mmu.InvalidatePageOfAsid(new LinearAddress(vcpu.Registers.Read(instruction.Op0Register)), (ushort)vcpu.Registers.Rcx);
+        return ManagedOutcome.EndBlock;
+    }
+
     /// <summary>INVD and WBINVD.</summary>
     public static ManagedOutcome Caches(Vcpu vcpu, in Instruction instruction) =>
         vcpu.System.Cpl != 0 ? Raise.GeneralProtection(vcpu, 0) : ManagedOutcome.Next;

@@ -1,0 +1,17 @@
+using Mmu86.Paging;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor;
+
+/// <summary>What memory a guest is given, and how.</summary>
+public sealed record GuestMemoryOptions
+{
+    /// <summary>Guest memory in bytes, the device hole not counted.</summary>
+    public required ulong SizeInBytes { get; init; }
+
+    /// <summary>The largest nested page used.</summary>
+    public required PageSize PageSize { get; init; }
+
+    /// <summary>The format of the tables: what the machine has.</summary>
+    public required NestedFormat Format { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <content>AMD's nested paging: its rights in EPT's words, so that caches and TLB entries hold one kind of word.</content>
+internal sealed unsafe partial class Walker
+{
+    private bool _hasExecuteTrap;
+
+    // R, W and X of EPT. Every access of a guest is a user-mode access here, so U/S=0 grants nothing; with the guest-mode execute trap the
+    // guest's own mode counts, and U/S stands in bit 10.
+    private ulong NptRights(ulong granted)
+    {
+        ulong isUser = (granted >> 2) & 1;
+        ulong rights = EptEntry.Read | (granted & PagingEntry.Writable) | (granted >> 63 << 2);
+        return _hasExecuteTrap ? rights | (isUser << 10) : rights & (0 - isUser);
+    }
+
+    // Address, memory type and dirty flag where EPT has them; PWT, PCD and PAT take the place of EPT's memory type.
+    private static ulong NptMapping(ulong entry, PageSize size)
+    {
+        ulong pat = size == PageSize.Size4K ? (entry & 0x80) >> 2 : (entry & 0x1000) >> 7;
+        return (entry & PagingEntry.AddressMask & ~size.OffsetMask())
+            | (entry & (PagingEntry.PageWriteThrough | PagingEntry.PageCacheDisable))
+            | pat
+            | ((entry & PagingEntry.Dirty) << 3);
+    }
+
+    // What the final access needs of a mapping's rights.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong FinalNeed(AccessKind kind, ulong flags)
+    {
+        // Read, write, fetch: bits 0, 1, 2.
+        ulong needed = 1UL << (int)kind;
+        if (_nestedKind == NestedKind.Ept)
+            return needed;
+        if (_nestedKind == NestedKind.ModeBasedEpt)
+            return kind == AccessKind.Fetch && (flags & (ulong)TranslationRights.User) != 0 ? EptEntry.UserExecute : needed;
+        return _hasExecuteTrap && _mode == AccessMode.User ? needed | EptEntry.UserExecute : needed;
+    }
+
+    // The guest-mode execute trap: a supervisor-mode fetch from a page with U/S=1.
+    private bool IsTrappedFetch(ulong rights, EptViolationQualification access) =>
+        _hasExecuteTrap && (access & EptViolationQualification.Fetch) != 0 && _mode != AccessMode.User && (rights & EptEntry.UserExecute) != 0;
+
+    // The rights that a TLB entry may claim for every access that the guest's rights let through.
+    private ulong RightsToRemember(ulong entry, ulong flags)
+    {
+        bool isUserAddress = (flags & (ulong)TranslationRights.User) != 0;
+        ulong rights = entry & EptEntry.Rights;
+        bool forUsers = (entry & EptEntry.UserExecute) != 0;
+        if (_nestedKind == NestedKind.ModeBasedEpt)
+            return !isUserAddress ? rights : (rights & ~EptEntry.Execute) | (forUsers ? EptEntry.Execute : 0);
+        if (!isUserAddress)
+            return forUsers ? rights & ~EptEntry.Execute : rights;
+        if (!forUsers)
+            return 0;
+        // Without SMEP a fetch from a user-mode address may be of either mode, and the trap lets one of them through only.
+        return (_context.Cr4 & Cr4.Smep) != 0 ? rights : rights & ~EptEntry.Execute;
+    }
+}

@@ -1,0 +1,35 @@
+namespace Mmu86.X86;
+
+/// <summary>Bits of an EPT paging-structure entry. SDM 3, "EPT Translation Mechanism".</summary>
+/// <remarks>
+/// <code>
+/// 63   62    61   60..52  51..M     M-1..12  11     10  9  8  7   6     5..3     2  1  0
+/// SVE  ign.  SPP  ign.    reserved  address  ign.   XU  D  A  PS  IPAT  memtype  X  W  R
+/// </code>
+/// XU, SPP and SVE are ignored unless a control of the VMCS gives them meaning.
+/// </remarks>
+public static class EptEntry
+{
+    public const ulong Read = 1UL << 0;
+    public const ulong Write = 1UL << 1;
+
+    /// <summary>Fetches; with mode-based execute control, fetches from supervisor-mode linear addresses.</summary>
+    public const ulong Execute = 1UL << 2;
+    public const ulong Rights = Read | Write | Execute;
+    public const ulong MemoryTypeMask = 7UL << 3;
+    public const ulong MemoryTypeWriteBack = 6UL << 3;
+    public const ulong IgnorePat = 1UL << 6;
+    public const ulong PageSizeBit = 1UL << 7;
+    public const ulong Accessed = 1UL << 8;
+    public const ulong Dirty = 1UL << 9;
+
+    /// <summary>With mode-based execute control, fetches from user-mode linear addresses.</summary>
+    public const ulong UserExecute = 1UL << 10;
+
+    /// <summary>In an EPT PTE, with sub-page write permissions: the sub-page-permission table decides about writes.</summary>
+    public const ulong SubPageWrite = 1UL << 61;
+
+    /// <summary>An EPT violation that this entry decides is a VM exit, never #VE.</summary>
+    public const ulong SuppressVirtualizationException = 1UL << 63;
+    public const ulong AddressMask = 0x000F_FFFF_FFFF_F000;
+}
