@@ -39,11 +39,17 @@ public interface IMmu
     /// <summary>Puts a context in force and empties the filter. Invalidates no TLB entry: that is the caller's, by the methods below.</summary>
     void SetContext(in PagingContext context);
 
+    /// <summary>Reads the four entries that CR3 points to in PAE paging, through EPT where it is on, and judges them. Changes no context.</summary>
+    /// <param name="cr3">Bits 31:5 are the address of the table.</param>
+    /// <param name="registers">What was read; default where the result is <see cref="PdpteLoad.Refused"/>.</param>
+    /// <remarks>No walk: nothing is counted, no accessed flag of the guest is set. SDM 3, "PDPTE Registers" and "Loading PDPTEs".</remarks>
+    PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers);
+
     /// <summary>Whether an access may use a linear address at all: canonical form, address masking, address-space separation.</summary>
     /// <param name="address">The address of a byte accessed, metadata included.</param>
     /// <param name="kind">What the access does.</param>
     /// <param name="mode">On whose behalf.</param>
-    /// <returns>False where it is #GP(0), or #SS(0) for a stack reference. Outside 64-bit mode always true.</returns>
+    /// <returns>False where it is #GP(0), or #SS(0) for a stack reference. Outside IA-32e mode addresses have 32 bits; the CPU sees to that.</returns>
     bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode);
 
     /// <summary>Translates one address: one modelled lookup, and where it misses a fill and perhaps a walk.</summary>

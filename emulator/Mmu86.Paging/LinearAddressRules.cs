@@ -52,11 +52,8 @@ internal readonly struct LinearAddressRules
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsOrdinary(ulong linear) => linear + _lowest < _span;
 
-    /// <summary>Whether an address is canonical as it stands. Outside 64-bit mode every address is.</summary>
-    public bool IsCanonical(ulong linear) => _isLegacy || IsSignExtended(linear, _width);
-
-    /// <summary>The address that INVLPG and INVPCID name: nothing is masked, and outside 64-bit mode there are 32 bits.</summary>
-    public ulong Truncate(ulong linear) => _isLegacy ? (uint)linear : linear;
+    /// <summary>Whether an address is canonical as it stands. Outside IA-32e mode linear addresses have 32 bits.</summary>
+    public bool IsCanonical(ulong linear) => _isLegacy ? linear >> 32 == 0 : IsSignExtended(linear, _width);
 
     /// <summary>Makes the address of an access the one that paging translates.</summary>
     /// <param name="linear">The address; where the result is true, without its metadata. Else it means nothing any more.</param>
@@ -66,11 +63,7 @@ internal readonly struct LinearAddressRules
     public bool TryPrepare(ref ulong linear, AccessKind kind, AccessMode mode)
     {
         if (_isLegacy)
-        {
-            linear = (uint)linear;
-            return true;
-        }
-
+            return linear >> 32 == 0;
         if (IsSeparated(linear, kind, mode))
             return false;
         if (kind != AccessKind.Fetch)

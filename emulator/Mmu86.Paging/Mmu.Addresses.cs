@@ -3,7 +3,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Paging;
 
-/// <content>Addresses that are not translated as they are: masked, truncated, separated or not canonical.</content>
+/// <content>What comes before a walk: addresses that are not translated as they are, and the registers of PAE paging.</content>
 public sealed unsafe partial class Mmu<TPolicy>
 {
     /// <inheritdoc/>
@@ -11,6 +11,18 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         ulong linear = address.Value;
         return _addresses.IsOrdinary(linear) || _addresses.TryPrepare(ref linear, kind, mode);
+    }
+
+    /// <inheritdoc/>
+    public PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers)
+    {
+        if (!_walker.TryReadPdptes(cr3, out registers))
+        {
+            _fault = _walker.Fault;
+            return PdpteLoad.Refused;
+        }
+
+        return registers.MayBeLoaded(_configuration.PhysicalAddressBits) ? PdpteLoad.Loaded : PdpteLoad.Reserved;
     }
 
     // As TryTranslate, whose short way is for ordinary addresses.

@@ -10,11 +10,10 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         if (!_addresses.IsCanonical(address.Value))
             return;
-        ulong linear = _addresses.Truncate(address.Value);
         ushort vpid = _context.Vpid;
         ushort pcid = _tags.Spaces[_spaceIndex].Pcid;
-        InvalidatePageOf(vpid, pcid, linear);
-        InvalidatePageOf(vpid, AddressSpaces.Global, linear);
+        InvalidatePageOf(vpid, pcid, address.Value);
+        InvalidatePageOf(vpid, AddressSpaces.Global, address.Value);
         InvalidateStructuresOf(vpid, pcid);
         LoadTags();
     }
@@ -24,7 +23,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         if (!_addresses.IsCanonical(address.Value))
             return;
-        InvalidatePageOf(_context.Vpid, pcid, _addresses.Truncate(address.Value));
+        InvalidatePageOf(_context.Vpid, pcid, address.Value);
         InvalidateStructuresOf(_context.Vpid, pcid);
         LoadTags();
     }
@@ -57,7 +56,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public void InvalidateAfterPageFault(LinearAddress address)
     {
-        ulong linear = _addresses.Truncate(address.Value);
+        ulong linear = address.Value;
         RemovePage(linear, _space);
         if (_globalSpace != _space)
             RemovePage(linear, _globalSpace);

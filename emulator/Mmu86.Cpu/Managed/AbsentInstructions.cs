@@ -22,14 +22,12 @@ internal static unsafe class AbsentInstructions
             case Mnemonic.Prefetchwt1:
                 return &Unsupported.Nothing;
 
-            // Undefined by intention, or because what enables them cannot be set: CR4.OSXSAVE, PKE and SMXE.
+            // Undefined by intention, or because what enables them cannot be set: CR4.OSXSAVE and SMXE.
             case Mnemonic.Ud0:
             case Mnemonic.Ud1:
             case Mnemonic.Ud2:
             case Mnemonic.Xgetbv:
             case Mnemonic.Xsetbv:
-            case Mnemonic.Rdpkru:
-            case Mnemonic.Wrpkru:
             case Mnemonic.Getsec:
             case Mnemonic.Rsm:
                 return &Unsupported.Undefined;

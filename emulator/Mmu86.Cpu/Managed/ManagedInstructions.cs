@@ -52,6 +52,8 @@ internal static unsafe class ManagedInstructions
         Mnemonic.Sti => &ProcessorControl.SetInterruptFlag,
         Mnemonic.Clac => &ProcessorControl.ClearAlignmentCheck,
         Mnemonic.Stac => &ProcessorControl.SetAlignmentCheck,
+        Mnemonic.Rdpkru => &ProcessorControl.ReadKeyRights,
+        Mnemonic.Wrpkru => &ProcessorControl.WriteKeyRights,
         Mnemonic.Monitor => &ProcessorControl.Monitor,
         Mnemonic.Mwait => &ProcessorControl.Wait,
         Mnemonic.Wait => &ProcessorControl.WaitForCoprocessor,

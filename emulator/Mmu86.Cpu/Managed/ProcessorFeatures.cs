@@ -13,6 +13,7 @@ internal sealed class ProcessorFeatures
 
     private readonly CpuidResult _basic;
     private readonly CpuidResult _structured;
+    private readonly CpuidResult _structuredMore;
     private readonly CpuidResult _extended;
 
     /// <summary>Reads the leaves.</summary>
@@ -21,6 +22,8 @@ internal sealed class ProcessorFeatures
         _basic = cpuid.Read(1, 0);
         if (cpuid.Read(0, 0).Eax >= 7)
             _structured = cpuid.Read(7, 0);
+        if (_structured.Eax >= 1)
+            _structuredMore = cpuid.Read(7, 1);
         uint highest = cpuid.Read(0x8000_0000, 0).Eax;
         if (highest >= ExtendedLeaf)
             _extended = cpuid.Read(ExtendedLeaf, 0);
@@ -33,6 +36,15 @@ internal sealed class ProcessorFeatures
 
     /// <summary>Bits from MAXPHYADDR on: reserved in CR3 and in addresses held by model-specific registers.</summary>
     public ulong PhysicalAddressReserved => ~0UL << PhysicalAddressBits;
+
+    /// <summary>The width of canonical addresses in registers that outlive a change of CR4.LA57: bases, and the operands of INVPCID.</summary>
+    public int LinearAddressBits => Bit(_structured.Ecx, 16) ? 57 : 48;
+
+    /// <summary>Linear-address masking: CR3.LAM_U57, CR3.LAM_U48 and CR4.LAM_SUP.</summary>
+    public bool LinearAddressMasking => Bit(_structuredMore.Eax, 26);
+
+    /// <summary>Protection keys for supervisor pages, and IA32_PKRS.</summary>
+    public bool SupervisorKeys => Bit(_structured.Ecx, 31);
 
     /// <summary>The bits of CR4 that may be set.</summary>
     public Cr4 Cr4Bits { get; }
@@ -67,7 +79,7 @@ internal sealed class ProcessorFeatures
 
     private Cr4 CollectCr4()
     {
-        // PCE has no bit of its own. 5-level paging, protection keys, CET, VMX and XSAVE are not there yet, whatever CPUID claims.
+        // PCE has no bit of its own. CET, VMX and XSAVE are not there yet, whatever CPUID claims.
         Cr4 bits = Cr4.PerformanceCounterEnable;
         Add(ref bits, Cr4.VirtualMode | Cr4.ProtectedModeVirtualInterrupts, Bit(_basic.Edx, 1));
         Add(ref bits, Cr4.DebuggingExtensions, Bit(_basic.Edx, 2));
@@ -83,6 +95,11 @@ internal sealed class ProcessorFeatures
         Add(ref bits, Cr4.Smep, Bit(_structured.Ebx, 7));
         Add(ref bits, Cr4.Smap, Smap);
         Add(ref bits, Cr4.UserModeInstructionPrevention, Bit(_structured.Ecx, 2));
+        Add(ref bits, Cr4.ProtectionKeyEnable, Bit(_structured.Ecx, 3));
+        Add(ref bits, Cr4.LinearAddress57, Bit(_structured.Ecx, 16));
+        Add(ref bits, Cr4.ProtectionKeySupervisor, SupervisorKeys);
+        Add(ref bits, Cr4.LinearAddressSpaceSeparation, Bit(_structuredMore.Eax, 6));
+        Add(ref bits, Cr4.LinearAddressMaskingSupervisor, LinearAddressMasking);
         return bits;
     }
 

@@ -214,7 +214,7 @@ public sealed unsafe partial class DataAccess
     private byte* ReadSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
     {
         uint inFirst = 4096 - (uint)(address & 0xFFF);
-        if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
+        if (size > inFirst && !IsCanonical(address, inFirst, AccessKind.Read, mode, nonCanonicalVector))
             return null;
         _state->PendingLookups++;
         if (!Translate(address, AccessKind.Read, mode, nonCanonicalVector, out Translation first))
@@ -245,7 +245,7 @@ public sealed unsafe partial class DataAccess
     private byte* TryWriteSpan(ulong address, uint size, AccessMode mode, ExceptionVector nonCanonicalVector)
     {
         uint inFirst = 4096 - (uint)(address & 0xFFF);
-        if (size > inFirst && !IsCanonical(address, inFirst, nonCanonicalVector))
+        if (size > inFirst && !IsCanonical(address, inFirst, AccessKind.Write, mode, nonCanonicalVector))
             return null;
         _state->PendingLookups++;
         if (!Translate(address, AccessKind.Write, mode, nonCanonicalVector, out Translation first))
@@ -353,9 +353,9 @@ public sealed unsafe partial class DataAccess
     private static uint LargestPowerOfTwo(uint size) => size >= 8 ? 8u : size >= 4 ? 4u : size >= 2 ? 2u : 1u;
 
     // Both parts of a page-crossing access must be canonical before either is translated: the first page's fault must not come first.
-    private bool IsCanonical(ulong address, uint inFirst, ExceptionVector nonCanonicalVector)
+    private bool IsCanonical(ulong address, uint inFirst, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector)
     {
-        if (Canonical.Is(address) && Canonical.Is(NextPage(address, inFirst)))
+        if (_mmu.IsCanonical(new LinearAddress(address), kind, mode) && _mmu.IsCanonical(new LinearAddress(NextPage(address, inFirst)), kind, mode))
             return true;
         return _faults.Raise(
             new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(address) }, nonCanonicalVector);

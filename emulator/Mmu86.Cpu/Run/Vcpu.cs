@@ -139,7 +139,7 @@ public sealed unsafe partial class Vcpu : IDisposable
         _s->Attention = 1;
     }
 
-    /// <summary>Puts CR0, CR3, CR4 and EFER in force in the MMU. Invalidations that the manual demands are the caller's.</summary>
+    /// <summary>Puts CR0, CR3, CR4, EFER, the PDPTE registers, PKRU and IA32_PKRS in force in the MMU. Invalidations that the manual demands are the caller's.</summary>
     /// <param name="eptp">The EPT pointer, 0 for native paging.</param>
     /// <param name="vpid">The VPID, 0 for native paging.</param>
     public void ContextChanged(ulong eptp, ushort vpid) => ContextChanged(eptp, vpid, Mmu.Context.Nested);
@@ -156,6 +156,9 @@ public sealed unsafe partial class Vcpu : IDisposable
             Eptp = eptp,
             Vpid = vpid,
             Nested = nested,
+            Pdptes = System.Pdptes,
+            Pkru = System.Pkru,
+            Pkrs = System.Pkrs,
         });
         ModeChanged();
     }

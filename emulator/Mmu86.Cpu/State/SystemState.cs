@@ -1,3 +1,4 @@
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -35,6 +36,15 @@ public sealed class SystemState
     public ulong Cr3 { get; set; }
 
     public Cr4 Cr4 { get; set; }
+
+    /// <summary>The PDPTE registers of PAE paging.</summary>
+    public PdpteRegisters Pdptes { get; set; }
+
+    /// <summary>Rights by protection key at user-mode addresses. RDPKRU, WRPKRU.</summary>
+    public uint Pkru { get; set; }
+
+    /// <summary>IA32_PKRS: rights by protection key at supervisor-mode addresses.</summary>
+    public uint Pkrs { get; set; }
 
     /// <summary>Task priority; also CR8.</summary>
     public byte TaskPriority { get; set; }

@@ -33,7 +33,13 @@ internal readonly struct EightByteEntries : IGuestFormat
     public static PageSize SizeAt(int level) => (PageSize)(level - 1);
 
     /// <inheritdoc/>
-    public static ulong Frame(ulong entry, PageSize size) => entry & PagingEntry.AddressMask & ~size.OffsetMask();
+    public static ulong OffsetMask(PageSize size) => (1UL << (12 + (9 * (int)size))) - 1;
+
+    /// <inheritdoc/>
+    public static PageSize Held(PageSize size) => size;
+
+    /// <inheritdoc/>
+    public static ulong Frame(ulong entry, PageSize size) => entry & PagingEntry.AddressMask & ~OffsetMask(size);
 
     /// <inheritdoc/>
     public static ulong Prefixed(ulong address) => address;

@@ -34,6 +34,12 @@ internal readonly struct FourByteEntries : IGuestFormat
     public static PageSize SizeAt(int level) => level == 1 ? PageSize.Size4K : PageSize.Size4M;
 
     /// <inheritdoc/>
+    public static ulong OffsetMask(PageSize size) => size.OffsetMask();
+
+    /// <inheritdoc/>
+    public static PageSize Held(PageSize size) => size.Held();
+
+    /// <inheritdoc/>
     public static ulong Frame(ulong entry, PageSize size) => size == PageSize.Size4K ? entry & PagingEntry.AddressMask : PagingEntry.PageFrame4M(entry);
 
     /// <inheritdoc/>

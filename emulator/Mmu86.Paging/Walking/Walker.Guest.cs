@@ -18,7 +18,7 @@ internal sealed unsafe partial class Walker
         if (!_context.IsPaging)
         {
             result.IsGlobal = false;
-            return TryFinish<TAccess, TWalk>(address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, ref result);
+            return TryFinish<TAccess, TWalk>(address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, PageSize.Size4K, ref result);
         }
 
         if (_guest->Layout->EntryBytes == 4)
@@ -88,11 +88,11 @@ internal sealed unsafe partial class Walker
             && IsDenied(address, entry, accessClass, rights))
             return DescentEnd.Refused;
 
-        ulong guestPhysical = TFormat.Frame(entry, size) | (address & size.OffsetMask());
+        ulong guestPhysical = TFormat.Frame(entry, size) | (address & TFormat.OffsetMask(size));
         ulong wanted = kind == AccessKind.Write ? PagingEntry.Accessed | PagingEntry.Dirty : PagingEntry.Accessed;
         // The dirty flag has the same place in both words.
         ulong flags = rights | ((entry | wanted) & TlbEntry.Dirty) | TlbEntry.Attributes(entry, size);
-        if (!TryFinish<TAccess, TWalk>(guestPhysical, kind, flags, size, ref result))
+        if (!TryFinish<TAccess, TWalk>(guestPhysical, kind, flags, size, TFormat.Held(size), ref result))
             return DescentEnd.Refused;
         result.IsGlobal = _usesGlobal && (entry & PagingEntry.Global) != 0;
         return (entry & wanted) == wanted ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, wanted);
@@ -112,7 +112,7 @@ internal sealed unsafe partial class Walker
 
     // The guest-physical address is known: EPT, where it is on, has the last word.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFinish<TAccess, TWalk>(ulong guestPhysical, AccessKind kind, ulong flags, PageSize guestSize, ref WalkResult result)
+    private bool TryFinish<TAccess, TWalk>(ulong guestPhysical, AccessKind kind, ulong flags, PageSize guestSize, PageSize held, ref WalkResult result)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
@@ -120,7 +120,7 @@ internal sealed unsafe partial class Walker
         if (!TAccess.IsNested)
         {
             result.Host = guestPhysical;
-            result.Size = guestSize.Held();
+            result.Size = held;
             result.Flags = flags | TlbEntry.EptRights | ((ulong)guestSize << TlbEntry.GuestSizeShift) | ((ulong)guestSize << TlbEntry.EptSizeShift);
             return true;
         }

@@ -37,8 +37,11 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public void SetContext(in PagingContext context) => Context = context;
 
     /// <inheritdoc/>
+    public PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers) => throw new NotSupportedException("The reference MMU is given its PDPTE registers.");
+
+    /// <inheritdoc/>
     public bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode) =>
-        Context.Mode < GuestPagingMode.FourLevel || ReferenceLinearAddress.MayBeUsed(Context, new ReferenceAccess(address, kind, mode));
+        Context.Mode < GuestPagingMode.FourLevel ? address.Value <= uint.MaxValue : ReferenceLinearAddress.MayBeUsed(Context, new ReferenceAccess(address, kind, mode));
 
     /// <inheritdoc/>
     public bool TryTranslate(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)

@@ -34,15 +34,16 @@ public sealed partial class ReferenceWalker
         bool pae = (_context.Cr4 & Cr4.PhysicalAddressExtension) != 0;
         bool longMode = paging && pae && (_context.Efer & Efer.LongModeEnable) != 0;
 
-        // Outside IA-32e mode a linear address has 32 bits; within it, it is judged before paging.
-        if (longMode && !ReferenceLinearAddress.MayBeUsed(_context, access))
+        // Outside IA-32e mode a linear address has 32 bits, and no access has another; within it, it is judged before paging.
+        bool usable = longMode ? ReferenceLinearAddress.MayBeUsed(_context, access) : access.Linear.Value <= 0xFFFF_FFFF;
+        if (!usable)
         {
             var refused = new WalkRecord(access);
             refused.Fail(new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = access.Linear });
             return refused.Finish();
         }
 
-        ulong linear = longMode ? ReferenceLinearAddress.WithoutMetadata(_context, access) : access.Linear.Value & 0xFFFF_FFFF;
+        ulong linear = longMode ? ReferenceLinearAddress.WithoutMetadata(_context, access) : access.Linear.Value;
 
         // F04: what faults report has no metadata.
         var record = new WalkRecord(access with { Linear = new LinearAddress(linear) });

@@ -99,7 +99,7 @@ internal static class DescriptorTableInstructions
         if (!vcpu.Data.TryRead(Operands.Address(vcpu, instruction), out TableOperand operand, Operands.IsStackReference(instruction)))
             return false;
         table = new DescriptorTableRegister(operand.Base, operand.Limit);
-        return Canonical.Is(operand.Base) || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
+        return Canonical.Is(operand.Base, vcpu.Features.LinearAddressBits) || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
     }
 
     // A 16-byte descriptor of the GDT that must be of one type.
@@ -121,7 +121,7 @@ internal static class DescriptorTableInstructions
         {
             case DescriptorLookup.Found:
                 register = descriptor.ToRegister(selector) with { Base = descriptor.Base | (upper << 32) };
-                return ((upper & UpperReserved) == 0 && Canonical.Is(register.Base))
+                return ((upper & UpperReserved) == 0 && Canonical.Is(register.Base, vcpu.Features.LinearAddressBits))
                     || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, errorCode);
             case DescriptorLookup.OutsideTable:
                 return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, errorCode);

@@ -80,7 +80,7 @@ internal static class SegmentInstructions
         if ((vcpu.System.Cr4 & Cr4.FsGsBase) == 0)
             return Raise.InvalidOpcode(vcpu);
         ulong value = vcpu.Registers.Read(instruction.Op0Register);
-        if (!Canonical.Is(value))
+        if (!Canonical.Is(value, vcpu.Features.LinearAddressBits))
             return Raise.GeneralProtection(vcpu, 0);
         if (instruction.Mnemonic == Mnemonic.Wrfsbase)
             vcpu.Registers.FsBase = value;

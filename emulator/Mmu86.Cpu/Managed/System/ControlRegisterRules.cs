@@ -13,6 +13,24 @@ internal static class ControlRegisterRules
     /// <summary>CR3 bit 63 while CR4.PCIDE=1: nothing need be invalidated. Never stored.</summary>
     public const ulong KeepTranslations = 1UL << 63;
 
+    // CR3.LAM_U57 and CR3.LAM_U48.
+    private const ulong UserMasking = 3UL << 61;
+
+    /// <summary>Whether a write of CR0 reloads the PDPTE registers: it changes CD, NW or PG, and the result is PAE paging.</summary>
+    public static bool ReloadsPdptes(SystemState system, Cr0 wanted) =>
+        ((wanted ^ system.Cr0) & (Cr0.CacheDisable | Cr0.NotWriteThrough | Cr0.Paging)) != 0 && IsPaePaging(wanted, system.Cr4, system.Efer);
+
+    /// <summary>Whether a write of CR4 reloads the PDPTE registers: it changes PAE, PGE, PSE or SMEP, and the result is PAE paging.</summary>
+    public static bool ReloadsPdptes(SystemState system, Cr4 wanted)
+    {
+        const Cr4 Reloading = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.PageSizeExtensions | Cr4.Smep;
+        return ((wanted ^ system.Cr4) & Reloading) != 0 && IsPaePaging(system.Cr0, wanted, system.Efer);
+    }
+
+    /// <summary>Whether translation uses the PDPTE registers.</summary>
+    public static bool IsPaePaging(Cr0 cr0, Cr4 cr4, Efer efer) =>
+        Has(cr0, Cr0.Paging) && Has(cr4, Cr4.PhysicalAddressExtension) && !Has(efer, Efer.LongModeEnable);
+
     /// <summary>What CR0 becomes when software writes a value that is allowed: ET reads as one.</summary>
     public static Cr0 Cr0Stored(ulong value) => ((Cr0)value & Cr0Bits) | Cr0.ExtensionType;
 
@@ -43,6 +61,8 @@ internal static class ControlRegisterRules
     {
         if (Has(system.Cr4, Cr4.PcidEnable))
             value &= ~KeepTranslations;
+        if (features.LinearAddressMasking)
+            value &= ~UserMasking;
         return (value & features.PhysicalAddressReserved) == 0;
     }
 

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Cpu;
@@ -21,9 +22,7 @@ internal static class ControlRegisters
             return ManagedOutcome.Next;
         }
 
-        return TryWrite(vcpu, number, vcpu.Registers.Read(instruction.Op1Register))
-            ? ManagedOutcome.EndBlock
-            : Raise.GeneralProtection(vcpu, 0);
+        return Write(vcpu, number, vcpu.Registers.Read(instruction.Op1Register));
     }
 
     /// <summary>LMSW: the low four bits of CR0, of which PE can only be set.</summary>
@@ -36,7 +35,7 @@ internal static class ControlRegisters
             return ManagedOutcome.Fault;
         var old = (ulong)vcpu.System.Cr0;
         ulong value = (old & ~Loaded) | (source & Loaded) | (old & (ulong)Cr0.ProtectionEnable);
-        return TryWriteCr0(vcpu, value) ? ManagedOutcome.EndBlock : Raise.GeneralProtection(vcpu, 0);
+        return WriteCr0(vcpu, value);
     }
 
     /// <summary>SMSW: 16 bits to memory, as much of CR0 as fits into a register.</summary>
@@ -66,34 +65,36 @@ internal static class ControlRegisters
         _ => (ulong)(system.TaskPriority >> 4),
     };
 
-    private static bool TryWrite(Vcpu vcpu, int number, ulong value)
+    private static ManagedOutcome Write(Vcpu vcpu, int number, ulong value)
     {
         switch (number)
         {
             case 0:
-                return TryWriteCr0(vcpu, value);
+                return WriteCr0(vcpu, value);
             case 2:
                 vcpu.System.Cr2 = value;
-                return true;
+                return ManagedOutcome.EndBlock;
             case 3:
-                return TryWriteCr3(vcpu, value);
+                return WriteCr3(vcpu, value);
             case 4:
-                return TryWriteCr4(vcpu, value);
+                return WriteCr4(vcpu, value);
             default:
                 if (value > 15)
-                    return false;
+                    return Raise.GeneralProtection(vcpu, 0);
                 vcpu.System.TaskPriority = (byte)(value << 4);
                 vcpu.NoteEvents();
-                return true;
+                return ManagedOutcome.EndBlock;
         }
     }
 
-    private static bool TryWriteCr0(Vcpu vcpu, ulong value)
+    private static ManagedOutcome WriteCr0(Vcpu vcpu, ulong value)
     {
         SystemState system = vcpu.System;
         if (!ControlRegisterRules.AllowsCr0(system, value))
-            return false;
+            return Raise.GeneralProtection(vcpu, 0);
         Cr0 wanted = ControlRegisterRules.Cr0Stored(value);
+        if (ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
+            return ManagedOutcome.Fault;
         Cr0 changed = wanted ^ system.Cr0;
         system.Cr0 = wanted;
         bool isLongMode = (wanted & Cr0.Paging) != 0 && (system.Efer & Efer.LongModeEnable) != 0;
@@ -101,29 +102,33 @@ internal static class ControlRegisters
         if ((changed & Cr0.Paging) != 0 && (wanted & Cr0.Paging) == 0)
             vcpu.Mmu.InvalidateAll();
         vcpu.ContextChanged();
-        return true;
+        return ManagedOutcome.EndBlock;
     }
 
-    private static bool TryWriteCr3(Vcpu vcpu, ulong value)
+    private static ManagedOutcome WriteCr3(Vcpu vcpu, ulong value)
     {
         SystemState system = vcpu.System;
         if (!ControlRegisterRules.AllowsCr3(system, vcpu.Features, value))
-            return false;
+            return Raise.GeneralProtection(vcpu, 0);
+        if (ControlRegisterRules.IsPaePaging(system.Cr0, system.Cr4, system.Efer) && !TryLoadPdptes(vcpu, value))
+            return ManagedOutcome.Fault;
         bool hasPcids = (system.Cr4 & Cr4.PcidEnable) != 0;
         bool keeps = hasPcids && (value & ControlRegisterRules.KeepTranslations) != 0;
         system.Cr3 = value & ~ControlRegisterRules.KeepTranslations;
         if (!keeps)
             vcpu.Mmu.InvalidatePcid(hasPcids ? (ushort)(value & 0xFFF) : (ushort)0);
         vcpu.ContextChanged();
-        return true;
+        return ManagedOutcome.EndBlock;
     }
 
-    private static bool TryWriteCr4(Vcpu vcpu, ulong value)
+    private static ManagedOutcome WriteCr4(Vcpu vcpu, ulong value)
     {
         SystemState system = vcpu.System;
         if (!ControlRegisterRules.AllowsCr4(system, vcpu.Features, value))
-            return false;
+            return Raise.GeneralProtection(vcpu, 0);
         var wanted = (Cr4)value;
+        if (ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
+            return ManagedOutcome.Fault;
         Cr4 changed = wanted ^ system.Cr4;
         system.Cr4 = wanted;
 
@@ -135,6 +140,23 @@ internal static class ControlRegisters
         if (invalidates)
             vcpu.Mmu.InvalidateAll();
         vcpu.ContextChanged();
-        return true;
+        return ManagedOutcome.EndBlock;
+    }
+
+    // All four or none: #GP(0) for a reserved bit, a VM exit where EPT refuses the read. SDM 3, "PDPTE Registers".
+    private static bool TryLoadPdptes(Vcpu vcpu, ulong cr3)
+    {
+        switch (vcpu.Mmu.LoadPdptes(cr3, out PdpteRegisters loaded))
+        {
+            case PdpteLoad.Loaded:
+                vcpu.System.Pdptes = loaded;
+                return true;
+            case PdpteLoad.Reserved:
+                return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
+            case PdpteLoad.Refused:
+                return vcpu.Faults.Raise(vcpu.Mmu.Fault, ExceptionVector.GeneralProtection);
+            default:
+                throw new global::System.Diagnostics.UnreachableException();
+        }
     }
 }

@@ -13,6 +13,7 @@ internal static class ModelSpecificRegisters
     private const uint SysenterEip = 0x176;
     private const uint MiscEnable = 0x1A0;
     private const uint PageAttributeTable = 0x277;
+    private const uint SupervisorKeys = 0x6E1;
     private const uint ExtendedFeatures = 0xC000_0080;
     private const uint Star = 0xC000_0081;
     private const uint Lstar = 0xC000_0082;
@@ -61,6 +62,7 @@ internal static class ModelSpecificRegisters
             SysenterEip => system.SysenterEip,
             MiscEnable => system.MiscEnable,
             PageAttributeTable => system.Pat,
+            SupervisorKeys when vcpu.Features.SupervisorKeys => system.Pkrs,
             ExtendedFeatures => (ulong)system.Efer,
             Star => system.Star,
             Lstar => system.Lstar,
@@ -110,6 +112,10 @@ internal static class ModelSpecificRegisters
             case PageAttributeTable:
                 system.Pat = value;
                 return true;
+            case SupervisorKeys when vcpu.Features.SupervisorKeys:
+                system.Pkrs = (uint)value;
+                vcpu.ContextChanged();
+                return true;
             case ExtendedFeatures:
                 // LMA is the processor's: the manual ignores it in the value.
                 system.Efer = ((Efer)value & ~Efer.LongModeActive) | (system.Efer & Efer.LongModeActive);
@@ -155,8 +161,8 @@ internal static class ModelSpecificRegisters
         MiscEnable => (value & ~MiscEnableBits) == 0,
         PageAttributeTable => IsPageAttributeTable(value),
         ExtendedFeatures => ControlRegisterRules.AllowsEfer(vcpu.System, vcpu.Features, value),
-        SyscallMask or TscAux => value <= uint.MaxValue,
-        SysenterEsp or SysenterEip or Lstar or Cstar or FsBase or GsBase or KernelGsBase => Canonical.Is(value),
+        SyscallMask or TscAux or SupervisorKeys => value <= uint.MaxValue,
+        SysenterEsp or SysenterEip or Lstar or Cstar or FsBase or GsBase or KernelGsBase => Canonical.Is(value, vcpu.Features.LinearAddressBits),
         _ => true,
     };
 

@@ -4,7 +4,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>HLT, CLI, STI, CLAC, STAC, MONITOR, MWAIT and FWAIT.</summary>
+/// <summary>HLT, CLI, STI, CLAC, STAC, RDPKRU, WRPKRU, MONITOR, MWAIT and FWAIT.</summary>
 internal static class ProcessorControl
 {
     /// <summary>HLT.</summary>
@@ -31,6 +31,30 @@ internal static class ProcessorControl
     /// <summary>STAC.</summary>
     public static ManagedOutcome SetAlignmentCheck(Vcpu vcpu, in Instruction instruction) =>
         ChangeAlignmentCheck(vcpu, RFlags.AlignmentCheck);
+
+    /// <summary>RDPKRU: at any privilege level.</summary>
+    public static ManagedOutcome ReadKeyRights(Vcpu vcpu, in Instruction instruction)
+    {
+        if ((vcpu.System.Cr4 & Cr4.ProtectionKeyEnable) == 0)
+            return Raise.InvalidOpcode(vcpu);
+        if ((uint)vcpu.Registers.Rcx != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.Registers.Rax = vcpu.System.Pkru;
+        vcpu.Registers.Rdx = 0;
+        return ManagedOutcome.Next;
+    }
+
+    /// <summary>WRPKRU: at any privilege level.</summary>
+    public static ManagedOutcome WriteKeyRights(Vcpu vcpu, in Instruction instruction)
+    {
+        if ((vcpu.System.Cr4 & Cr4.ProtectionKeyEnable) == 0)
+            return Raise.InvalidOpcode(vcpu);
+        if ((uint)vcpu.Registers.Rcx != 0 || (uint)vcpu.Registers.Rdx != 0)
+            return Raise.GeneralProtection(vcpu, 0);
+        vcpu.System.Pkru = (uint)vcpu.Registers.Rax;
+        vcpu.ContextChanged();
+        return ManagedOutcome.EndBlock;
+    }
 
     /// <summary>MONITOR: reads the byte and watches nothing.</summary>
     public static ManagedOutcome Monitor(Vcpu vcpu, in Instruction instruction)

@@ -7,7 +7,9 @@ namespace Mmu86.Cpu;
 internal static class ProcessorIdentification
 {
     private const uint FeatureLeaf = 1;
+    private const uint StructuredFeatureLeaf = 7;
     private const int OsXsaveBit = 27;
+    private const int OsProtectionKeysBit = 4;
     private const int ApicBit = 9;
     private const ulong ApicEnabled = 1UL << 11;
 
@@ -25,6 +27,12 @@ internal static class ProcessorIdentification
                 Ecx = hasXsave ? result.Ecx | (1u << OsXsaveBit) : result.Ecx & ~(1u << OsXsaveBit),
                 Edx = hasApic ? result.Edx : result.Edx & ~(1u << ApicBit),
             };
+        }
+
+        if (leaf == StructuredFeatureLeaf && (uint)vcpu.Registers.Rcx == 0)
+        {
+            bool hasKeys = (vcpu.System.Cr4 & Cr4.ProtectionKeyEnable) != 0;
+            result = result with { Ecx = hasKeys ? result.Ecx | (1u << OsProtectionKeysBit) : result.Ecx & ~(1u << OsProtectionKeysBit) };
         }
 
         vcpu.Registers.Rax = result.Eax;

@@ -93,6 +93,6 @@ internal static class TranslationInvalidation
         bool hasPcids = (vcpu.System.Cr4 & Cr4.PcidEnable) != 0;
         if (type <= SingleContext && pcid != 0 && !hasPcids)
             return false;
-        return type != IndividualAddress || Canonical.Is(address);
+        return type != IndividualAddress || Canonical.Is(address, vcpu.Features.LinearAddressBits);
     }
 }

@@ -38,6 +38,8 @@ internal sealed class ControlRegisterWords
         ["cr4.pke"] = (ulong)Cr4.ProtectionKeyEnable,
         ["cr4.cet"] = (ulong)Cr4.ControlFlowEnforcement,
         ["cr4.pks"] = (ulong)Cr4.ProtectionKeySupervisor,
+        ["cr4.lass"] = (ulong)Cr4.LinearAddressSpaceSeparation,
+        ["cr4.lamsup"] = (ulong)Cr4.LinearAddressMaskingSupervisor,
         ["efer.sce"] = (ulong)Efer.SyscallEnable,
         ["efer.lme"] = (ulong)Efer.LongModeEnable,
         ["efer.lma"] = (ulong)Efer.LongModeActive,
@@ -55,6 +57,8 @@ internal sealed class ControlRegisterWords
         {
             if (word == "compat")
                 _isCompatibility = true;
+            else if (word == "la57")
+                cpuid.With57Bits();
             else if (word.StartsWith("width=", StringComparison.Ordinal))
                 cpuid.Width = (int)RuleTable.Number(word[6..]);
             else if (word.StartsWith("no-", StringComparison.Ordinal))
@@ -124,9 +128,13 @@ internal sealed class ControlRegisterWords
         private uint _basicEcx;
         private uint _basicEdx;
         private uint _structuredEbx;
+        private uint _structuredEcx = FullCpuid.LinearAddress57;
+        private uint _structuredMoreEax;
         private uint _extendedEdx;
 
         public int Width { get; set; } = 46;
+
+        public void With57Bits() => _structuredEcx &= ~FullCpuid.LinearAddress57;
 
         public void Without(string feature)
         {
@@ -137,6 +145,11 @@ internal sealed class ControlRegisterWords
                 case "fsgsbase": _structuredEbx |= 1u; break;
                 case "smep": _structuredEbx |= 1u << 7; break;
                 case "smap": _structuredEbx |= 1u << 20; break;
+                case "umip": _structuredEcx |= 1u << 2; break;
+                case "pku": _structuredEcx |= 1u << 3; break;
+                case "pks": _structuredEcx |= 1u << 31; break;
+                case "lass": _structuredMoreEax |= 1u << 6; break;
+                case "lam": _structuredMoreEax |= 1u << 26; break;
                 case "nx": _extendedEdx |= 1u << 20; break;
                 default: throw new InvalidDataException(feature);
             }
@@ -147,6 +160,8 @@ internal sealed class ControlRegisterWords
             BasicEcxWithout = _basicEcx,
             BasicEdxWithout = _basicEdx,
             StructuredEbxWithout = _structuredEbx,
+            StructuredEcxWithout = _structuredEcx,
+            StructuredMoreEaxWithout = _structuredMoreEax,
             ExtendedEdxWithout = _extendedEdx,
             PhysicalAddressBits = Width,
         };
