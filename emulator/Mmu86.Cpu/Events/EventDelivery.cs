@@ -29,7 +29,7 @@ internal static class EventDelivery
     /// <returns>As <see cref="DeliverException"/>. After an EPT violation the event waits in <see cref="Vcpu.PendingEvent"/>.</returns>
     public static VmExit? Deliver(Vcpu vcpu, PendingEvent pending)
     {
-        while (!InterruptGate.TryEnter(vcpu, pending))
+        while (!EventGate.TryEnter(vcpu, pending))
         {
             vcpu.Data.Faulted();
             PendingFault fault = vcpu.Faults.Pending;

@@ -17,19 +17,13 @@ internal static class Unsupported
     public static ManagedOutcome Nothing(Vcpu vcpu, in Instruction instruction) => ManagedOutcome.Next;
 
     /// <summary>Says which instruction Mmu86 does not have yet.</summary>
-    public static ManagedOutcome Refuse(Vcpu vcpu, in Instruction instruction) => Refuse(vcpu, instruction, "");
-
-    /// <summary>A transfer to a 16- or 32-bit code segment of long mode.</summary>
-    public static ManagedOutcome CompatibilityMode(Vcpu vcpu, in Instruction instruction) =>
-        Refuse(vcpu, instruction, ", which enters compatibility mode");
-
-    private static ManagedOutcome Refuse(Vcpu vcpu, in Instruction instruction, string why)
+    public static ManagedOutcome Refuse(Vcpu vcpu, in Instruction instruction)
     {
         vcpu.RequestedExit = new VmExit
         {
             Reason = VmExitReason.NotSupported,
             Linear = new LinearAddress(vcpu.Registers.Rip),
-            Detail = $"instruction '{Text(instruction, vcpu.Registers.Rip)}' at 0x{vcpu.Registers.Rip:x}{why}",
+            Detail = $"instruction '{Text(instruction, vcpu.Registers.Rip)}' at 0x{vcpu.Registers.Rip:x}",
         };
         return ManagedOutcome.Refused;
     }

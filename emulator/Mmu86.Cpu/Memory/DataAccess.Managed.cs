@@ -7,9 +7,6 @@ namespace Mmu86.Cpu;
 /// <content>What only managed instructions and event delivery need: read-modify-write, frames pushed at once.</content>
 public sealed unsafe partial class DataAccess
 {
-    // The most words that one transfer pushes: SS, RSP, RFLAGS, CS, RIP, error code.
-    private const int MostWordsPushed = 6;
-
     private byte* _modified;
 
     /// <summary>Translates as an access would, without one: one lookup, no load and no store.</summary>
@@ -66,34 +63,34 @@ public sealed unsafe partial class DataAccess
     }
 
     /// <summary>Pushes the frame of an event: all of it or nothing. Counted as implicit accesses.</summary>
-    /// <param name="top">The stack pointer before the first push.</param>
+    /// <param name="stack">Where, with room for it.</param>
     /// <param name="words">The words in the order in which they are pushed.</param>
+    /// <param name="wordBytes">2, 4 or 8.</param>
     /// <param name="mode">The mode of the stack: that of the handler's privilege level.</param>
-    internal bool TryPushFrame(ulong top, ReadOnlySpan<ulong> words, AccessMode mode)
+    internal bool TryPushFrame(in TransferStack stack, ReadOnlySpan<ulong> words, int wordBytes, AccessMode mode)
     {
         _implicit += (ulong)words.Length;
-        return TryPush(top, words, 8, mode);
+        return TryPush(stack, words, wordBytes, mode);
     }
 
     /// <summary>Pushes the words of a far call: all of them or nothing.</summary>
-    /// <param name="top">The stack pointer before the first push.</param>
+    /// <param name="stack">Where, with room for them.</param>
     /// <param name="words">The words in the order in which they are pushed.</param>
     /// <param name="wordBytes">2, 4 or 8.</param>
     /// <param name="mode">The mode of the stack.</param>
-    internal bool TryPushWords(ulong top, ReadOnlySpan<ulong> words, int wordBytes, AccessMode mode)
+    internal bool TryPushWords(in TransferStack stack, ReadOnlySpan<ulong> words, int wordBytes, AccessMode mode)
     {
         _stores += (ulong)words.Length;
-        return TryPush(top, words, wordBytes, mode);
+        return TryPush(stack, words, wordBytes, mode);
     }
 
     // Every word is translated, in the order of the pushes, before the first is written.
-    private bool TryPush(ulong top, ReadOnlySpan<ulong> words, int wordBytes, AccessMode mode)
+    private bool TryPush(in TransferStack stack, ReadOnlySpan<ulong> words, int wordBytes, AccessMode mode)
     {
-        Span<PushedWord> targets = stackalloc PushedWord[MostWordsPushed];
-        ulong address = top;
+        Span<PushedWord> targets = stackalloc PushedWord[words.Length];
         for (int i = 0; i < words.Length; i++)
         {
-            address -= (ulong)wordBytes;
+            ulong address = stack.Linear((ulong)((i + 1) * wordBytes), (uint)wordBytes);
             byte* pointer = TryWriteSpan(address, (uint)wordBytes, mode, ExceptionVector.StackFault);
             if (pointer == null)
                 return false;

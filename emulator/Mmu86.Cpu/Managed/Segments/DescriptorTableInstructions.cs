@@ -34,6 +34,8 @@ internal static class DescriptorTableInstructions
     /// <summary>LLDT.</summary>
     public static ManagedOutcome LoadLocal(Vcpu vcpu, in Instruction instruction)
     {
+        if (vcpu.Mode.HasParagraphs())
+            return Raise.InvalidOpcode(vcpu);
         if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
         if (!Operands.TryRead(vcpu, instruction, 0, out ulong operand))
@@ -45,7 +47,7 @@ internal static class DescriptorTableInstructions
             return ManagedOutcome.Next;
         }
 
-        if (!TryReadSystem(vcpu, selector, SegmentDescriptor.LocalDescriptorTable, out SegmentRegister table, out _))
+        if (!TryReadSystem(vcpu, selector, SystemSegment.LocalTable, out SegmentRegister table, out _))
             return ManagedOutcome.Fault;
         vcpu.System.Ldtr = table;
         return ManagedOutcome.Next;
@@ -54,6 +56,8 @@ internal static class DescriptorTableInstructions
     /// <summary>LTR: the TSS becomes busy.</summary>
     public static ManagedOutcome LoadTask(Vcpu vcpu, in Instruction instruction)
     {
+        if (vcpu.Mode.HasParagraphs())
+            return Raise.InvalidOpcode(vcpu);
         if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
         if (!Operands.TryRead(vcpu, instruction, 0, out ulong operand))
@@ -61,11 +65,10 @@ internal static class DescriptorTableInstructions
         var selector = (ushort)operand;
         if (Selectors.IsNull(selector))
             return Raise.GeneralProtection(vcpu, 0);
-        if (!TryReadSystem(vcpu, selector, SegmentDescriptor.AvailableTss, out SegmentRegister task, out SegmentDescriptor descriptor)
-            || !DescriptorTables.TryWriteType(vcpu, selector, descriptor, SegmentDescriptor.BusyTss))
+        if (!TryReadSystem(vcpu, selector, SystemSegment.AvailableTask, out SegmentRegister task, out SegmentDescriptor descriptor)
+            || !DescriptorTables.TryWriteType(vcpu, selector, descriptor, descriptor.Type | SegmentDescriptor.BusyBit))
             return ManagedOutcome.Fault;
-        const ushort BusyBit = 2;
-        vcpu.System.Tr = task with { Attributes = (ushort)(task.Attributes | BusyBit) };
+        vcpu.System.Tr = task with { Attributes = (ushort)(task.Attributes | SegmentDescriptor.BusyBit) };
         return ManagedOutcome.Next;
     }
 
@@ -77,6 +80,8 @@ internal static class DescriptorTableInstructions
 
     private static ManagedOutcome StoreSelector(Vcpu vcpu, in Instruction instruction, ushort selector)
     {
+        if (vcpu.Mode.HasParagraphs())
+            return Raise.InvalidOpcode(vcpu);
         if (SystemAccess.IsPreventedInUserMode(vcpu))
             return Raise.GeneralProtection(vcpu, 0);
         return Operands.TryWrite(vcpu, instruction, 0, selector) ? ManagedOutcome.Next : ManagedOutcome.Fault;
@@ -86,8 +91,11 @@ internal static class DescriptorTableInstructions
     {
         if (SystemAccess.IsPreventedInUserMode(vcpu))
             return Raise.GeneralProtection(vcpu, 0);
-        bool isStored = vcpu.Data.TryWrite(
-            Operands.Address(vcpu, instruction, Paging.AccessKind.Write), new TableOperand(table.Limit, table.Base), Operands.IsStackReference(instruction));
+        ulong address = Operands.Address(vcpu, instruction, Paging.AccessKind.Write);
+        bool isStack = Operands.IsStackReference(instruction);
+        bool isStored = vcpu.Mode == ProcessorMode.Long64
+            ? vcpu.Data.TryWrite(address, new TableOperand(table.Limit, table.Base), isStack)
+            : vcpu.Data.TryWrite(address, new NarrowTableOperand(table.Limit, (uint)table.Base), isStack);
         return isStored ? ManagedOutcome.Next : ManagedOutcome.Fault;
     }
 
@@ -96,16 +104,29 @@ internal static class DescriptorTableInstructions
         table = default;
         if (vcpu.System.Cpl != 0)
             return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
-        if (!vcpu.Data.TryRead(Operands.Address(vcpu, instruction), out TableOperand operand, Operands.IsStackReference(instruction)))
+        ulong address = Operands.Address(vcpu, instruction);
+        bool isStack = Operands.IsStackReference(instruction);
+        if (vcpu.Mode != ProcessorMode.Long64)
+        {
+            if (!vcpu.Data.TryRead(address, out NarrowTableOperand narrow, isStack))
+                return false;
+
+            // A 16-bit operand has 24 bits of base.
+            bool is16Bit = instruction.Code is Code.Lgdt_m1632_16 or Code.Lidt_m1632_16;
+            table = new DescriptorTableRegister(is16Bit ? narrow.Base & 0xFF_FFFF : narrow.Base, narrow.Limit);
+            return true;
+        }
+
+        if (!vcpu.Data.TryRead(address, out TableOperand operand, isStack))
             return false;
         table = new DescriptorTableRegister(operand.Base, operand.Limit);
         return Canonical.Is(operand.Base, vcpu.Features.LinearAddressBits) || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
     }
 
-    // A 16-byte descriptor of the GDT that must be of one type.
-    private static bool TryReadSystem(Vcpu vcpu, ushort selector, int type, out SegmentRegister register, out SegmentDescriptor descriptor)
+    // A descriptor of the GDT that must be of one kind: of 16 bytes in IA-32e mode.
+    private static bool TryReadSystem(
+        Vcpu vcpu, ushort selector, SystemSegment kind, out SegmentRegister register, out SegmentDescriptor descriptor)
     {
-        const ulong UpperReserved = 0x1F00UL << 32;
         register = default;
         descriptor = default;
         uint errorCode = Selectors.ErrorCode(selector);
@@ -113,14 +134,22 @@ internal static class DescriptorTableInstructions
             return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, errorCode);
         if (!SegmentLoading.TryRead(vcpu, selector, out descriptor))
             return false;
-        if (!descriptor.IsSystem || descriptor.Type != type)
+        if (!descriptor.IsSystem || !IsOfKind(vcpu, descriptor.Type, kind))
             return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, errorCode);
         if (!descriptor.IsPresent)
             return vcpu.Faults.Raise(ExceptionVector.SegmentNotPresent, errorCode);
+        register = descriptor.ToRegister(selector);
+        return !vcpu.Mode.IsLong() || TryReadUpper(vcpu, selector, ref register);
+    }
+
+    private static bool TryReadUpper(Vcpu vcpu, ushort selector, ref SegmentRegister register)
+    {
+        const ulong UpperReserved = 0x1F00UL << 32;
+        uint errorCode = Selectors.ErrorCode(selector);
         switch (DescriptorTables.ReadUpper(vcpu, selector, out ulong upper))
         {
             case DescriptorLookup.Found:
-                register = descriptor.ToRegister(selector) with { Base = descriptor.Base | (upper << 32) };
+                register = register with { Base = register.Base | (upper << 32) };
                 return ((upper & UpperReserved) == 0 && Canonical.Is(register.Base, vcpu.Features.LinearAddressBits))
                     || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, errorCode);
             case DescriptorLookup.OutsideTable:
@@ -128,6 +157,24 @@ internal static class DescriptorTableInstructions
             default:
                 return false;
         }
+    }
+
+    private static bool IsOfKind(Vcpu vcpu, int type, SystemSegment kind) => kind == SystemSegment.LocalTable
+        ? type == SegmentDescriptor.LocalDescriptorTable
+        : type == SegmentDescriptor.AvailableTss || (type == SegmentDescriptor.AvailableTss16 && !vcpu.Mode.IsLong());
+
+    private enum SystemSegment
+    {
+        LocalTable,
+        AvailableTask,
+    }
+
+    // m16&32
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private readonly struct NarrowTableOperand(ushort limit, uint address)
+    {
+        public readonly ushort Limit = limit;
+        public readonly uint Base = address;
     }
 
     // m16&64

@@ -67,7 +67,7 @@ internal static class DescriptorTables
         }
 
         uint offset = selector & 0xFFF8u;
-        address = tableBase + offset;
+        address = vcpu.Mode.IsLong() ? tableBase + offset : (uint)(tableBase + offset);
         return offset + bytes - 1 <= limit;
     }
 }

@@ -21,40 +21,43 @@ internal static class SegmentInstructions
         if (!Operands.TryRead(vcpu, instruction, 1, out ulong value) || !SegmentRegisters.TryLoad(vcpu, target, (ushort)value))
             return ManagedOutcome.Fault;
 
-        if (target != Register.SS)
-            return ManagedOutcome.Next;
-        vcpu.InterruptShadow = InterruptShadow.StackSegment;
-        return ManagedOutcome.EndBlock;
+        return AfterLoad(vcpu, target);
     }
 
-    /// <summary>PUSH FS and PUSH GS.</summary>
+    /// <summary>PUSH of a segment register.</summary>
     public static ManagedOutcome Push(Vcpu vcpu, in Instruction instruction)
     {
         int size = -instruction.StackPointerIncrement;
-        ulong stack = vcpu.Registers.Rsp - (ulong)size;
+        ulong stack = StackAccess.Pointer(vcpu);
         ushort selector = SegmentRegisters.Get(vcpu.System, instruction.Op0Register).Selector;
-        if (!Operands.TryStore(vcpu, stack, size, isStack: true, selector))
+        if (!StackAccess.TryPush(vcpu, ref stack, size, selector))
             return ManagedOutcome.Fault;
-        vcpu.Registers.Rsp = stack;
+        StackAccess.SetPointer(vcpu, stack);
         return ManagedOutcome.Next;
     }
 
-    /// <summary>POP FS and POP GS.</summary>
+    /// <summary>POP of a segment register: the stack pointer moves in the stack segment that was.</summary>
     public static ManagedOutcome Pop(Vcpu vcpu, in Instruction instruction)
     {
         int size = instruction.StackPointerIncrement;
-        if (!Operands.TryLoad(vcpu, vcpu.Registers.Rsp, size, isStack: true, out ulong value)
-            || !SegmentRegisters.TryLoad(vcpu, instruction.Op0Register, (ushort)value))
+        ulong stack = StackAccess.Pointer(vcpu);
+        ulong before = vcpu.Registers.Rsp;
+        if (!StackAccess.TryPop(vcpu, ref stack, size, out ulong value))
             return ManagedOutcome.Fault;
-        vcpu.Registers.Rsp += (ulong)size;
-        return ManagedOutcome.Next;
+        StackAccess.SetPointer(vcpu, stack);
+        if (SegmentRegisters.TryLoad(vcpu, instruction.Op0Register, (ushort)value))
+            return AfterLoad(vcpu, instruction.Op0Register);
+        vcpu.Registers.Rsp = before;
+        return ManagedOutcome.Fault;
     }
 
-    /// <summary>LFS, LGS and LSS: a far pointer from memory.</summary>
+    /// <summary>LDS, LES, LFS, LGS and LSS: a far pointer from memory.</summary>
     public static ManagedOutcome LoadFarPointer(Vcpu vcpu, in Instruction instruction)
     {
         Register target = instruction.Mnemonic switch
         {
+            Mnemonic.Lds => Register.DS,
+            Mnemonic.Les => Register.ES,
             Mnemonic.Lfs => Register.FS,
             Mnemonic.Lgs => Register.GS,
             _ => Register.SS,
@@ -87,5 +90,14 @@ internal static class SegmentInstructions
         else
             vcpu.Registers.GsBase = value;
         return ManagedOutcome.Next;
+    }
+
+    // No trap and no interrupt between a load of SS and the load of RSP that follows it.
+    private static ManagedOutcome AfterLoad(Vcpu vcpu, Register target)
+    {
+        if (target != Register.SS)
+            return ManagedOutcome.Next;
+        vcpu.InterruptShadow = InterruptShadow.StackSegment;
+        return ManagedOutcome.EndBlock;
     }
 }

@@ -2,6 +2,15 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
+/// <summary>Whether SS may become null.</summary>
+internal enum NullStack
+{
+    Refused,
+
+    /// <summary>64-bit mode needs no stack segment, except at level 3.</summary>
+    AllowedBelowLevel3,
+}
+
 /// <summary>The checks that loading a segment register makes. SDM 3, "Privilege Level Checking When Accessing Data Segments".</summary>
 /// <remarks>Each returns false with the fault recorded. The register itself is the caller's to set.</remarks>
 internal static class SegmentLoading
@@ -25,13 +34,13 @@ internal static class SegmentLoading
     }
 
     /// <summary>SS for a privilege level, which is the current one or the one returned to.</summary>
-    public static bool TryStack(Vcpu vcpu, ushort selector, int cpl, out SegmentRegister register)
+    public static bool TryStack(Vcpu vcpu, ushort selector, int cpl, NullStack nullStack, out SegmentRegister register)
     {
         register = SegmentDescriptor.Null(selector);
         if (Selectors.IsNull(selector))
         {
-            // 64-bit mode needs no stack segment, except at level 3.
-            return (cpl != 3 && Selectors.Rpl(selector) == cpl) || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
+            return (nullStack == NullStack.AllowedBelowLevel3 && cpl != 3 && Selectors.Rpl(selector) == cpl)
+                || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
         }
 
         if (!TryRead(vcpu, selector, out SegmentDescriptor descriptor))
@@ -46,10 +55,14 @@ internal static class SegmentLoading
 
     /// <summary>Reads the descriptor of a selector that is not null; outside its table is #GP(selector).</summary>
     public static bool TryRead(Vcpu vcpu, ushort selector, out SegmentDescriptor descriptor) =>
+        TryRead(vcpu, selector, ExceptionVector.GeneralProtection, 0, out descriptor);
+
+    /// <summary>As the other, with another exception and EXT.</summary>
+    public static bool TryRead(Vcpu vcpu, ushort selector, ExceptionVector vector, uint external, out SegmentDescriptor descriptor) =>
         DescriptorTables.Read(vcpu, selector, out descriptor) switch
         {
             DescriptorLookup.Found => true,
-            DescriptorLookup.OutsideTable => vcpu.Faults.Raise(ExceptionVector.GeneralProtection, Selectors.ErrorCode(selector)),
+            DescriptorLookup.OutsideTable => vcpu.Faults.Raise(vector, Selectors.ErrorCode(selector) | external),
             _ => false,
         };
 

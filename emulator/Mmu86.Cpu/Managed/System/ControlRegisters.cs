@@ -105,7 +105,9 @@ internal static class ControlRegisters
         return ManagedOutcome.EndBlock;
     }
 
-    private static ManagedOutcome WriteCr3(Vcpu vcpu, ulong value)
+    /// <summary>Writes CR3 with its checks and invalidations.</summary>
+    /// <returns>EndBlock; Fault where the value or a PDPTE is refused.</returns>
+    internal static ManagedOutcome WriteCr3(Vcpu vcpu, ulong value)
     {
         SystemState system = vcpu.System;
         if (!ControlRegisterRules.AllowsCr3(system, vcpu.Features, value))

@@ -9,10 +9,11 @@ internal static class PortAccess
     /// <returns>False with #GP(0), or the fault of reading the TSS, recorded.</returns>
     public static bool TryCheck(Vcpu vcpu, ushort port, int size)
     {
-        if (vcpu.System.Cpl <= SystemAccess.IoPrivilege(vcpu))
+        // A virtual-8086 task has no ports but those of the bitmap.
+        if (vcpu.Mode != ProcessorMode.Virtual8086 && vcpu.System.Cpl <= SystemAccess.IoPrivilege(vcpu))
             return true;
         SegmentRegister task = vcpu.System.Tr;
-        if (TaskState.PortBitmapBase + 1 > task.Limit)
+        if (!TaskState.IsWide(task) || TaskState.PortBitmapBase + 1 > task.Limit)
             return vcpu.Faults.Raise(ExceptionVector.GeneralProtection, 0);
         if (!vcpu.Data.TryReadImplicit(task.Base + TaskState.PortBitmapBase, out ushort bitmap))
             return false;

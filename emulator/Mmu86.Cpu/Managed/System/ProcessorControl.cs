@@ -92,10 +92,23 @@ internal static class ProcessorControl
     private static ManagedOutcome ChangeInterruptFlag(Vcpu vcpu, RFlags value)
     {
         if (vcpu.System.Cpl > SystemAccess.IoPrivilege(vcpu))
-            return Raise.GeneralProtection(vcpu, 0);
+            return ChangeVirtualInterruptFlag(vcpu, value);
         if ((value & ~vcpu.Registers.Flags) != 0)
             vcpu.InterruptShadow = InterruptShadow.SetInterrupts;
         vcpu.SetFlags((vcpu.Registers.Flags & ~RFlags.InterruptEnable) | value);
+        return ManagedOutcome.EndBlock;
+    }
+
+    // Level 3 has a flag of its own with CR4.VME in virtual-8086 mode, with CR4.PVI elsewhere. SDM 2, "CLI" and "STI".
+    private static ManagedOutcome ChangeVirtualInterruptFlag(Vcpu vcpu, RFlags value)
+    {
+        Cr4 extension = vcpu.Mode == ProcessorMode.Virtual8086 ? Cr4.VirtualMode : Cr4.ProtectedModeVirtualInterrupts;
+        bool isAllowed = vcpu.System.Cpl == 3 && (vcpu.System.Cr4 & extension) != 0
+            && (value == RFlags.None || (vcpu.Registers.Flags & RFlags.VirtualInterruptPending) == 0);
+        if (!isAllowed)
+            return Raise.GeneralProtection(vcpu, 0);
+        RFlags virtualValue = value == RFlags.None ? RFlags.None : RFlags.VirtualInterrupt;
+        vcpu.SetFlags((vcpu.Registers.Flags & ~RFlags.VirtualInterrupt) | virtualValue);
         return ManagedOutcome.EndBlock;
     }
 

@@ -1,5 +1,4 @@
 using Iced.Intel;
-using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
@@ -15,56 +14,41 @@ internal static class FarReturn
             Code.Retfd or Code.Retfd_imm16 => 4,
             _ => 8,
         };
-        ulong released = instruction.OpCount == 1 ? instruction.Immediate16 : 0u;
-        ulong stack = vcpu.Registers.Rsp;
-        if (!TryPop(vcpu, ref stack, size, out ulong rip) || !TryPop(vcpu, ref stack, size, out ulong selectorWord))
+        int released = instruction.OpCount == 1 ? instruction.Immediate16 : 0;
+        if (vcpu.Mode.HasParagraphs())
+            return ParagraphTransfers.Return(vcpu, size, released);
+        ulong stack = StackAccess.Pointer(vcpu);
+        if (!StackAccess.TryPop(vcpu, ref stack, size, out ulong offset)
+            || !StackAccess.TryPop(vcpu, ref stack, size, out ulong selectorWord)
+            || !CodeSegments.CheckReturn(vcpu, (ushort)selectorWord, out SegmentDescriptor code))
             return ManagedOutcome.Fault;
         var selector = (ushort)selectorWord;
-        switch (CodeSegments.CheckReturn(vcpu, selector, out SegmentDescriptor code))
-        {
-            case CodeSegmentCheck.Fault:
-                return ManagedOutcome.Fault;
-            case CodeSegmentCheck.Compatibility:
-                return Unsupported.CompatibilityMode(vcpu, instruction);
-            case CodeSegmentCheck.Allowed:
-                break;
-        }
+        stack = StackAccess.Up(vcpu, stack, released);
+        return Selectors.Rpl(selector) > vcpu.System.Cpl
+            ? ReturnOuter(vcpu, selector, code, offset, stack, size, released)
+            : ReturnSame(vcpu, selector, code, offset, stack);
+    }
 
-        if (!Canonical.Is(rip))
-            return Raise.GeneralProtection(vcpu, 0);
-        stack += released;
-        int cpl = Selectors.Rpl(selector);
-        SegmentRegister stackSegment = vcpu.System.Ss;
-        if (cpl > vcpu.System.Cpl)
-        {
-            if (!TryPop(vcpu, ref stack, size, out ulong outerStack)
-                || !TryPop(vcpu, ref stack, size, out ulong stackSelector)
-                || !SegmentLoading.TryStack(vcpu, (ushort)stackSelector, cpl, out stackSegment))
-                return ManagedOutcome.Fault;
-            stack = outerStack + released;
-        }
-
-        if (!DescriptorTables.TrySetAccessed(vcpu, selector, code))
+    private static ManagedOutcome ReturnSame(Vcpu vcpu, ushort selector, SegmentDescriptor code, ulong offset, ulong stack)
+    {
+        if (!CodeSegments.CheckOffset(vcpu, code, offset, 0) || !DescriptorTables.TrySetAccessed(vcpu, selector, code))
             return ManagedOutcome.Fault;
-        vcpu.Registers.Rip = rip;
-        vcpu.Registers.Rsp = stack;
-        vcpu.System.Cs = code.ToRegister(selector);
-        vcpu.System.Ss = stackSegment;
-        if (cpl > vcpu.System.Cpl)
-        {
-            vcpu.System.Cpl = cpl;
-            SegmentLoading.DropInaccessible(vcpu, cpl);
-            vcpu.ModeChanged();
-        }
-
+        StackAccess.SetPointer(vcpu, stack);
+        OuterReturn.Enter(vcpu, code.ToRegister(selector), offset);
         return ManagedOutcome.Branch;
     }
 
-    private static bool TryPop(Vcpu vcpu, ref ulong stack, int size, out ulong value)
+    private static ManagedOutcome ReturnOuter(
+        Vcpu vcpu, ushort selector, SegmentDescriptor code, ulong offset, ulong stack, int size, int released)
     {
-        if (!Operands.TryLoad(vcpu, stack, size, isStack: true, out value))
-            return false;
-        stack += (ulong)size;
-        return true;
+        if (!StackAccess.TryPop(vcpu, ref stack, size, out ulong pointer)
+            || !StackAccess.TryPop(vcpu, ref stack, size, out ulong stackSelector)
+            || !OuterReturn.TryLoadStack(vcpu, (ushort)stackSelector, Selectors.Rpl(selector), code, out SegmentRegister segment)
+            || !CodeSegments.CheckOffset(vcpu, code, offset, 0)
+            || !DescriptorTables.TrySetAccessed(vcpu, selector, code))
+            return ManagedOutcome.Fault;
+        OuterReturn.SetStack(vcpu, code, segment, pointer + (ulong)released);
+        OuterReturn.Enter(vcpu, code.ToRegister(selector), offset);
+        return ManagedOutcome.Branch;
     }
 }

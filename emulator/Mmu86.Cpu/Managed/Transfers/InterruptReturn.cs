@@ -3,85 +3,100 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>IRET, IRETD and IRETQ in 64-bit mode. SDM 2, "IRET/IRETD/IRETQ—Interrupt Return".</summary>
+/// <summary>IRET, IRETD and IRETQ. SDM 2, "IRET/IRETD/IRETQ—Interrupt Return".</summary>
 /// <remarks>
-/// All three pop five values, at any privilege level. RF lasts for one instruction and only keeps instruction breakpoints away: it is
-/// forgotten where none is armed, so that each return from a page fault does not cost a single step.
+/// In 64-bit mode all three pop five values, at any privilege level. RF lasts for one instruction and only keeps instruction breakpoints
+/// away: it is forgotten where none is armed, so that each return from a page fault does not cost a single step.
 /// </remarks>
 internal static class InterruptReturn
 {
     private const RFlags AlwaysRestored = RFlags.Status | RFlags.Trap | RFlags.Direction | RFlags.NestedTask;
     private const RFlags RestoredByWideReturns = RFlags.AlignmentCheck | RFlags.Identification;
 
-    /// <summary>Executes it.</summary>
+    /// <summary>Executes it; NMIs are not blocked any more.</summary>
     public static ManagedOutcome Execute(Vcpu vcpu, in Instruction instruction)
     {
-        if ((vcpu.Registers.Flags & RFlags.NestedTask) != 0)
-            return Raise.GeneralProtection(vcpu, 0);
+        ManagedOutcome outcome = ReturnByMode(vcpu, instruction);
+        if (outcome == ManagedOutcome.Branch)
+            vcpu.UnblockNonMaskable();
+        return outcome;
+    }
+
+    private static ManagedOutcome ReturnByMode(Vcpu vcpu, in Instruction instruction)
+    {
         int size = instruction.Code switch
         {
             Code.Iretw => 2,
             Code.Iretd => 4,
             _ => 8,
         };
-        Span<ulong> frame = stackalloc ulong[5];
-        if (!TryPop(vcpu, size, frame))
-            return ManagedOutcome.Fault;
-        ulong rip = frame[0];
-        var selector = (ushort)frame[1];
-        switch (CodeSegments.CheckReturn(vcpu, selector, out SegmentDescriptor code))
+        switch (vcpu.Mode)
         {
-            case CodeSegmentCheck.Fault:
-                return ManagedOutcome.Fault;
-            case CodeSegmentCheck.Compatibility:
-                return Unsupported.CompatibilityMode(vcpu, instruction);
-            case CodeSegmentCheck.Allowed:
+            case ProcessorMode.Real:
+                return ParagraphTransfers.InterruptReturn(vcpu, size);
+            case ProcessorMode.Virtual8086:
+                return Virtual8086.InterruptReturn(vcpu, size);
+            default:
                 break;
         }
 
-        int cpl = Selectors.Rpl(selector);
-        if (!Canonical.Is(rip))
-            return Raise.GeneralProtection(vcpu, 0);
-        if (!SegmentLoading.TryStack(vcpu, (ushort)frame[4], cpl, out SegmentRegister stack)
-            || !DescriptorTables.TrySetAccessed(vcpu, selector, code))
+        if ((vcpu.Registers.Flags & RFlags.NestedTask) != 0)
+            return vcpu.Mode.IsLong() ? Raise.GeneralProtection(vcpu, 0) : TaskTransfers.Return(vcpu, instruction);
+        ulong stack = StackAccess.Pointer(vcpu);
+        if (!StackAccess.TryPop(vcpu, ref stack, size, out ulong offset)
+            || !StackAccess.TryPop(vcpu, ref stack, size, out ulong selector)
+            || !StackAccess.TryPop(vcpu, ref stack, size, out ulong flags))
             return ManagedOutcome.Fault;
-        Commit(vcpu, frame, size, code.ToRegister(selector), stack, cpl);
-        vcpu.UnblockNonMaskable();
+        var frame = new InterruptFrame(offset, (ushort)selector, (RFlags)flags, size);
+        bool entersVirtual8086 = !vcpu.Mode.IsLong() && size == 4 && vcpu.System.Cpl == 0 && (frame.Flags & RFlags.Virtual8086) != 0;
+        return entersVirtual8086 ? Virtual8086.Enter(vcpu, frame.Offset, frame.Selector, frame.Flags, stack) : Return(vcpu, frame, stack);
+    }
+
+    private static ManagedOutcome Return(Vcpu vcpu, in InterruptFrame frame, ulong stack)
+    {
+        if (!CodeSegments.CheckReturn(vcpu, frame.Selector, out SegmentDescriptor code))
+            return ManagedOutcome.Fault;
+        int cpl = Selectors.Rpl(frame.Selector);
+        bool switchesStack = cpl > vcpu.System.Cpl || vcpu.Mode == ProcessorMode.Long64;
+        ulong pointer = 0;
+        SegmentRegister segment = default;
+        if (switchesStack)
+        {
+            if (!StackAccess.TryPop(vcpu, ref stack, frame.Size, out pointer)
+                || !StackAccess.TryPop(vcpu, ref stack, frame.Size, out ulong stackSelector)
+                || !OuterReturn.TryLoadStack(vcpu, (ushort)stackSelector, cpl, code, out segment))
+                return ManagedOutcome.Fault;
+        }
+
+        if (!CodeSegments.CheckOffset(vcpu, code, frame.Offset, 0) || !DescriptorTables.TrySetAccessed(vcpu, frame.Selector, code))
+            return ManagedOutcome.Fault;
+        if (switchesStack)
+            OuterReturn.SetStack(vcpu, code, segment, pointer);
+        else
+            StackAccess.SetPointer(vcpu, stack);
+        RestoreFlags(vcpu, frame);
+        OuterReturn.Enter(vcpu, code.ToRegister(frame.Selector), frame.Offset);
         return ManagedOutcome.Branch;
     }
 
-    private static bool TryPop(Vcpu vcpu, int size, Span<ulong> frame)
+    // What may be restored depends on the privilege level that is left.
+    private static void RestoreFlags(Vcpu vcpu, in InterruptFrame frame)
     {
-        ulong stack = vcpu.Registers.Rsp;
-        for (int i = 0; i < frame.Length; i++)
+        int cpl = vcpu.System.Cpl;
+        RFlags restored = AlwaysRestored;
+        if (frame.Size > 2)
         {
-            if (!Operands.TryLoad(vcpu, stack + (ulong)(i * size), size, isStack: true, out frame[i]))
-                return false;
+            restored |= RestoredByWideReturns | (vcpu.Breakpoints.WatchesCode ? RFlags.Resume : RFlags.None);
+            if (cpl == 0)
+                restored |= RFlags.VirtualInterrupt | RFlags.VirtualInterruptPending;
         }
 
-        return true;
+        if (cpl <= SystemAccess.IoPrivilege(vcpu))
+            restored |= RFlags.InterruptEnable;
+        if (cpl == 0)
+            restored |= RFlags.IoPrivilege;
+        vcpu.SetFlags((vcpu.Registers.Flags & ~restored) | (frame.Flags & restored));
     }
 
-    private static void Commit(Vcpu vcpu, ReadOnlySpan<ulong> frame, int size, SegmentRegister code, SegmentRegister stack, int cpl)
-    {
-        // What may be restored depends on the privilege level that is left.
-        int from = vcpu.System.Cpl;
-        RFlags restored = AlwaysRestored;
-        if (size > 2)
-            restored |= RestoredByWideReturns | (vcpu.Breakpoints.WatchesCode ? RFlags.Resume : RFlags.None);
-        if (from <= SystemAccess.IoPrivilege(vcpu))
-            restored |= RFlags.InterruptEnable;
-        if (from == 0)
-            restored |= RFlags.IoPrivilege;
-        vcpu.Registers.Rip = frame[0];
-        vcpu.Registers.Rsp = frame[3];
-        vcpu.SetFlags((vcpu.Registers.Flags & ~restored) | ((RFlags)frame[2] & restored));
-        vcpu.System.Cs = code;
-        vcpu.System.Ss = stack;
-        if (cpl == from)
-            return;
-        vcpu.System.Cpl = cpl;
-        SegmentLoading.DropInaccessible(vcpu, cpl);
-        vcpu.ModeChanged();
-    }
+    private readonly record struct InterruptFrame(ulong Offset, ushort Selector, RFlags Flags, int Size);
 }

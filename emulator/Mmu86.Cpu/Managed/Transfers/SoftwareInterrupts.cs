@@ -3,22 +3,26 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>INT n, INT3 and INT1. SDM 2, "INT n/INTO/INT3/INT1—Call to Interrupt Procedure".</summary>
+/// <summary>INT n, INTO, INT3 and INT1. SDM 2, "INT n/INTO/INT3/INT1—Call to Interrupt Procedure".</summary>
 internal static class SoftwareInterrupts
 {
-    // What a gate that level 3 may not use raises: the vector, and IDT.
-    private const uint InIdt = 2;
-
     /// <summary>INT n.</summary>
     public static ManagedOutcome Interrupt(Vcpu vcpu, in Instruction instruction)
     {
         byte vector = instruction.Immediate8;
+        if (vcpu.Mode == ProcessorMode.Virtual8086)
+            return InterruptOfTask(vcpu, instruction, vector);
 
         // Without a guest kernel there is no IDT: every gate is one that the program may not use.
         return vcpu.Configuration.InterceptExceptions
-            ? Raise.GeneralProtection(vcpu, ((uint)vector << 3) | InIdt)
+            ? Raise.GeneralProtection(vcpu, ((uint)vector << 3) | EventGate.InIdt)
             : Enter(vcpu, instruction, EventKind.SoftwareInterrupt, vector);
     }
+
+    /// <summary>INTO: #OF behind it where OF is set.</summary>
+    public static ManagedOutcome Overflow(Vcpu vcpu, in Instruction instruction) => (vcpu.Registers.Flags & RFlags.Overflow) == 0
+        ? ManagedOutcome.Next
+        : TrapOrEnter(vcpu, instruction, EventKind.SoftwareException, ExceptionVector.Overflow);
 
     /// <summary>INT3.</summary>
     public static ManagedOutcome Breakpoint(Vcpu vcpu, in Instruction instruction) =>
@@ -27,6 +31,22 @@ internal static class SoftwareInterrupts
     /// <summary>INT1.</summary>
     public static ManagedOutcome Debug(Vcpu vcpu, in Instruction instruction) =>
         TrapOrEnter(vcpu, instruction, EventKind.PrivilegedSoftwareException, ExceptionVector.Debug);
+
+    // With CR4.VME=1 the TSS says which vectors are the task's own. SDM 3, "Software Interrupt Handling in Virtual-8086 Mode".
+    private static ManagedOutcome InterruptOfTask(Vcpu vcpu, in Instruction instruction, byte vector)
+    {
+        if (Virtual8086.HasExtensions(vcpu))
+        {
+            if (!TaskState.TryReadRedirection(vcpu, vector, out bool isRedirected))
+                return ManagedOutcome.Fault;
+            if (isRedirected)
+                return Virtual8086.Redirect(vcpu, instruction, vector);
+        }
+
+        return Virtual8086.IsBelowIoPrivilege(vcpu)
+            ? Raise.GeneralProtection(vcpu, 0)
+            : Enter(vcpu, instruction, EventKind.SoftwareInterrupt, vector);
+    }
 
     private static ManagedOutcome TrapOrEnter(Vcpu vcpu, in Instruction instruction, EventKind kind, ExceptionVector vector)
     {
@@ -40,8 +60,8 @@ internal static class SoftwareInterrupts
     // instruction simply runs again.
     private static ManagedOutcome Enter(Vcpu vcpu, in Instruction instruction, EventKind kind, byte vector)
     {
-        ulong next = vcpu.Registers.Rip + (ulong)instruction.Length;
-        if (!InterruptGate.TryEnter(vcpu, new PendingEvent(kind, vector, 0, next, Resume: false)))
+        ulong next = FarTransfers.Next(vcpu, instruction);
+        if (!EventGate.TryEnter(vcpu, new PendingEvent(kind, vector, 0, next, Resume: false)))
             return ManagedOutcome.Fault;
 
         // TF is clear now: the handler is not stepped through.

@@ -13,7 +13,7 @@ internal static class SystemCalls
     public static ManagedOutcome Syscall(Vcpu vcpu, in Instruction instruction)
     {
         SystemState system = vcpu.System;
-        if ((system.Efer & Efer.SyscallEnable) == 0)
+        if ((system.Efer & Efer.SyscallEnable) == 0 || vcpu.Mode != ProcessorMode.Long64)
             return Raise.InvalidOpcode(vcpu);
         RFlags flags = vcpu.Registers.Flags;
         vcpu.Registers.Rcx = vcpu.Registers.Rip + (ulong)instruction.Length;
@@ -24,32 +24,30 @@ internal static class SystemCalls
             return ManagedOutcome.Exit;
         }
 
-        vcpu.Registers.Rip = system.Lstar;
         vcpu.SetFlags(flags & ~(RFlags)system.SyscallMask);
         int selector = (int)(system.Star >> 32) & 0xFFFC;
-        FlatSegments.Enter(vcpu, selector, selector + 8, 0);
+        FlatSegments.Enter(vcpu, selector, selector + 8, 0, FlatCode.Bits64, system.Lstar);
 
         // The trap behind SYSCALL depends on TF as the mask left it.
         vcpu.InhibitsSingleStep = (vcpu.Registers.Flags & RFlags.Trap) == 0;
         return ManagedOutcome.Branch;
     }
 
-    /// <summary>SYSRET to 64-bit mode.</summary>
+    /// <summary>SYSRET, to 64-bit mode with a 64-bit operand, else to compatibility mode.</summary>
     public static ManagedOutcome Sysret(Vcpu vcpu, in Instruction instruction)
     {
         SystemState system = vcpu.System;
-        if ((system.Efer & Efer.SyscallEnable) == 0)
+        if ((system.Efer & Efer.SyscallEnable) == 0 || vcpu.Mode != ProcessorMode.Long64)
             return Raise.InvalidOpcode(vcpu);
         if (system.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
-        if (instruction.Code != Code.Sysretq)
-            return Unsupported.CompatibilityMode(vcpu, instruction);
-        if (!Canonical.Is(vcpu.Registers.Rcx))
+        bool isWide = instruction.Code == Code.Sysretq;
+        ulong target = isWide ? vcpu.Registers.Rcx : (uint)vcpu.Registers.Rcx;
+        if (!Canonical.Is(target))
             return Raise.GeneralProtection(vcpu, 0);
-        vcpu.Registers.Rip = vcpu.Registers.Rcx;
         vcpu.SetFlags((RFlags)(vcpu.Registers[11] & FlagsRestored));
         int selector = (int)(system.Star >> 48);
-        FlatSegments.Enter(vcpu, selector + 16, selector + 8, 3);
+        FlatSegments.Enter(vcpu, isWide ? selector + 16 : selector, selector + 8, 3, isWide ? FlatCode.Bits64 : FlatCode.Bits32, target);
         return ManagedOutcome.Branch;
     }
 
@@ -59,34 +57,35 @@ internal static class SystemCalls
         SystemState system = vcpu.System;
         if (!vcpu.Features.SysenterSysexit)
             return Raise.InvalidOpcode(vcpu);
-        if (Selectors.IsNull((ushort)system.SysenterCs))
+        if (vcpu.Mode == ProcessorMode.Real || Selectors.IsNull((ushort)system.SysenterCs))
             return Raise.GeneralProtection(vcpu, 0);
+        bool isWide = vcpu.Mode.IsLong();
         vcpu.ClearSystemFlags(RFlags.InterruptEnable | RFlags.Virtual8086);
-        vcpu.Registers.Rsp = system.SysenterEsp;
-        vcpu.Registers.Rip = system.SysenterEip;
+        vcpu.Registers.Rsp = isWide ? system.SysenterEsp : (uint)system.SysenterEsp;
         int selector = (int)system.SysenterCs & 0xFFFC;
-        FlatSegments.Enter(vcpu, selector, selector + 8, 0);
+        FlatSegments.Enter(
+            vcpu, selector, selector + 8, 0, isWide ? FlatCode.Bits64 : FlatCode.Bits32, isWide ? system.SysenterEip : (uint)system.SysenterEip);
         return ManagedOutcome.Branch;
     }
 
-    /// <summary>SYSEXIT to 64-bit mode.</summary>
+    /// <summary>SYSEXIT, to 64-bit mode with a 64-bit operand, else to 32-bit code.</summary>
     public static ManagedOutcome Sysexit(Vcpu vcpu, in Instruction instruction)
     {
-        const int CodeOffset = 32;
-        const int StackOffset = 40;
         SystemState system = vcpu.System;
         if (!vcpu.Features.SysenterSysexit)
             return Raise.InvalidOpcode(vcpu);
-        if (system.Cpl != 0 || Selectors.IsNull((ushort)system.SysenterCs))
+        if (vcpu.Mode == ProcessorMode.Real || system.Cpl != 0 || Selectors.IsNull((ushort)system.SysenterCs))
             return Raise.GeneralProtection(vcpu, 0);
-        if (instruction.Code != Code.Sysexitq)
-            return Unsupported.CompatibilityMode(vcpu, instruction);
-        if (!Canonical.Is(vcpu.Registers.Rcx) || !Canonical.Is(vcpu.Registers.Rdx))
+        bool isWide = instruction.Code == Code.Sysexitq;
+        ulong stack = isWide ? vcpu.Registers.Rcx : (uint)vcpu.Registers.Rcx;
+        ulong target = isWide ? vcpu.Registers.Rdx : (uint)vcpu.Registers.Rdx;
+        if (!Canonical.Is(stack) || !Canonical.Is(target))
             return Raise.GeneralProtection(vcpu, 0);
-        vcpu.Registers.Rip = vcpu.Registers.Rdx;
-        vcpu.Registers.Rsp = vcpu.Registers.Rcx;
-        int selector = (int)system.SysenterCs & 0xFFFC;
-        FlatSegments.Enter(vcpu, selector + CodeOffset, selector + StackOffset, 3);
+        vcpu.Registers.Rsp = stack;
+
+        // The segments of the system call lie in a row: level 0, then 32-bit level 3, then 64-bit level 3.
+        int selector = ((int)system.SysenterCs & 0xFFFC) + (isWide ? 32 : 16);
+        FlatSegments.Enter(vcpu, selector, selector + 8, 3, isWide ? FlatCode.Bits64 : FlatCode.Bits32, target);
         return ManagedOutcome.Branch;
     }
 

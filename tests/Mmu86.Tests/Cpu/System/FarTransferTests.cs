@@ -40,7 +40,7 @@ public sealed class FarTransferTests
     [Theory]
     [InlineData(0x00AF_1B00_0000_FFFF, "#NP 0x40")]
     [InlineData(0x00EF_9B00_0000_FFFF, "#GP 0x40")]
-    [InlineData(0x00CF_9B00_0000_FFFF, "unsupported")]
+    [InlineData(0x00CF_9B00_0000_FFFF, "halt")]
     [InlineData(0x00AF_9A00_0000_FFFF, "halt")]
     public void Jmp_ToDescriptor_EntersOrFaults(ulong descriptor, string outcome)
     {

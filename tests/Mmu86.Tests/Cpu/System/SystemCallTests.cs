@@ -105,20 +105,29 @@ public sealed class SystemCallTests
         Assert.Equal(outcome, MachineOutcome.Run(machine));
     }
 
+    // SDM 2, "SYSRET": CS is STAR[63:48], not + 16, and EIP is ECX. "SYSEXIT": CS is IA32_SYSENTER_CS + 16, EIP is EDX, ESP is ECX.
     [Theory]
-    [InlineData("sysretd")]
-    [InlineData("sysexitd")]
-    public void Return_ToCompatibilityMode_IsNotSupportedAndSaysSo(string name)
+    [InlineData("sysretd", BareSelectors.UserCompatibility, BareMachine.UserCode + 0x20, BareMachine.KernelStackTop)]
+    [InlineData("sysexitd", BareSelectors.KernelCode + 16 + 3, BareMachine.UserCode + 0x40, BareMachine.UserCode + 0x20)]
+    public void Return_ToCompatibilityMode_Runs32BitCodeAtLevel3(string name, ushort selector, ulong eip, ulong esp)
     {
         using var machine = new BareMachine();
         machine.System.SysenterCs = BareSelectors.KernelCode;
+        machine.System.Star = (ulong)BareSelectors.UserCompatibility << 48;
+        machine.Registers.Rcx = 0xFFFF_FFFF_0000_0000 | (BareMachine.UserCode + 0x20);
+        machine.Registers.Rdx = 0xFFFF_FFFF_0000_0000 | (BareMachine.UserCode + 0x40);
+        machine.Registers[11] = 0x202;
         machine.Assemble(c => Write(c, name));
 
-        VmExit exit = machine.Run();
+        // INC EAX and UD2 as 32-bit code; in 64-bit mode 40H would be a prefix of UD2.
+        machine.WriteBytes(eip, [0x40, 0x0F, 0x0B]);
+        machine.Registers.Rax = 0xFFFF_FFFF;
 
-        Assert.Equal(VmExitReason.NotSupported, exit.Reason);
-        Assert.EndsWith(", which enters compatibility mode", exit.Detail);
-        Assert.Equal(BareMachine.Code, machine.Registers.Rip);
+        Assert.Equal("#UD", MachineOutcome.Run(machine));
+
+        EventFrame frame = machine.Frame(ExceptionVector.InvalidOpcode);
+        Assert.Equal((eip + 1, selector, esp), (frame.Rip, frame.Cs, frame.Rsp));
+        Assert.Equal(0UL, machine.Registers.Rax);
     }
 
     [Fact]
