@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -119,10 +120,11 @@ public sealed unsafe partial class Mmu<TPolicy>
         byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
         if (verdict != AccessRights.Allowed)
             return TryWalk(linear, kind, mode, level, ReasonOf(verdict), TranslationHit.L2, found, out translation);
-        found.Lane->Hits++;
-        TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
         PageSize size = found.Lane->Size;
         ulong host = TlbEntry.HostAddress(data, linear, size);
+        Prefetch(host);
+        found.Lane->Hits++;
+        TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
         translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, Tag.Space(found.Tag), kind, mode);
         if (TPolicy.Observes)
             TellHit(TranslationHit.L2, found, translation.EntryPageSize, linear, kind, mode);
@@ -154,6 +156,15 @@ public sealed unsafe partial class Mmu<TPolicy>
         if (isRam && _slotTables[accessClass] >= 0)
             Offer(hit.Lane, hit.Entry, accessClass, linear, host);
         return new Translation(answer, hit.Lane->Size, isRam);
+    }
+
+    // The access itself comes when all is filled: till then its line of the real machine's memory can be on its way. A page that the TLB did
+    // not hold is mostly one that the real caches do not hold either. A prefetch of no matter which address never faults.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Prefetch(ulong host)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(_ram + host);
     }
 
     private static WalkReason ReasonOf(byte verdict) => verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;

@@ -23,6 +23,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             return false;
         }
 
+        Prefetch(result.Host);
         _walks.Walked(_walker, reason);
         if (_walker.MayPermitOnce && _rights.Judge(AccessRights.Class(kind, mode), result.Flags) == AccessRights.Denied)
             return PermitOnce(linear, kind, mode, level, reason, where, found, result, out translation);
