@@ -44,7 +44,7 @@ public sealed unsafe partial class Mmu<TPolicy>
 
         return _walker.TryWalk<InspectionWalk>(linear, kind, mode, out WalkResult result)
             ? Success(result, result.Size, linear, kind, mode, where, where == TranslationHit.None ? reason : null)
-            : Failure(linear, kind, mode, _walker.Fault, reason, _walker.Recorder.Steps());
+            : Failure(linear, kind, mode, _walker.Fault, reason, Steps(linear));
     }
 
     private MmuStatistics Read(ulong dataOutstanding, ulong fetchOutstanding)
@@ -85,6 +85,15 @@ public sealed unsafe partial class Mmu<TPolicy>
             structures.Add(StatisticsReader.Array(configuration.Arrays[i].Name, level.Array(i), served, outstanding));
     }
 
+    private MemoryTyping Typing => new(_context, _configuration.Nested.Format == NestedFormat.Npt);
+
+    private WalkReference[] Steps(ulong linear)
+    {
+        WalkReference[] steps = _walker.Recorder.Steps();
+        Typing.Annotate(steps, new LinearAddress(linear));
+        return steps;
+    }
+
     private void TellHit(TranslationHit where, in TlbHit hit, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
     {
         ulong data = hit.Data;
@@ -102,6 +111,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             EntryPageSize = entrySize,
             GuestPhysical = _context.IsNested ? null : new GuestPhysicalAddress(host),
             HostPhysical = new HostPhysicalAddress(host),
+            MemoryType = Typing.OfAccess(data, new HostPhysicalAddress(host)),
             Rights = (TranslationRights)(data & TlbEntry.RightsMask),
         });
     }
@@ -110,7 +120,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         _policy.Translated(Success(result, translation.EntryPageSize, linear, kind, mode, TranslationHit.None, reason));
 
     private void TellFailure(ulong linear, AccessKind kind, AccessMode mode, WalkReason? reason) =>
-        _policy.Translated(Failure(linear, kind, mode, _fault, reason, reason is null ? [] : _walker.Recorder.Steps()));
+        _policy.Translated(Failure(linear, kind, mode, _fault, reason, reason is null ? [] : Steps(linear)));
 
     private WalkTrace Success(in WalkResult result, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode, TranslationHit where, WalkReason? reason) => new()
     {
@@ -119,12 +129,13 @@ public sealed unsafe partial class Mmu<TPolicy>
         Mode = mode,
         Hit = where,
         Reason = reason,
-        References = _walker.Recorder.Steps(),
+        References = Steps(linear),
         GuestPageSize = TlbEntry.GuestSize(result.Flags),
         HostPageSize = _context.IsNested ? TlbEntry.EptSize(result.Flags) : null,
         EntryPageSize = entrySize,
         GuestPhysical = new GuestPhysicalAddress(result.GuestPhysical),
         HostPhysical = new HostPhysicalAddress(result.Host),
+        MemoryType = Typing.OfAccess(result.Flags, new HostPhysicalAddress(result.Host)),
         Rights = (TranslationRights)(result.Flags & TlbEntry.RightsMask),
     };
 

@@ -36,6 +36,15 @@ public readonly record struct PagingContext
     /// <summary>IA32_PKRS: the same for supervisor-mode addresses.</summary>
     public uint Pkrs { get; init; }
 
+    /// <summary>IA32_PAT: eight memory types, a byte each.</summary>
+    public ulong Pat { get; init; }
+
+    /// <summary>The MTRRs; null where there are none, and all memory is write-back.</summary>
+    public IMemoryTypeRanges? MemoryTypes { get; init; }
+
+    /// <summary>Whether CR0.CD=1: every access is uncacheable.</summary>
+    public bool IsCacheDisabled => (Cr0 & Cr0.CacheDisable) != 0;
+
     /// <summary>How linear addresses are translated. SDM 3, "Paging Modes and Control Bits".</summary>
     public GuestPagingMode Mode => !IsPaging ? GuestPagingMode.None
         : (Cr4 & Cr4.PhysicalAddressExtension) == 0 ? GuestPagingMode.Bits32

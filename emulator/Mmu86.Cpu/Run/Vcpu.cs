@@ -122,6 +122,9 @@ public sealed unsafe partial class Vcpu : IDisposable
     /// <summary>Whether a trap may follow each element of a string instruction: a single step, or a data or I/O breakpoint.</summary>
     internal bool TrapsBetweenElements => TrapFlag || Breakpoints.IsArmed;
 
+    /// <summary>MAXPHYADDR.</summary>
+    public int PhysicalAddressBits => Features.PhysicalAddressBits;
+
     /// <summary>What CPUID says.</summary>
     internal ProcessorFeatures Features { get; }
 
@@ -159,6 +162,8 @@ public sealed unsafe partial class Vcpu : IDisposable
             Pdptes = System.Pdptes,
             Pkru = System.Pkru,
             Pkrs = System.Pkrs,
+            Pat = System.Pat,
+            MemoryTypes = System.MemoryTypeRanges,
         });
         ModeChanged();
     }

@@ -48,6 +48,9 @@ public sealed record TranslationRecord
     /// <summary>The host-physical address.</summary>
     public string? HostPhysical { get; init; }
 
+    /// <summary>The memory type of the access: <c>WB</c>, <c>WT</c>, <c>WP</c>, <c>WC</c> or <c>UC</c>.</summary>
+    public string? MemoryType { get; init; }
+
     /// <summary>The rights of all levels combined, in words.</summary>
     public IReadOnlyList<string>? Rights { get; init; }
 

@@ -50,6 +50,18 @@ public static class TranslationWords
         return dimension == WalkDimension.Ept ? $"EPT {name}" : name;
     }
 
+    /// <summary>A memory type by the manual's abbreviation.</summary>
+    public static string Of(MemoryType type) => type switch
+    {
+        MemoryType.Uncacheable => "UC",
+        MemoryType.WriteCombining => "WC",
+        MemoryType.WriteThrough => "WT",
+        MemoryType.WriteProtected => "WP",
+        MemoryType.WriteBack => "WB",
+        MemoryType.UncacheableMinus => "UC-",
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
+    };
+
     /// <summary>The key of a source in records and reports.</summary>
     public static string Key(WalkSource source) => source switch
     {
@@ -105,7 +117,8 @@ public static class TranslationWords
     {
         string access = (code & PageFaultErrorCode.InstructionFetch) != 0 ? "fetch" : (code & PageFaultErrorCode.Write) != 0 ? "write" : "read";
         string who = (code & PageFaultErrorCode.User) != 0 ? "user" : "supervisor";
-        string why = (code & PageFaultErrorCode.Reserved) != 0 ? "met a reserved bit"
+        string why = (code & PageFaultErrorCode.ProtectionKey) != 0 ? "was denied by the protection key of the page"
+            : (code & PageFaultErrorCode.Reserved) != 0 ? "met a reserved bit"
             : (code & PageFaultErrorCode.Present) == 0 ? "met an entry that is not present"
             : "was denied by the rights of the page";
         return $"a {who} {access} {why}";

@@ -15,6 +15,9 @@ public sealed record WalkStepRecord
     /// <summary>The guest-physical address of the entry, for guest entries under EPT.</summary>
     public string? GuestEntry { get; init; }
 
+    /// <summary>The memory type of the memory that holds the entry, where it is known.</summary>
+    public string? MemoryType { get; init; }
+
     /// <summary>The entry as it was read.</summary>
     public required string Before { get; init; }
 

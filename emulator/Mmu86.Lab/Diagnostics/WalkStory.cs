@@ -45,11 +45,34 @@ public sealed class WalkStory
         if (!_context.IsPaging)
             Line("CR0.PG is 0: the linear address is the guest-physical address.");
         else
-            Line($"CR3 is 0x{_context.Cr3:x}: the PML4 table is at {TableAddress(_context.Cr3)}.");
+            TellRoot();
         if (_context.IsNested)
             Line($"EPTP is 0x{_context.Eptp:x}: guest-physical addresses go through EPT from {new HostPhysicalAddress(_context.Eptp & EptEntry.AddressMask)} on.");
         Line("");
     }
+
+    private void TellRoot()
+    {
+        if (_context.Mode != GuestPagingMode.Pae)
+        {
+            string table = TableWords(_context.Mode switch { GuestPagingMode.Bits32 => 2, GuestPagingMode.FiveLevel => 5, _ => 4 });
+            Line($"CR3 is 0x{_context.Cr3:x}: the {table} is at {TableAddress(_context.Cr3)}.");
+            return;
+        }
+
+        ulong pdpte = _context.Pdptes[_trace.Linear.Value];
+        string leadsTo = (pdpte & PagingEntry.Present) == 0 ? "not present" : $"the page directory is at {TableAddress(pdpte)}";
+        Line($"PDPTE{(_trace.Linear.Value >> 30) & 3} is 0x{pdpte:x}: {leadsTo}.");
+    }
+
+    private static string TableWords(int level) => level switch
+    {
+        5 => "PML5 table",
+        4 => "PML4 table",
+        3 => "PDPT",
+        2 => "page directory",
+        _ => "page table",
+    };
 
     private void TellSteps()
     {
@@ -89,7 +112,8 @@ public sealed class WalkStory
         string flags = EntryFlags.Of(step.Dimension, step.Level, step.Before);
         string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
         string found = step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source)} answers";
-        Line($"{indentation}{_number,2}  {name,-9}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}  [{found}]");
+        string type = step.MemoryType is { } known ? $"  (entry in {TranslationWords.Of(known)} memory)" : "";
+        Line($"{indentation}{_number,2}  {name,-9}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}  [{found}]");
     }
 
     private static string NewFlags(WalkReference step)
@@ -104,8 +128,12 @@ public sealed class WalkStory
         bool isPresent = isEpt ? (step.Before & EptEntry.Rights) != 0 : (step.Before & PagingEntry.Present) != 0;
         if (!isPresent)
             return "nothing";
-        if (!EntryFlags.MapsPage(step.Level, step.Before))
-            return $"{(step.Level == 4 ? "PDPT" : step.Level == 3 ? "page directory" : "page table")} at {Address(step.Before & PagingEntry.AddressMask, isEpt)}";
+        bool isBits32 = !isEpt && _context.Mode == GuestPagingMode.Bits32;
+        bool mapsPage = EntryFlags.MapsPage(step.Level, step.Before);
+        if (!mapsPage || (isBits32 && step.Level == 2 && (_context.Cr4 & Cr4.PageSizeExtensions) == 0))
+            return $"{TableWords(step.Level - 1)} at {Address(step.Before & PagingEntry.AddressMask, isEpt)}";
+        if (isBits32 && step.Level == 2)
+            return $"{TranslationWords.Of(PageSize.Size4M)} page at {Address(PagingEntry.PageFrame4M(step.Before), isEpt)}";
         var size = (PageSize)(step.Level - 1);
         return $"{TranslationWords.Of(size)} page at {Address(step.Before & PagingEntry.AddressMask & ~size.OffsetMask(), isEpt)}";
     }
@@ -130,7 +158,7 @@ public sealed class WalkStory
         string pages = $"Guest page {(_trace.GuestPageSize is { } g ? TranslationWords.Of(g) : "none")}"
             + (_trace.HostPageSize is { } h ? $", EPT page {TranslationWords.Of(h)}" : "")
             + (_trace.EntryPageSize is { } e ? $", TLB entry {TranslationWords.Of(e)}" : "");
-        Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}.");
+        Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}{(_trace.MemoryType is { } type ? $"; memory type {TranslationWords.Of(type)}" : "")}.");
         int cached = _trace.References.Count - _trace.MemoryReferences;
         string condition = _trace.Hit == TranslationHit.None ? "" : "Without the TLB: ";
         Line($"{condition}{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $"; caches of partial walks answer for {Count(cached, "entry", "entries")}")}.");

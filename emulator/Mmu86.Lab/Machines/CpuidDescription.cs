@@ -21,7 +21,7 @@ public sealed record CpuidDescription
     /// <summary>MAXPHYADDR, 36 to 52: leaf 80000008H. Bits of a paging entry from here to 51 are reserved.</summary>
     public required int PhysicalAddressBits { get; init; }
 
-    /// <summary>The linear-address width: leaf 80000008H. 48 until 5-level paging arrives.</summary>
+    /// <summary>The linear-address width: leaf 80000008H. 57 with the feature la57, else 48.</summary>
     public required int LinearAddressBits { get; init; }
 
     /// <summary>The features, by the names of <see cref="CpuidFeatures"/>.</summary>

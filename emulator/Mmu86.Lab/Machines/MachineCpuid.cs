@@ -17,10 +17,11 @@ public sealed class MachineCpuid : ICpuidSource
     private const uint FlushLineQuadwords = 8;
 
     private readonly CpuidDescription _cpuid;
-    private readonly Dictionary<(uint Leaf, CpuidRegister Register), uint> _features = [];
+    private readonly Dictionary<(uint Leaf, uint Subleaf, CpuidRegister Register), uint> _features = [];
     private readonly byte[] _vendor;
     private readonly byte[] _brand = new byte[48];
     private readonly CpuidResult _descriptors;
+    private readonly uint _highestSubleaf;
 
     /// <summary>Prepares the answers.</summary>
     /// <param name="cpuid">A description in order: see <see cref="MachineJson.Read"/>.</param>
@@ -31,7 +32,8 @@ public sealed class MachineCpuid : ICpuidSource
         Encoding.ASCII.GetBytes(cpuid.Brand, _brand);
         _descriptors = PackDescriptors(cpuid.TlbDescriptors);
         foreach (CpuidFeature feature in CpuidFeatures.All.Where(feature => cpuid.Features.Contains(feature.Name)))
-            _features[(feature.Leaf, feature.Register)] = Bits(feature.Leaf, feature.Register) | (1u << feature.Bit);
+            _features[(feature.Leaf, feature.Subleaf, feature.Register)] = Bits(feature.Leaf, feature.Subleaf, feature.Register) | (1u << feature.Bit);
+        _highestSubleaf = cpuid.Features.Any(name => CpuidFeatures.All.Any(feature => feature.Name == name && feature.Subleaf == 1)) ? 1u : 0;
     }
 
     /// <summary>EDX of leaf 1: what a process finds in AT_HWCAP.</summary>
@@ -49,7 +51,8 @@ public sealed class MachineCpuid : ICpuidSource
             0 => new CpuidResult(HighestBasicLeaf, Word(_vendor, 0), Word(_vendor, 2), Word(_vendor, 1)),
             1 => new CpuidResult(Signature(), (1 << 16) | (FlushLineQuadwords << 8), Bits(1, CpuidRegister.Ecx), Bits(1, CpuidRegister.Edx)),
             2 => _descriptors,
-            7 when subleaf == 0 => new CpuidResult(0, Bits(7, CpuidRegister.Ebx), Bits(7, CpuidRegister.Ecx), Bits(7, CpuidRegister.Edx)),
+            7 when subleaf == 1 => new CpuidResult(Bits(7, 1, CpuidRegister.Eax), 0, 0, 0),
+            7 when subleaf == 0 => new CpuidResult(_highestSubleaf, Bits(7, CpuidRegister.Ebx), Bits(7, CpuidRegister.Ecx), Bits(7, CpuidRegister.Edx)),
             FirstExtendedLeaf => new CpuidResult(HighestExtendedLeaf, 0, 0, 0),
             FirstExtendedLeaf + 1 => new CpuidResult(0, 0, Bits(leaf, CpuidRegister.Ecx), Bits(leaf, CpuidRegister.Edx)),
             >= BrandLeaf and < BrandLeaf + 3 => Brand((int)(leaf - BrandLeaf) * 4),
@@ -67,7 +70,9 @@ public sealed class MachineCpuid : ICpuidSource
 
     private CpuidResult Brand(int word) => new(Word(_brand, word), Word(_brand, word + 1), Word(_brand, word + 2), Word(_brand, word + 3));
 
-    private uint Bits(uint leaf, CpuidRegister register) => _features.GetValueOrDefault((leaf, register));
+    private uint Bits(uint leaf, CpuidRegister register) => Bits(leaf, 0, register);
+
+    private uint Bits(uint leaf, uint subleaf, CpuidRegister register) => _features.GetValueOrDefault((leaf, subleaf, register));
 
     private static uint Word(byte[] bytes, int index) => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(index * 4));
 

@@ -58,10 +58,9 @@ internal sealed class MachineRules
         CheckRange(cpuid.Model, 0, 255, "cpuid.model");
         CheckRange(cpuid.Stepping, 0, 15, "cpuid.stepping");
         CheckRange(cpuid.PhysicalAddressBits, 36, 52, "cpuid.physicalAddressBits");
-        if (cpuid.LinearAddressBits == 57)
-            RefuseYet("cpuid.linearAddressBits", "57 (5-level paging) is not supported yet; use 48");
-        else
-            CheckRange(cpuid.LinearAddressBits, 48, 48, "cpuid.linearAddressBits");
+        int linearAddressBits = cpuid.Features.Contains("la57") ? 57 : 48;
+        if (cpuid.LinearAddressBits != linearAddressBits)
+            Refuse("cpuid.linearAddressBits", $"must be 48, or 57 with the feature 'la57', not {cpuid.LinearAddressBits}");
         CheckFeatures(cpuid.Features);
         for (int i = 0; i < cpuid.TlbDescriptors.Count; i++)
         {

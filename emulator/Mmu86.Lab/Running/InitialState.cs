@@ -26,6 +26,7 @@ internal static class InitialState
         system.Cr3 = image.Cr3.Value;
         system.Cr4 = image.Cr4;
         system.Efer = image.Efer;
+        system.MemoryTypeRanges.SetAsFirmwareDoes(~0UL << vcpu.PhysicalAddressBits);
         vcpu.Registers.Rip = image.Entry.Value;
         vcpu.Registers.Rsp = image.StackPointer.Value;
         switch (image)

@@ -12,7 +12,10 @@ namespace Mmu86.Paging;
 internal unsafe struct StructureCache
 {
     /// <summary>Whether EPT permits writes to the table that the entry points to.</summary>
-    public const ulong TableWritable = 1UL << 3;
+    public const ulong TableWritable = 1UL << 5;
+
+    /// <summary>PWT and PCD of the entry itself, where entries have them: they type the memory of the table that it points to.</summary>
+    public const ulong OwnAttributes = PagingEntry.PageWriteThrough | PagingEntry.PageCacheDisable;
 
     private const int UnusedAddressBits = 64 - 57;
 

@@ -29,6 +29,9 @@ internal static class TlbEntry
     /// <summary>The protection key, 0 to 15.</summary>
     public static int Key(ulong data) => (int)(data >> PagingEntry.ProtectionKeyShift) & 0xF;
 
+    /// <summary>The index into the PAT: 4 × PAT + 2 × PCD + PWT.</summary>
+    public static int PatIndex(ulong data) => (int)(data >> 7) & 7;
+
     /// <summary>The size of the guest page that the entry is (a fragment of).</summary>
     public static PageSize GuestSize(ulong data) => (PageSize)((data >> GuestSizeShift) & 3);
 

@@ -20,6 +20,7 @@ internal sealed class WalkRecorder
             Level = level,
             Entry = new HostPhysicalAddress(host),
             GuestEntry = guest,
+            WasRead = true,
             Before = entry,
             After = entry,
             Source = source,

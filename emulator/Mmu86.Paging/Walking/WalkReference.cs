@@ -44,6 +44,12 @@ public readonly record struct WalkReference
     /// <summary>Where the guest believes the entry to lie. Null for EPT entries and where a cache answered.</summary>
     public required GuestPhysicalAddress? GuestEntry { get; init; }
 
+    /// <summary>Whether an entry was read; otherwise a cache answered in its place.</summary>
+    internal bool WasRead { get; init; }
+
+    /// <summary>The memory type of the memory that holds the entry; null where no entry was read, or what is needed to know is not in the trace.</summary>
+    public MemoryType? MemoryType { get; init; }
+
     /// <summary>The entry as it was read; of a cached step, the next table's address with the rights so far.</summary>
     public required ulong Before { get; init; }
 

@@ -206,7 +206,7 @@ internal sealed unsafe partial class Walker
 
             // The entry above points to this table, whose place in host memory is known only now.
             if (level < descent->StartLevel)
-                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
+                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (descent->Entry & StructureCache.OwnAttributes) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
             entry = ReadEntry<TFormat>(host);
             if (TFormat.Dimension == WalkDimension.Guest)

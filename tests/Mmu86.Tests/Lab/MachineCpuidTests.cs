@@ -46,6 +46,25 @@ public sealed class MachineCpuidTests
         Assert.Equal(default, _skylake.Read(7, 1));
     }
 
+    [Theory]
+    [InlineData("umip", 0u, 2)]
+    [InlineData("pku", 0u, 3)]
+    [InlineData("la57", 0u, 16)]
+    [InlineData("pks", 0u, 31)]
+    [InlineData("lass", 1u, 6)]
+    [InlineData("lam", 1u, 26)]
+    public void Leaf7_FeatureOfPaging_IsItsBitAlone(string feature, uint subleaf, int bit)
+    {
+        var cpuid = new MachineCpuid(MachineCatalogue.Preset("skylake").Cpuid with { Features = [feature] });
+
+        CpuidResult first = cpuid.Read(7, 0);
+        CpuidResult second = cpuid.Read(7, 1);
+
+        Assert.Equal(subleaf, first.Eax);
+        Assert.Equal(subleaf == 0 ? 1u << bit : 0, first.Ecx);
+        Assert.Equal(subleaf == 1 ? 1u << bit : 0, second.Eax);
+    }
+
     [Fact]
     public void ExtendedLeaves_Skylake_AreBrandAndWidths()
     {

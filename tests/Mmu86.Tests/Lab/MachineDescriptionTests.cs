@@ -110,7 +110,8 @@ public sealed class MachineDescriptionTests
     [InlineData("mmu.latencies.l2HitCycles=-1", "mmu.latencies.l2HitCycles: must be 0 to 1000000, not -1")]
     [InlineData("cpuid.physicalAddressBits=53", "cpuid.physicalAddressBits: must be 36 to 52, not 53")]
     [InlineData("cpuid.physicalAddressBits=35", "cpuid.physicalAddressBits: must be 36 to 52, not 35")]
-    [InlineData("cpuid.linearAddressBits=47", "cpuid.linearAddressBits: must be 48, not 47")]
+    [InlineData("cpuid.linearAddressBits=47", "cpuid.linearAddressBits: must be 48, or 57 with the feature 'la57', not 47")]
+    [InlineData("cpuid.linearAddressBits=57", "cpuid.linearAddressBits: must be 48, or 57 with the feature 'la57', not 57")]
     [InlineData("cpuid.vendor=Intel", "cpuid.vendor: must have exactly 12 printable ASCII characters")]
     [InlineData("cpuid.features[0]=tsd", "cpuid.features[0]: 'tsd' is not a feature that Mmu86 has; did you mean 'tsc'?")]
     [InlineData("cpuid.features=[\"msr\",\"pae\"]", "cpuid.features: must have 'lm': 64-bit mode needs it")]
@@ -181,7 +182,6 @@ public sealed class MachineDescriptionTests
 
     [Theory]
     [InlineData("clock.counts=cycles")]
-    [InlineData("cpuid.linearAddressBits=57")]
     public void Apply_ValueOfALaterIssue_IsNotYet(string overriding)
     {
         ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]));

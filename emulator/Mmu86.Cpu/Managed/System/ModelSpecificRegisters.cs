@@ -111,6 +111,7 @@ internal static class ModelSpecificRegisters
                 return true;
             case PageAttributeTable:
                 system.Pat = value;
+                vcpu.ContextChanged();
                 return true;
             case SupervisorKeys when vcpu.Features.SupervisorKeys:
                 system.Pkrs = (uint)value;
