@@ -118,16 +118,20 @@ internal static unsafe class NarrowCalls<TMemory, TWidth>
     {
         ulong target = NarrowBranches.Target(s, op);
         ulong stack = NarrowStack.Moved(s, 0UL - TWidth.Bytes);
-        if (target > s->CodeLimit)
-        {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
-            return;
-        }
-
         if (!TMemory.TryPush(s, op, Segmentation.Linear(s, SegmentWindows.Ss, stack, TWidth.Bytes, AccessKind.Write), TWidth.Bytes, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
+            else
+                NarrowCalls<SlowMemory, TWidth>.Direct(s, op, result, carry, aux, budget);
+            return;
+        }
+
+        // Behind the push, as processors do; the slow side counts the lookup of an attempt that faults.
+        if (target > s->CodeLimit)
+        {
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
             else
                 NarrowCalls<SlowMemory, TWidth>.Direct(s, op, result, carry, aux, budget);
             return;
@@ -145,16 +149,20 @@ internal static unsafe class NarrowCalls<TMemory, TWidth>
     {
         ulong target = NarrowBranches.Truncate(op, Registers.Read(s, op->Source));
         ulong stack = NarrowStack.Moved(s, 0UL - TWidth.Bytes);
-        if (target > s->CodeLimit)
-        {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
-            return;
-        }
-
         if (!TMemory.TryPush(s, op, Segmentation.Linear(s, SegmentWindows.Ss, stack, TWidth.Bytes, AccessKind.Write), TWidth.Bytes, out byte* pointer))
         {
             if (TMemory.IsSlow)
                 Leaving.Fault(s, op, result, carry, aux, budget);
+            else
+                NarrowCalls<SlowMemory, TWidth>.Register(s, op, result, carry, aux, budget);
+            return;
+        }
+
+        // Behind the push, as processors do; the slow side counts the lookup of an attempt that faults.
+        if (target > s->CodeLimit)
+        {
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
             else
                 NarrowCalls<SlowMemory, TWidth>.Register(s, op, result, carry, aux, budget);
             return;

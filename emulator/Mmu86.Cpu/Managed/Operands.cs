@@ -19,6 +19,16 @@ internal static unsafe class Operands
     public static ulong Address(Vcpu vcpu, Register segment, ulong offset, int size, AccessKind kind) =>
         Segmentation.Linear(vcpu.State, RegisterOffsets.SegmentNumber(segment), offset, (uint)size, kind);
 
+    /// <summary>The linear address that CLFLUSH and its kin name: as of a byte that is read, but in execute-only segments too. SDM 2, "CLFLUSH".</summary>
+    public static ulong CacheLineAddress(Vcpu vcpu, in Instruction instruction)
+    {
+        CpuState* s = vcpu.State;
+        if (vcpu.Mode == ProcessorMode.Long64 || instruction.MemorySegment != Register.CS)
+            return Address(vcpu, instruction);
+        ulong offset = EffectiveAddress(vcpu, instruction);
+        return offset > s->CodeLimit ? Segmentation.Refused : (s->CodeBase + offset) & ~s->AbsentAddressBits;
+    }
+
     /// <summary>The segment of an implied memory operand: that of a prefix, or DS.</summary>
     public static Register PrefixedSegment(in Instruction instruction) =>
         instruction.SegmentPrefix == Register.None ? Register.DS : instruction.SegmentPrefix;

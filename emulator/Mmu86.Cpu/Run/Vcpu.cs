@@ -460,9 +460,19 @@ public sealed unsafe partial class Vcpu : IDisposable
 
         uint entry = entries[linear & 0xFFF];
         MicroOp* op = entry != 0 ? _s->Pool + entry : _code.Build(translation.Address, form);
-        if (op == null && IsWithinCodeLimit(0x1001 - (linear & 0xFFF)))
-            op = BuildCrossing(translation.Address, form);
-        return op != null && IsWithinCodeLimit(op->Length) ? op : null;
+        if (!IsWithinCodeLimit(op != null ? op->Length : 0x1001 - (linear & 0xFFF)))
+        {
+            Counters.ExtraFetchLookups++;
+            return null;
+        }
+
+        if (op != null)
+            return op;
+        op = BuildCrossing(translation.Address, form);
+        if (op == null || IsWithinCodeLimit(op->Length))
+            return op;
+        Counters.ExtraFetchLookups++;
+        return null;
     }
 
     private ulong LinearInstructionPointer => (_s->CodeBase + _s->Rip) & ~_s->AbsentAddressBits;

@@ -39,7 +39,7 @@ internal struct SegmentWindow
         bool isDown = isTyped && !isCode && (register.Attributes & 4) != 0;
         ulong first = isDown ? (ulong)register.Limit + 1 : 0;
         ulong last = !isDown ? register.Limit : register.Big ? uint.MaxValue : ushort.MaxValue;
-        if (last == uint.MaxValue)
+        if (last == uint.MaxValue && !isDown)
             last = Unlimited;
         bool secondTypeBit = !isTyped || (register.Attributes & 2) != 0;
         if (!isCode || secondTypeBit)

@@ -42,6 +42,14 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
         Compare(host, generator.Create, TestTiers.Pick(10_000, 100_000, 500_000));
     }
 
+    [SkippableFact]
+    public void NarrowInstructions_AgreeWithHost()
+    {
+        using HostProcessor host = HostProcessor.Start();
+        NarrowCaseGenerator generator = new(TestData.Seed, TestData.SplitLocks());
+        Compare(host, generator.Create, TestTiers.Pick(20_000, 120_000, 1_000_000));
+    }
+
     private void Compare(HostProcessor host, Func<long, InstructionCase> create, int count)
     {
         output.WriteLine($"seed {TestData.Seed}, {count} cases");

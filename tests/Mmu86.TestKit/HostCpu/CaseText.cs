@@ -17,8 +17,8 @@ public static class CaseText
     public static Instruction[] Decode(in InstructionCase test)
     {
         List<Instruction> instructions = [];
-        var decoder = Iced.Intel.Decoder.Create(64, new ByteArrayCodeReader(test.CodeBytes.ToArray()), test.CodeAddress);
-        while (decoder.IP < test.CodeAddress + test.CodeLength)
+        var decoder = Iced.Intel.Decoder.Create(test.CodeBits, new ByteArrayCodeReader(test.CodeBytes.ToArray()), test.EntryPoint);
+        while (decoder.IP < test.EntryPoint + test.CodeLength)
         {
             instructions.Add(decoder.Decode());
             if (instructions[^1].IsInvalid)
@@ -55,6 +55,8 @@ public static class CaseText
         for (int i = 0; i < 16; i++)
             text.Append($" {Register.RAX + i}={test.Registers[i]:x}");
         text.Append($" FS={test.FsBase:x} GS={test.GsBase:x} flags {Flags(test.Flags)}, window at {test.WindowAddress:x}");
+        if (test.IsNarrow)
+            text.Append($", CS={test.Selectors[0]:x} DS={test.Selectors[1]:x} ES={test.Selectors[2]:x} SS={test.Selectors[3]:x} FS={test.Selectors[4]:x} GS={test.Selectors[5]:x}");
         return text.ToString();
     }
 }

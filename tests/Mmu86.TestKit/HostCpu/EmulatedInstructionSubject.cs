@@ -24,6 +24,10 @@ public sealed class EmulatedInstructionSubject : IInstructionSubject, IDisposabl
     private const ushort UserCode = 0xA0FB;
     private const ushort UserData = 0xC0F3;
 
+    // What Linux gives a 64-bit process.
+    private const ushort LinuxCode = 0x33;
+    private const ushort LinuxData = 0x2B;
+
     private readonly HostMemory _memory;
     private readonly Vcpu _vcpu;
     private readonly byte[] _data = new byte[ScratchMemory.DataBytes];
@@ -69,7 +73,7 @@ public sealed class EmulatedInstructionSubject : IInstructionSubject, IDisposabl
 
         VmExit exit = _vcpu.Run(_vcpu.Counters.Instructions + InstructionLimit);
 
-        SubjectResult result = ReadRegisters(exit);
+        SubjectResult result = ReadRegisters(test, exit);
         _memory.Read(window, result.Window);
         _memory.Clear(window, WindowBuffer.Bytes);
         result.StraySum = TakeStrayBytes();
@@ -108,9 +112,6 @@ public sealed class EmulatedInstructionSubject : IInstructionSubject, IDisposabl
         system.Cr4 = Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.OsFxsr | Cr4.FsGsBase;
         system.Efer = Efer.SyscallEnable | Efer.LongModeEnable | Efer.LongModeActive | Efer.NoExecuteEnable;
         system.Cpl = 3;
-        // What Linux gives a 64-bit process.
-        system.Cs = new SegmentRegister(0x33, 0, uint.MaxValue, UserCode);
-        system.Ss = new SegmentRegister(0x2B, 0, uint.MaxValue, UserData);
         _vcpu.ContextChanged();
     }
 
@@ -120,13 +121,25 @@ public sealed class EmulatedInstructionSubject : IInstructionSubject, IDisposabl
         for (int i = 0; i < 16; i++)
             registers[i] = test.Registers[i];
         registers.Flags = (RFlags)test.Flags;
-        registers.Rip = test.CodeAddress;
-        registers.FsBase = test.FsBase;
-        registers.GsBase = test.GsBase;
+        registers.Rip = test.EntryPoint;
+        SetSegments(test);
         _vcpu.ModeChanged();
     }
 
-    private SubjectResult ReadRegisters(in VmExit exit)
+    private void SetSegments(in InstructionCase test)
+    {
+        SystemState system = _vcpu.System;
+        system.Cs = test.IsNarrow ? NarrowSegments.Of(test.Selectors[0]) : new SegmentRegister(LinuxCode, 0, uint.MaxValue, UserCode);
+        system.Ds = NarrowSegments.Of(test.Selectors[1]);
+        system.Es = NarrowSegments.Of(test.Selectors[2]);
+        system.Ss = test.IsNarrow ? NarrowSegments.Of(test.Selectors[3]) : new SegmentRegister(LinuxData, 0, uint.MaxValue, UserData);
+        system.Fs = NarrowSegments.Of(test.Selectors[4]);
+        system.Gs = NarrowSegments.Of(test.Selectors[5]);
+        _vcpu.Registers.FsBase = test.IsNarrow ? system.Fs.Base : test.FsBase;
+        _vcpu.Registers.GsBase = test.IsNarrow ? system.Gs.Base : test.GsBase;
+    }
+
+    private SubjectResult ReadRegisters(in InstructionCase test, in VmExit exit)
     {
         RegisterFile registers = _vcpu.Registers;
         SubjectResult result = default;
@@ -139,7 +152,7 @@ public sealed class EmulatedInstructionSubject : IInstructionSubject, IDisposabl
         result.Vector = (ulong)exit.Vector;
         result.ErrorCode = exit.ErrorCode;
         result.FaultAddress = exit.Linear.Value;
-        result.Normalise();
+        result.Normalise(test);
         return result;
     }
 

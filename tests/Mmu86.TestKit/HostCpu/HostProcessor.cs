@@ -62,8 +62,8 @@ public sealed class HostProcessor : IInstructionSubject, IDisposable
             _cases.Write(MemoryMarshal.AsBytes(batch));
             _cases.Flush();
             ReadExactly(MemoryMarshal.AsBytes(answers));
-            foreach (ref SubjectResult answer in answers)
-                Normalise(ref answer);
+            for (int i = 0; i < count; i++)
+                Normalise(batch[i], ref answers[i]);
         }
     }
 
@@ -95,9 +95,9 @@ public sealed class HostProcessor : IInstructionSubject, IDisposable
     }
 
     // Linux says "present" of every page that user programs cannot have, so as to tell them nothing. We ask for none that is.
-    private static void Normalise(ref SubjectResult result)
+    private static void Normalise(in InstructionCase test, ref SubjectResult result)
     {
-        result.Normalise();
+        result.Normalise(test);
         if (result.FaultAddress >= UserEnd)
             result.ErrorCode &= ~PresentBit;
     }

@@ -28,11 +28,23 @@ public struct InstructionCase
     /// <summary>Where the window lies, wholly within the data pages.</summary>
     public ulong WindowAddress;
 
+    /// <summary>CS, DS, ES, SS, FS and GS of 16- or 32-bit code, as <see cref="NarrowSegments"/> has them; CS is 0 for 64-bit code.</summary>
+    public SelectorBuffer Selectors;
+
     /// <summary>The code.</summary>
     public CodeBuffer Code;
 
     /// <summary>What the window holds before the first instruction.</summary>
     public WindowBuffer Window;
+
+    /// <summary>Whether the code is of 16 or 32 bits.</summary>
+    public readonly bool IsNarrow => Selectors[0] != 0;
+
+    /// <summary>16, 32 or 64.</summary>
+    public readonly int CodeBits => IsNarrow ? NarrowSegments.CodeBits(Selectors[0]) : 64;
+
+    /// <summary>Where the code begins as an offset in CS.</summary>
+    public readonly ulong EntryPoint => IsNarrow ? CodeAddress - NarrowSegments.Of(Selectors[0]).Base : CodeAddress;
 
     /// <summary>The bytes of code that are used.</summary>
     [UnscopedRef]

@@ -7,8 +7,19 @@ internal sealed class InstructionEncoder
 {
     private readonly ByteBuffer _buffer = new();
     private readonly Encoder _encoder;
+    private readonly int _bits;
 
-    public InstructionEncoder() => _encoder = Encoder.Create(64, _buffer);
+    public InstructionEncoder()
+        : this(64)
+    {
+    }
+
+    /// <summary>An encoder of 16-, 32- or 64-bit code.</summary>
+    public InstructionEncoder(int bits)
+    {
+        _bits = bits;
+        _encoder = Encoder.Create(bits, _buffer);
+    }
 
     /// <summary>The last instruction.</summary>
     public ReadOnlySpan<byte> Code => _buffer.Bytes.AsSpan(0, _buffer.Length);
@@ -39,7 +50,7 @@ internal sealed class InstructionEncoder
     /// <summary>Decodes the last instruction.</summary>
     public Instruction Decode(ulong address)
     {
-        Decoder decoder = Decoder.Create(64, new ByteArrayCodeReader(_buffer.Bytes, 0, _buffer.Length), address);
+        Decoder decoder = Decoder.Create(_bits, new ByteArrayCodeReader(_buffer.Bytes, 0, _buffer.Length), address);
         return decoder.Decode();
     }
 

@@ -47,6 +47,9 @@ public static class InstructionForms
     /// <summary>Forms that ring 3 may not execute: a fault each.</summary>
     public static IReadOnlyList<OpCodeInfo> Privileged { get; } = [.. Enumerate(Privilege.Ring0)];
 
+    /// <summary>The same of 32-bit code, whose forms 16-bit code has too.</summary>
+    public static IReadOnlyList<OpCodeInfo> Narrow { get; } = [.. EnumerateNarrow()];
+
     /// <summary>Whether a form is one of RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE, which a kernel may not have enabled.</summary>
     public static bool IsFsGsBase(OpCodeInfo form) =>
         form.Mnemonic is Mnemonic.Rdfsbase or Mnemonic.Rdgsbase or Mnemonic.Wrfsbase or Mnemonic.Wrgsbase;
@@ -59,6 +62,22 @@ public static class InstructionForms
         where !System.Contains(form.Mnemonic) && !Excluded.Contains(code)
         where (form.IsPrivileged || form.IsInputOutput) == (privilege == Privilege.Ring0)
         select form;
+
+    private static IEnumerable<OpCodeInfo> EnumerateNarrow() =>
+        from code in Enum.GetValues<Code>()
+        let form = code.ToOpCode()
+        where form.IsInstruction && form.Encoding == EncodingKind.Legacy && form.Mode32 && form.IntelDecoder32
+        where WithoutVectors.Contains(code) || code.CpuidFeatures().All(Baseline.Contains)
+        where !System.Contains(form.Mnemonic) && !Excluded.Contains(code) && !IsSegmentLoad(form)
+        where !IsFar(form) && !form.IsPrivileged && !form.IsInputOutput
+        select form;
+
+    private static bool IsSegmentLoad(OpCodeInfo form) =>
+        form.Mnemonic is Mnemonic.Lds or Mnemonic.Les
+        || (form.Mnemonic == Mnemonic.Pop && form.Op0Kind is OpCodeOperandKind.es or OpCodeOperandKind.ss or OpCodeOperandKind.ds or OpCodeOperandKind.fs or OpCodeOperandKind.gs);
+
+    private static bool IsFar(OpCodeInfo form) =>
+        form.Op0Kind is OpCodeOperandKind.farbr2_2 or OpCodeOperandKind.farbr4_2;
 
     private enum Privilege
     {

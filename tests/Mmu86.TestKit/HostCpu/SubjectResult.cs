@@ -43,8 +43,12 @@ public struct SubjectResult
     public WindowBuffer Window;
 
     /// <summary>Turns the trap of the INT3 that ends a case, which leaves RIP behind it, into completion; clears what has no meaning.</summary>
-    internal void Normalise()
+    internal void Normalise(in InstructionCase test)
     {
+        // What the upper halves hold after 16- or 32-bit code is undefined.
+        for (int i = 0; i < 16 && test.IsNarrow; i++)
+            Registers[i] = i < 8 ? (uint)Registers[i] : 0;
+
         if (Vector == BreakpointVector)
         {
             Vector = Completed;

@@ -12,6 +12,7 @@
  */
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
 
@@ -35,6 +36,7 @@ struct test_case {
     u64 fs_base;
     u64 gs_base;
     u64 window_address;
+    u16 selectors[8]; /* CS, DS, ES, SS, FS, GS of 16- or 32-bit code; CS is 0 for 64-bit code */
     u8 code[64];
     u8 window[256];
 };
@@ -61,6 +63,14 @@ struct signal_frame {
     u64 rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags, selectors, error, vector, old_mask, cr2;
 };
 
+/* What modify_ldt takes: struct user_desc, by the kernel's ABI. */
+struct segment {
+    u32 entry;
+    u32 base;
+    u32 limit;
+    u32 flags; /* 0 32-bit, 2..1 data, expand-down, code, conforming, 3 not written (data) or read (code), 4 limit in pages */
+};
+
 struct signal_action {
     void (*handler)(int, void *, struct signal_frame *);
     u64 flags;
@@ -81,9 +91,22 @@ static struct outcome *current; /* null while no case runs */
 
 u64 host_rsp __attribute__((visibility("hidden")));
 u64 case_target __attribute__((visibility("hidden")));
+struct { u32 offset; u16 selector; } __attribute__((packed)) far_target __attribute__((visibility("hidden")));
 extern void run_case(const struct test_case *) __attribute__((visibility("hidden")));
+extern void run_narrow_case(const struct test_case *) __attribute__((visibility("hidden")));
 extern u8 run_case_end __attribute__((visibility("hidden")));
 extern void restore_from_signal(void) __attribute__((visibility("hidden")));
+
+/* The segments of 16- and 32-bit cases, from selector 7 on; NarrowSegments.cs has the same. */
+static const struct segment segments[] = {
+    { 0, CODE_START, 0x1FFF, 2 << 1 },               /* 16-bit code */
+    { 1, CODE_START, 0x1FFF, 2 << 1 | 1 | 1 << 3 },  /* 32-bit code that cannot be read */
+    { 2, DATA_START, 0x2FFF, 1 },                    /* data */
+    { 3, DATA_START, 0x0FFF, 1 << 1 | 1 },           /* expand-down data up to 4 GiB */
+    { 4, DATA_START, 0x0FFF, 1 << 1 },               /* expand-down data up to 64 KiB */
+    { 5, DATA_START, 0x1FFF, 1 | 1 << 3 },           /* data that cannot be written */
+    { 6, DATA_START, 0x2FFF, 0 },                    /* data, SP as a stack */
+};
 
 /* run_case loads flags first: the moves after POPFQ change none. RSP and RDI come last. The handler sets RSP and comes back
    to run_case_end. */
@@ -104,6 +127,20 @@ __asm__(
     "    mov 96(%rdi), %r12\n mov 104(%rdi), %r13\n mov 112(%rdi), %r14\n mov 120(%rdi), %r15\n"
     "    mov 32(%rdi), %rsp\n mov 56(%rdi), %rdi\n"
     "    jmp *case_target(%rip)\n"
+    /* The same for 16- and 32-bit code, which needs data segments too. RSP follows SS at once. */
+    ".hidden run_narrow_case\n"
+    ".globl run_narrow_case\n"
+    "run_narrow_case:\n"
+    "    push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
+    "    mov %rsp, host_rsp(%rip)\n"
+    "    mov 178(%rdi), %ds\n mov 180(%rdi), %es\n mov 184(%rdi), %fs\n mov 186(%rdi), %gs\n"
+    "    pushq 128(%rdi)\n"
+    "    popfq\n"
+    "    mov 0(%rdi), %rax\n mov 8(%rdi), %rcx\n mov 16(%rdi), %rdx\n mov 24(%rdi), %rbx\n"
+    "    mov 40(%rdi), %rbp\n mov 48(%rdi), %rsi\n"
+    "    mov 182(%rdi), %ss\n mov 32(%rdi), %rsp\n"
+    "    mov 56(%rdi), %rdi\n"
+    "    ljmpl *far_target(%rip)\n"
     ".hidden run_case_end\n"
     ".globl run_case_end\n"
     "run_case_end:\n"
@@ -169,6 +206,8 @@ static void handle(int signal, void *info, struct signal_frame *frame)
     frame->rip = (u64)&run_case_end;
     frame->rsp = host_rsp;
     frame->eflags = 0x202;
+    /* CS, GS, FS, SS from the lowest word up: back to 64-bit code. */
+    frame->selectors = (frame->selectors & 0x0000FFFFFFFF0000UL) | 0x002B000000000033UL;
 }
 
 static int read_all(void *to, u64 bytes)
@@ -228,6 +267,9 @@ static long prepare(void)
         ((u64 *)READ_ONLY_START)[i] = (i + 1) * 0x9E3779B97F4A7C15UL;
     error = protect(READ_ONLY_START, READ_ONLY_BYTES, 1);
 
+    for (u64 i = 0; i < sizeof segments / sizeof segments[0] && !error; i++)
+        error = -system_call(154, 1, (u64)&segments[i], sizeof segments[i], 0, 0, 0);
+
     struct signal_stack stack = { handler_stack, 0, sizeof handler_stack };
     if (!error)
         error = -system_call(131, (u64)&stack, 0, 0, 0, 0, 0);
@@ -251,9 +293,15 @@ static u64 take_stray_bytes(void)
     return sum;
 }
 
+static u64 base_of(u16 selector)
+{
+    return selector & 4 ? segments[selector >> 3].base : 0;
+}
+
 static void execute(const struct test_case *test, struct outcome *outcome)
 {
     static u64 fs_base, gs_base;
+    int narrow = test->selectors[0] != 0;
     if (test->fs_base != fs_base)
         system_call(158, 0x1002, test->fs_base, 0, 0, 0, 0);
     if (test->gs_base != gs_base)
@@ -262,12 +310,26 @@ static void execute(const struct test_case *test, struct outcome *outcome)
     copy((void *)test->window_address, test->window, sizeof test->window);
 
     current = outcome;
-    run_case(test);
+    if (narrow) {
+        far_target.offset = (u32)(test->code_address - base_of(test->selectors[0]));
+        far_target.selector = test->selectors[0];
+        run_narrow_case(test);
+    } else {
+        run_case(test);
+    }
 
     system_call(158, 0x1003, (u64)&fs_base, 0, 0, 0, 0);
     system_call(158, 0x1004, (u64)&gs_base, 0, 0, 0, 0);
     outcome->fs_base = fs_base;
     outcome->gs_base = gs_base;
+    if (narrow) {
+        __asm__ volatile("mov %0, %%fs\n mov %0, %%gs" : : "r"(0));
+        system_call(158, 0x1002, 0, 0, 0, 0, 0);
+        system_call(158, 0x1001, 0, 0, 0, 0, 0);
+        fs_base = 0;
+        gs_base = 0;
+    }
+
     copy(outcome->window, (void *)test->window_address, sizeof outcome->window);
     fill((void *)test->window_address, 0, sizeof outcome->window);
     outcome->stray = take_stray_bytes();

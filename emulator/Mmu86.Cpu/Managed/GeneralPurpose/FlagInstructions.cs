@@ -11,15 +11,18 @@ internal static class FlagInstructions
 
     private const RFlags LowWord = (RFlags)0xFFFF;
 
-    /// <summary>PUSHF: VM and RF are pushed as zeros.</summary>
+    /// <summary>PUSHF: VM and RF are pushed as zeros. In virtual-8086 mode with IOPL below 3 only the VME's 16-bit form is allowed.</summary>
     public static ManagedOutcome Push(Vcpu vcpu, in Instruction instruction)
     {
         int size = -instruction.StackPointerIncrement;
-        ulong stack = vcpu.Registers.Rsp - (ulong)size;
-        var flags = (ulong)(vcpu.Registers.Flags & ~(RFlags.Virtual8086 | RFlags.Resume));
-        if (!Operands.TryStore(vcpu, stack, size, isStack: true, flags))
+        bool isBelow = Virtual8086.IsBelowIoPrivilege(vcpu);
+        if (isBelow && !HasVirtualInterrupts(vcpu, size))
+            return Raise.GeneralProtection(vcpu, 0);
+        RFlags flags = isBelow ? Virtual8086.VisibleFlags(vcpu) : vcpu.Registers.Flags;
+        ulong stack = StackAccess.Pointer(vcpu);
+        if (!StackAccess.TryPush(vcpu, ref stack, size, (ulong)(flags & ~(RFlags.Virtual8086 | RFlags.Resume))))
             return ManagedOutcome.Fault;
-        vcpu.Registers.Rsp = stack;
+        StackAccess.SetPointer(vcpu, stack);
         return ManagedOutcome.Next;
     }
 
@@ -27,8 +30,22 @@ internal static class FlagInstructions
     public static ManagedOutcome Pop(Vcpu vcpu, in Instruction instruction)
     {
         int size = instruction.StackPointerIncrement;
-        if (!Operands.TryLoad(vcpu, vcpu.Registers.Rsp, size, isStack: true, out ulong popped))
+        bool isBelow = Virtual8086.IsBelowIoPrivilege(vcpu);
+        if (isBelow && !HasVirtualInterrupts(vcpu, size))
+            return Raise.GeneralProtection(vcpu, 0);
+        ulong stack = StackAccess.Pointer(vcpu);
+        if (!StackAccess.TryPop(vcpu, ref stack, size, out ulong value))
             return ManagedOutcome.Fault;
+        RFlags before = vcpu.Registers.Flags;
+        var popped = (RFlags)value;
+        if (isBelow)
+        {
+            if (!Virtual8086.TrySetVisibleFlags(vcpu, popped))
+                return ManagedOutcome.Fault;
+            StackAccess.SetPointer(vcpu, stack);
+            return ManagedOutcome.EndBlock;
+        }
+
         RFlags changeable = PoppedAlways;
         if (vcpu.System.Cpl == 0)
             changeable |= RFlags.IoPrivilege;
@@ -36,19 +53,18 @@ internal static class FlagInstructions
             changeable |= RFlags.InterruptEnable;
         if (size == 2)
             changeable &= LowWord;
-        RFlags before = vcpu.Registers.Flags;
 
         // RF is cleared by every POPF of 32 or 64 bits.
         RFlags kept = before & ~changeable & (size == 2 ? ~RFlags.None : ~RFlags.Resume);
-        vcpu.Registers.Rsp += (ulong)size;
-        vcpu.SetFlags(kept | ((RFlags)popped & changeable));
+        StackAccess.SetPointer(vcpu, stack);
+        vcpu.SetFlags(kept | (popped & changeable));
         return ManagedOutcome.EndBlock;
     }
 
     /// <summary>LAHF: SF, ZF, AF, PF and CF to AH, bit 1 set.</summary>
     public static ManagedOutcome LoadToAh(Vcpu vcpu, in Instruction instruction)
     {
-        if (!vcpu.Features.LahfSahf)
+        if (vcpu.Mode == ProcessorMode.Long64 && !vcpu.Features.LahfSahf)
             return Raise.InvalidOpcode(vcpu);
         vcpu.Registers.Write(Register.AH, (ulong)vcpu.Registers.Flags & 0xFF);
         return ManagedOutcome.Next;
@@ -57,11 +73,14 @@ internal static class FlagInstructions
     /// <summary>SAHF: SF, ZF, AF, PF and CF from AH.</summary>
     public static ManagedOutcome StoreFromAh(Vcpu vcpu, in Instruction instruction)
     {
-        if (!vcpu.Features.LahfSahf)
+        if (vcpu.Mode == ProcessorMode.Long64 && !vcpu.Features.LahfSahf)
             return Raise.InvalidOpcode(vcpu);
         const RFlags Loaded = RFlags.Status & ~RFlags.Overflow;
         var ah = (RFlags)((vcpu.Registers.Rax >> 8) & 0xFF);
         vcpu.Registers.Flags = (vcpu.Registers.Flags & ~Loaded) | (ah & Loaded);
         return ManagedOutcome.Next;
     }
+
+    // SDM 3, "Virtual-8086 Mode Extensions": only 16-bit forms use VIF.
+    private static bool HasVirtualInterrupts(Vcpu vcpu, int size) => size == 2 && Virtual8086.HasExtensions(vcpu);
 }

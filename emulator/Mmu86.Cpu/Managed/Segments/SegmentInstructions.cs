@@ -30,7 +30,10 @@ internal static class SegmentInstructions
         int size = -instruction.StackPointerIncrement;
         ulong stack = StackAccess.Pointer(vcpu);
         ushort selector = SegmentRegisters.Get(vcpu.System, instruction.Op0Register).Selector;
-        if (!StackAccess.TryPush(vcpu, ref stack, size, selector))
+
+        // With 32-bit operands Intel's processors store no more than the selector. SDM 2, "PUSH".
+        stack = StackAccess.Down(vcpu, stack, size);
+        if (!StackAccess.TryStore(vcpu, stack, size == 4 ? 2 : size, selector))
             return ManagedOutcome.Fault;
         StackAccess.SetPointer(vcpu, stack);
         return ManagedOutcome.Next;

@@ -43,7 +43,10 @@ internal static class SelectorChecks
             return ManagedOutcome.Fault;
         int rpl = Selectors.Rpl((ushort)vcpu.Registers.Read(instruction.Op1Register));
         bool isRaised = Selectors.Rpl((ushort)destination) < rpl;
-        if (isRaised && !Operands.TryWrite(vcpu, instruction, 0, Selectors.WithRpl((ushort)destination, rpl)))
+
+        // A decoder may call the register of 16 bits one of 32: the rest of it stays.
+        ulong raised = (destination & ~(ulong)ushort.MaxValue) | Selectors.WithRpl((ushort)destination, rpl);
+        if (isRaised && !Operands.TryWrite(vcpu, instruction, 0, raised))
             return ManagedOutcome.Fault;
         SetZero(vcpu, isRaised);
         return ManagedOutcome.Next;

@@ -5,7 +5,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Cpu;
 
-/// <summary>One string instruction of one operand size with a REP, REPE or REPNE prefix.</summary>
+/// <summary>One string instruction of one operand size, with a REP, REPE or REPNE prefix or (<see cref="ExecuteOnce"/>) without.</summary>
 /// <remarks>
 /// An element retires by itself: when the instruction faults at element k, the k elements before it are architecturally done, the
 /// registers say so, and they are counted as loads, stores and iterations. Where every further lookup of a page would be a hit that
@@ -35,6 +35,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         if (due == 0)
             return ManagedOutcome.Next;
         ManagedOutcome outcome = ManagedOutcome.Repeat;
+        (ulong Result, ulong Carry, ulong Aux) flags = (s->FlagResult, s->FlagCarry, s->FlagAux);
         ulong start = cursor.Remaining;
         ulong lookedUpSource = NoPage;
         ulong lookedUpDestination = NoPage;
@@ -44,7 +45,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
             ulong done = fit == 0 ? 0 : TryRun(vcpu, cursor, fit, condition, lookedUpSource, lookedUpDestination);
             if (done == 0)
             {
-                if (!TOperation.TryElement<TWidth, TElement>(vcpu, cursor.Source, cursor.Destination))
+                if (!TryElement(vcpu, cursor))
                 {
                     outcome = ManagedOutcome.Fault;
                     break;
@@ -53,7 +54,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
                 vcpu.Data.ManagedRetired();
                 done = 1;
                 lookedUpSource = fit == 0 ? NoPage : cursor.Source & ~0xFFFUL;
-                lookedUpDestination = fit == 0 ? NoPage : cursor.Destination & ~0xFFFUL;
+                lookedUpDestination = fit == 0 ? NoPage : cursor.Destination(TOperation.DestinationKind) & ~0xFFFUL;
                 if (s->Attention != 0 && TOperation.DestinationKind == AccessKind.Write && vcpu.OverwroteItself())
                     outcome = ManagedOutcome.Refetch;
                 if (vcpu.IsLeaveRequested)
@@ -68,6 +69,10 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         }
         while (due != 0 && outcome == ManagedOutcome.Repeat);
 
+        // A fault finds the flags as they were before the instruction. SDM 2, "REP/REPE/REPZ/REPNE/REPNZ".
+        if (TOperation.Compares && outcome == ManagedOutcome.Fault)
+            (s->FlagResult, s->FlagCarry, s->FlagAux) = flags;
+
         // Where nothing was done the registers keep their upper halves with 32-bit addresses too.
         if (cursor.Remaining != start)
         {
@@ -76,6 +81,28 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         }
 
         return outcome;
+    }
+
+    /// <summary>Does one element: outside 64-bit mode, where there are no handlers, the instruction without a prefix.</summary>
+    public static ManagedOutcome ExecuteOnce(Vcpu vcpu, in Instruction instruction)
+    {
+        CpuState* s = vcpu.State;
+        var cursor = new StringCursor(s, instruction, sizeof(TElement));
+        if (!TryElement(vcpu, cursor))
+            return ManagedOutcome.Fault;
+        cursor.Advance<TOperation>(1);
+        cursor.SavePointers<TOperation>(s);
+        return ManagedOutcome.Next;
+    }
+
+    // One element through the MMU. What the source's segment refuses is #SS where that is SS.
+    private static bool TryElement(Vcpu vcpu, in StringCursor cursor)
+    {
+        ulong source = TOperation.HasSource ? cursor.Source : 0;
+        if (TOperation.HasSource && cursor.IsSourceStack && source == Segmentation.Refused)
+            return vcpu.Faults.Raise(ExceptionVector.StackFault, 0);
+        ulong destination = TOperation.HasDestination ? cursor.Destination(TOperation.DestinationKind) : 0;
+        return TOperation.TryElement<TWidth, TElement>(vcpu, source, destination);
     }
 
     private static bool Goes(CpuState* s, RepeatCondition condition) =>
@@ -88,7 +115,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         if (TOperation.HasSource)
             fit = Math.Min(fit, cursor.SourceFit(TWidth.Bytes));
         if (TOperation.HasDestination)
-            fit = Math.Min(fit, cursor.DestinationFit(TWidth.Bytes));
+            fit = Math.Min(fit, cursor.DestinationFit(TWidth.Bytes, TOperation.DestinationKind));
         return fit;
     }
 
@@ -102,7 +129,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         ulong done;
         if ((!TOperation.HasSource || TryProbe(s, s->ReadSlots, cursor.Source, out source))
             && (!TOperation.HasDestination
-                || TryProbe(s, TOperation.DestinationKind == AccessKind.Write ? s->WriteSlots : s->ReadSlots, cursor.Destination, out destination)))
+                || TryProbe(s, TOperation.DestinationKind == AccessKind.Write ? s->WriteSlots : s->ReadSlots, cursor.Destination(TOperation.DestinationKind), out destination)))
         {
             done = TOperation.Run<TWidth, TElement>(s, source, destination, fit, cursor.Step, condition);
         }
@@ -110,14 +137,14 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
         {
             // The element before this one was looked up in the same pages: see IMmu.TryRepeat.
             bool areSamePages = (!TOperation.HasSource || (cursor.Source & ~0xFFFUL) == lookedUpSource)
-                && (!TOperation.HasDestination || (cursor.Destination & ~0xFFFUL) == lookedUpDestination);
+                && (!TOperation.HasDestination || (cursor.Destination(TOperation.DestinationKind) & ~0xFFFUL) == lookedUpDestination);
             if (!areSamePages || !TryRepeat(vcpu, cursor, fit, out source, out destination))
                 return 0;
             done = TOperation.Run<TWidth, TElement>(s, source, destination, fit, cursor.Step, condition);
             if (TOperation.HasSource)
                 vcpu.Mmu.CountRepeated(new LinearAddress(cursor.Source), done);
             if (TOperation.HasDestination)
-                vcpu.Mmu.CountRepeated(new LinearAddress(cursor.Destination), done);
+                vcpu.Mmu.CountRepeated(new LinearAddress(cursor.Destination(TOperation.DestinationKind)), done);
         }
 
         ulong stores = TOperation.DestinationKind == AccessKind.Write ? done : 0;
@@ -149,7 +176,7 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
 
         if (!TOperation.HasDestination)
             return true;
-        if (!vcpu.Mmu.TryRepeat(new LinearAddress(cursor.Destination), TOperation.DestinationKind, vcpu.Data.Mode, out Translation to) || !to.IsRam)
+        if (!vcpu.Mmu.TryRepeat(new LinearAddress(cursor.Destination(TOperation.DestinationKind)), TOperation.DestinationKind, vcpu.Data.Mode, out Translation to) || !to.IsRam)
             return false;
         destination = vcpu.Bus.Memory.Base + to.Address.Value;
 

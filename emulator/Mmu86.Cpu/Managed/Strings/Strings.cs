@@ -2,8 +2,8 @@ using Iced.Intel;
 
 namespace Mmu86.Cpu;
 
-/// <summary>Finds the implementations of repeated MOVS, STOS, LODS, SCAS and CMPS. SDM 1, "String Operations".</summary>
-/// <remarks>Without a prefix they have handlers. Either prefix repeats; for MOVS, STOS and LODS the manual leaves REPNE open, and processors take it for REP.</remarks>
+/// <summary>Finds the implementations of MOVS, STOS, LODS, SCAS and CMPS. SDM 1, "String Operations".</summary>
+/// <remarks>Without a prefix they have handlers in 64-bit mode. Either prefix repeats; for MOVS, STOS and LODS the manual leaves REPNE open, and processors take it for REP.</remarks>
 internal static unsafe class Strings
 {
     /// <summary>The implementation; null where the instruction is none of these.</summary>
@@ -18,11 +18,15 @@ internal static unsafe class Strings
     };
 
     private static delegate*<Vcpu, in Instruction, ManagedOutcome> OfSize<TOperation>(in Instruction instruction)
-        where TOperation : struct, IStringOperation => instruction.MemorySize.GetSize() switch
+        where TOperation : struct, IStringOperation
+    {
+        bool isRepeated = instruction.HasRepPrefix || instruction.HasRepnePrefix;
+        return instruction.MemorySize.GetSize() switch
         {
-            1 => &RepeatedString<TOperation, W8, byte>.Execute,
-            2 => &RepeatedString<TOperation, W16, ushort>.Execute,
-            4 => &RepeatedString<TOperation, W32, uint>.Execute,
+            1 => isRepeated ? &RepeatedString<TOperation, W8, byte>.Execute : &RepeatedString<TOperation, W8, byte>.ExecuteOnce,
+            2 => isRepeated ? &RepeatedString<TOperation, W16, ushort>.Execute : &RepeatedString<TOperation, W16, ushort>.ExecuteOnce,
+            4 => isRepeated ? &RepeatedString<TOperation, W32, uint>.Execute : &RepeatedString<TOperation, W32, uint>.ExecuteOnce,
             _ => &RepeatedString<TOperation, W64, ulong>.Execute,
         };
+    }
 }

@@ -80,7 +80,7 @@ internal static class TranslationInvalidation
         };
         if (!isPresent)
             return Raise.InvalidOpcode(vcpu);
-        return vcpu.Data.TryTouch(Operands.Address(vcpu, instruction), AccessKind.Read, Operands.NonCanonicalVector(instruction))
+        return vcpu.Data.TryTouch(Operands.CacheLineAddress(vcpu, instruction), AccessKind.Read, Operands.NonCanonicalVector(instruction))
             ? ManagedOutcome.Next
             : ManagedOutcome.Fault;
     }
