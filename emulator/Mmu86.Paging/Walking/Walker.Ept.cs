@@ -181,8 +181,7 @@ internal sealed unsafe partial class Walker
             if (end == DescentEnd.Mapped)
             {
                 rights = IsNpt<TFormat>() ? NptRights(granted) : granted & TFormat.RightsMask;
-                if (((rights & needed) != needed || (IsNpt<TFormat>() && IsTrappedFetch(rights, access)))
-                    && !TryPermitSubPage<TWalk>(address, level, rights, needed, access))
+                if ((rights & needed) != needed && !TryPermitSubPage<TWalk>(address, level, rights, needed, access))
                     return false;
                 if (_logsModifications && IsLogFull && ((granted & _nestedAccessedFlag) == 0 || (descent->Entry & wanted) != wanted))
                     return FailLogFull(address);
@@ -190,8 +189,8 @@ internal sealed unsafe partial class Walker
                 {
                     ulong before = descent->Entry;
                     end = SetFlags<HostTables, TWalk>(descent, wanted);
-                    if (TWalk.LeavesTrace && _logsModifications && end == DescentEnd.Mapped && (descent->Entry & ~before & _nestedDirtyFlag) != 0)
-                        LogModification(address);
+                    if (_logsModifications && end == DescentEnd.Mapped && (descent->Entry & ~before & _nestedDirtyFlag) != 0)
+                        LogModification<TWalk>(address);
                 }
             }
 

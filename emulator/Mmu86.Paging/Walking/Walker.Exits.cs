@@ -12,14 +12,24 @@ internal sealed unsafe partial class Walker
     // Read, write, fetch: bits 0, 1, 2.
     private static EptViolationQualification FinalAccess(AccessKind kind) => Final | (EptViolationQualification)(1UL << (int)kind);
 
-    private bool IsLogFull => _controls!.PageModificationIndex >= NestedControls.ListEntries;
+    // Of an inspection: what it would have logged so far.
+    private ushort _wouldLog;
+
+    private bool IsLogFull => (ushort)(_controls!.PageModificationIndex - _wouldLog) >= NestedControls.ListEntries;
 
     // Nothing may be set while the log is full: whether something had to be is known when the walk ends.
     private void PrepareToLog() => _ept->AccessedFlag = IsLogFull ? 0 : _nestedAccessedFlag;
 
     // SDM 3, "Page-Modification Logging": the guest-physical address with bits 11:0 clear, and the index counts down.
-    private void LogModification(ulong address)
+    private void LogModification<TWalk>(ulong address)
+        where TWalk : struct, IWalkKind
     {
+        if (!TWalk.LeavesTrace)
+        {
+            _wouldLog++;
+            return;
+        }
+
         NestedControls controls = _controls!;
         ulong log = controls.PageModificationLog!.Value.Value;
         _memory.Write(new HostPhysicalAddress(log + (controls.PageModificationIndex * 8UL)), address & ~0xFFFUL);

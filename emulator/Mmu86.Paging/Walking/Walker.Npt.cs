@@ -6,15 +6,18 @@ namespace Mmu86.Paging;
 /// <content>AMD's nested paging: its rights in EPT's words, so that caches and TLB entries hold one kind of word.</content>
 internal sealed unsafe partial class Walker
 {
+    // With the guest-mode execute trap: U/S=0 in some nested entry.
+    private const ulong SupervisorPage = 1UL << 11;
+
     private bool _hasExecuteTrap;
 
     // R, W and X of EPT. Every access of a guest is a user-mode access here, so U/S=0 grants nothing; with the guest-mode execute trap the
-    // guest's own mode counts, and U/S stands in bit 10.
+    // guest's own mode counts, and U/S stands in bit 10, its opposite in bit 11.
     private ulong NptRights(ulong granted)
     {
         ulong isUser = (granted >> 2) & 1;
         ulong rights = EptEntry.Read | (granted & PagingEntry.Writable) | (granted >> 63 << 2);
-        return _hasExecuteTrap ? rights | (isUser << 10) : rights & (0 - isUser);
+        return _hasExecuteTrap ? rights | (isUser != 0 ? EptEntry.UserExecute : SupervisorPage) : rights & (0 - isUser);
     }
 
     // Address, memory type and dirty flag where EPT has them; PWT, PCD and PAT take the place of EPT's memory type.
@@ -37,12 +40,11 @@ internal sealed unsafe partial class Walker
             return needed;
         if (_nestedKind == NestedKind.ModeBasedEpt)
             return kind == AccessKind.Fetch && (flags & (ulong)TranslationRights.User) != 0 ? EptEntry.UserExecute : needed;
-        return _hasExecuteTrap && _mode == AccessMode.User ? needed | EptEntry.UserExecute : needed;
+        if (!_hasExecuteTrap)
+            return needed;
+        // The trap: what is not fetched for users may be fetched from pages with U/S=0 only.
+        return _mode == AccessMode.User ? needed | EptEntry.UserExecute : kind == AccessKind.Fetch ? needed | SupervisorPage : needed;
     }
-
-    // The guest-mode execute trap: a supervisor-mode fetch from a page with U/S=1.
-    private bool IsTrappedFetch(ulong rights, EptViolationQualification access) =>
-        _hasExecuteTrap && (access & EptViolationQualification.Fetch) != 0 && _mode != AccessMode.User && (rights & EptEntry.UserExecute) != 0;
 
     // The rights that a TLB entry may claim for every access that the guest's rights let through.
     private ulong RightsToRemember(ulong entry, ulong flags)
@@ -54,9 +56,7 @@ internal sealed unsafe partial class Walker
             return !isUserAddress ? rights : (rights & ~EptEntry.Execute) | (forUsers ? EptEntry.Execute : 0);
         if (!isUserAddress)
             return forUsers ? rights & ~EptEntry.Execute : rights;
-        if (!forUsers)
-            return 0;
-        // Without SMEP a fetch from a user-mode address may be of either mode, and the trap lets one of them through only.
-        return (_context.Cr4 & Cr4.Smep) != 0 ? rights : rights & ~EptEntry.Execute;
+        // A user-mode address serves accesses of both modes, and the trap lets one of them through only: such accesses are walked for.
+        return forUsers ? rights & ~EptEntry.Execute : 0;
     }
 }

@@ -112,6 +112,7 @@ internal sealed unsafe partial class Walker
         _mode = mode;
         if (TWalk.Records)
             Recorder.Begin();
+        _wouldLog = 0;
         if (!_isLong)
         {
             return _isNested

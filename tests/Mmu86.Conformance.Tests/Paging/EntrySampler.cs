@@ -70,6 +70,22 @@ internal sealed class EntrySampler(Random random)
         return flags;
     }
 
+    /// <summary>Flags of an entry of AMD's nested tables.</summary>
+    /// <param name="mapsPage">Whether it maps a page, where bits of its own have meaning.</param>
+    public ulong NptFlags(bool mapsPage)
+    {
+        ulong flags = Bit(PagingEntry.Present, 0.995) | Bit(PagingEntry.Writable, 0.985) | Bit(PagingEntry.User, 0.985);
+        flags |= Bit(PagingEntry.Accessed, 0.5) | Bit(PagingEntry.Dirty, 0.5) | Bit(PagingEntry.ExecuteDisable, 0.01);
+        if (mapsPage && Once(4))
+            flags |= Bit(PagingEntry.Global, 0.5) | Bit(PagingEntry.PageWriteThrough, 0.5) | Bit(PagingEntry.PageCacheDisable, 0.5);
+        // Bits 11:9 and 62:52 are for software.
+        if (Once(8))
+            flags |= (ulong)random.NextInt64() & 0x7FF0_0000_0000_0E00;
+        if (Once(200))
+            flags |= 1UL << random.Next(64);
+        return flags;
+    }
+
     /// <summary>A page size, small ones more often, 1 GiB seldom where it is not supported.</summary>
     public PageSize PageSize(bool hasPage1G) => random.Next(10) switch
     {

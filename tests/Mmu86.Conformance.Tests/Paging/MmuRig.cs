@@ -74,6 +74,7 @@ internal sealed class MmuRig
     {
         _snapshot.Take();
         ReferenceAccess access = walk.Access;
+        ushort logIndex = Mmu.Context.Nested?.PageModificationIndex ?? 0;
         if (CompareInspection(walk) is { } inspected)
             return inspected;
         WalkStatistics? before = _isUncached ? Mmu.Statistics.Walks : null;
@@ -88,6 +89,8 @@ internal sealed class MmuRig
             return (walk.Outcome + others, ReferenceWalk.Describe(Mmu.Fault));
         }
 
+        if (CompareLog(walk, logIndex) is { } logged)
+            return logged;
         if (before is not null && CompareCounts(walk, Mmu.Statistics.Walks.Since(before)) is { } counts)
             return counts;
         return _snapshot.Compare(walk.Flags) is { } difference ? ($"{walk.Outcome}, flags as the manual says", difference) : null;
@@ -97,6 +100,10 @@ internal sealed class MmuRig
     private (string Expected, string Got)? CompareInspection(ReferenceWalk walk)
     {
         WalkTrace trace = Mmu.Inspect(walk.Access.Linear, walk.Access.Kind, walk.Access.Mode);
+        // The log filled up within this walk. An inspection sets no flags, so of an upper entry that is used twice it believes twice that
+        // accessed must be set, and may see the full log earlier.
+        if (walk.Logged.Count > 0 && trace.Fault is { Failure: TranslationFailure.PageModificationLogFull })
+            return null;
         if (trace.Fault is { } fault ? !walk.Allows(fault) : trace.HostPhysical != walk.Translation?.Address)
             return ($"an inspection that ends in {walk.Outcome}", trace.Fault is { } got ? ReferenceWalk.Describe(got) : $"{trace.HostPhysical}");
 
@@ -105,6 +112,19 @@ internal sealed class MmuRig
         if (!walk.HasRefusedUpdate && !steps.SequenceEqual(walk.References))
             return ("an inspection with\n    " + string.Join("\n    ", walk.References), string.Join("\n    ", steps));
         return _snapshot.Compare(s_noFlags) is { } difference ? ("an inspection that writes nothing", difference) : null;
+    }
+
+    /// <summary>The page-modification log: what a successful walk demands, or the beginning of what one that failed would have.</summary>
+    private (string Expected, string Got)? CompareLog(ReferenceWalk walk, ushort indexBefore)
+    {
+        if (Mmu.Context.Nested is not { PageModificationLog: { } log } controls)
+            return null;
+        int count = (ushort)(indexBefore - controls.PageModificationIndex);
+        ulong[] got = [.. Enumerable.Range(0, count).Select(entry => _memory.Read<ulong>(new HostPhysicalAddress(log.Value + ((ulong)(indexBefore - entry) * 8))))];
+        ulong[] expected = [.. walk.Logged.Take(walk.Translation is null ? count : walk.Logged.Count)];
+        return got.SequenceEqual(expected)
+            ? null
+            : ($"log entries {string.Join(' ', expected.Select(entry => $"0x{entry:x}"))}", string.Join(' ', got.Select(entry => $"0x{entry:x}")));
     }
 
     /// <summary>Without caches every reference of the reference walker is one of the MMU, and an entry whose flags change is one update.</summary>
