@@ -124,12 +124,6 @@ public interface IMmu
     /// <summary>Whether VM entry, INVEPT and EPTP switching accept an EPT pointer on this machine.</summary>
     bool AcceptsEptPointer(ulong eptp);
 
-    /// <summary>Translates a guest-physical address for a data read that no linear address causes: a load of the PDPTE registers.</summary>
-    /// <param name="address">Where the guest believes the bytes to lie; they must not cross a 4 KiB page.</param>
-    /// <param name="host">Where they lie; the same number where nested paging is off.</param>
-    /// <returns>False where it ended in a VM exit: see <see cref="Fault"/>. SDM 3, "PDPTE Registers" under EPT: a read, never a write.</returns>
-    bool TryTranslateForRead(GuestPhysicalAddress address, out HostPhysicalAddress host);
-
     /// <summary>INVEPT. SDM 3, "INVEPT".</summary>
     /// <param name="type">1: the mappings of one root. 2: those of all. Guest-physical and combined ones.</param>
     /// <param name="eptp">The EPT pointer of the descriptor, for type 1.</param>

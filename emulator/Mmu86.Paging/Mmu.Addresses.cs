@@ -16,6 +16,13 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <inheritdoc/>
     public PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers)
     {
+        // AMD's nested paging has no such registers: each walk reads the entry in memory.
+        if (_context.IsNested && _configuration.Nested.Format == NestedFormat.Npt)
+        {
+            registers = default;
+            return PdpteLoad.Loaded;
+        }
+
         if (!_walker.TryReadPdptes(cr3, out registers))
         {
             _fault = _walker.Fault;

@@ -2,28 +2,11 @@ using Mmu86.X86;
 
 namespace Mmu86.Paging;
 
-/// <content>What a hypervisor asks for: INVEPT and INVVPID with their checks, AMD's TLB_CONTROL and INVLPGA, reads through the second dimension.</content>
+/// <content>What a hypervisor asks for: INVEPT and INVVPID with their checks, AMD's TLB_CONTROL and INVLPGA.</content>
 public sealed unsafe partial class Mmu<TPolicy>
 {
     /// <inheritdoc/>
     public bool AcceptsEptPointer(ulong eptp) => EptPointer.IsValid(eptp, _configuration.Nested, _configuration.PhysicalAddressBits);
-
-    /// <inheritdoc/>
-    public bool TryTranslateForRead(GuestPhysicalAddress address, out HostPhysicalAddress host)
-    {
-        host = new HostPhysicalAddress(address.Value);
-        if (!_context.IsNested)
-            return true;
-        if (_walker.TryTranslateForRead(address.Value, out ulong found))
-        {
-            host = new HostPhysicalAddress(found);
-            return true;
-        }
-
-        // No lookup and no walk of the statistics: no linear address is translated.
-        _fault = _walker.Fault;
-        return false;
-    }
 
     /// <inheritdoc/>
     public VmInstructionError Invept(ulong type, ulong eptp)

@@ -29,11 +29,15 @@ internal sealed unsafe class NestedTables
                 : TableLayout.Ept(physicalAddressBits, configuration, levels, isModeBased: isSecond);
         }
 
+        PhysicalAddressBits = physicalAddressBits;
         TellsViolationDetails = configuration.ViolationDetails;
     }
 
     /// <summary>Whether the machine has AMD's nested paging instead of EPT.</summary>
     public bool IsNpt { get; }
+
+    /// <summary>MAXPHYADDR.</summary>
+    public int PhysicalAddressBits { get; }
 
     /// <summary>Whether an EPT violation tells the guest's rights.</summary>
     public bool TellsViolationDetails { get; }

@@ -26,6 +26,8 @@ internal sealed unsafe partial class Walker
 
         // PAE paging: a register instead of a table. It has neither rights nor flags.
         ulong pdpte = _context.Pdptes[address];
+        if (TAccess.IsNested && _nestedKind == NestedKind.Npt && !TryReadPdpte<TWalk>(address, kind, mode, out pdpte))
+            return false;
         if ((pdpte & PagingEntry.Present) == 0)
         {
             FailPage(address, kind, mode, PageFaultErrorCode.None);

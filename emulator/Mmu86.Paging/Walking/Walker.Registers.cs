@@ -29,4 +29,23 @@ internal sealed unsafe partial class Walker
             ReadEntry<EightByteEntries>(table + 24));
         return true;
     }
+
+    // AMD's nested paging: the PDPTE is read in each walk, as a nested write like every entry. APM 2, "Legacy PAE Mode" under nested paging.
+    private bool TryReadPdpte<TWalk>(ulong address, AccessKind kind, AccessMode mode, out ulong pdpte)
+        where TWalk : struct, IWalkKind
+    {
+        pdpte = 0;
+        ulong guest = (_context.Cr3 & PdpteTableMask) | ((address >> 27) & 0x18);
+        if (!TryLocateTable<TWalk>(guest & ~0xFFFUL, guest & 0xFFF, out ulong table, out _))
+            return false;
+        ulong host = table + (guest & 0xFFF);
+        pdpte = ReadEntry<EightByteEntries>(host);
+        GuestReferences++;
+        if (TWalk.Records)
+            Recorder.Read(WalkDimension.Guest, 3, host, new GuestPhysicalAddress(guest), pdpte, WalkSource.Memory);
+        if (new PdpteRegisters(pdpte, 0, 0, 0).MayBeLoaded(_nested.PhysicalAddressBits))
+            return true;
+        FailPage(address, kind, mode, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
+        return false;
+    }
 }

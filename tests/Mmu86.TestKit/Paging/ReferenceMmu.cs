@@ -168,10 +168,6 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public bool AcceptsEptPointer(ulong eptp) => throw new NotSupportedException("The reference MMU checks no EPT pointer.");
 
     /// <inheritdoc/>
-    public bool TryTranslateForRead(GuestPhysicalAddress address, out HostPhysicalAddress host) =>
-        throw new NotSupportedException("The reference MMU loads no PDPTE registers.");
-
-    /// <inheritdoc/>
     public VmInstructionError Invept(ulong type, ulong eptp) => VmInstructionError.None;
 
     /// <inheritdoc/>

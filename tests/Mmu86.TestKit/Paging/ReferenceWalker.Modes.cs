@@ -39,6 +39,13 @@ public sealed partial class ReferenceWalker
     // "PAE Paging". The PDPTE register is selected by bits 31:30. It has neither R/W, U/S, XD nor A (P06).
     private void WalkPae(WalkRecord record)
     {
+        if (_ept is not null && _capabilities.HasNpt)
+        {
+            if (ReadNestedPdpte(record) is { } read)
+                WalkDirectory(record, [], read);
+            return;
+        }
+
         ulong pdpte = (record.Access.Linear.Value >> 30) switch
         {
             0 => _context.Pdptes.First,
@@ -56,6 +63,22 @@ public sealed partial class ReferenceWalker
         }
 
         WalkDirectory(record, [], pdpte);
+    }
+
+    // N07: with AMD's nested paging each walk reads the PDPTE, selected by bits 31:30, as a nested write; a reserved bit is a page fault.
+    private ulong? ReadNestedPdpte(WalkRecord record)
+    {
+        const ulong Reserved = (3UL << 1) | (15UL << 5);
+        var guest = new GuestPhysicalAddress((_context.Cr3 & 0xFFFF_FFE0) + ((record.Access.Linear.Value >> 30) * 8));
+        if (_ept!.Translate(record, guest, EptViolationQualification.Read | EptViolationQualification.Write, final: null) is not { } page)
+            return null;
+        ulong pdpte = _memory.ReadEntry(page.Address);
+        record.Read(WalkDimension.Guest, 3, page.Address, pdpte);
+        bool isBad = (pdpte & Reserved) != 0 || pdpte >> _capabilities.PhysicalAddressBits != 0;
+        if ((pdpte & Present) != 0 && !isBad)
+            return pdpte;
+        PageFault(record, (pdpte & Present) == 0 ? PageFaultErrorCode.None : PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
+        return null;
     }
 
     // PAE, 4-level and 5-level paging. The PDE is selected by bits 29:21. PS=1 maps a 2-MByte page.
