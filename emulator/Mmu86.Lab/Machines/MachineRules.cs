@@ -117,6 +117,8 @@ internal sealed class MachineRules
         CheckCache(caches.NestedTlb, "mmu.structureCaches.nestedTlb");
         if (!s_pageSizes.Contains(mmu.Nested.LargestPage))
             Refuse("mmu.nested.largestPage", $"must be one of 4k, 2m, 1g, not '{mmu.Nested.LargestPage}'");
+        else if (mmu.Nested.Format == NestedFormat.Npt && mmu.Nested.LargestPage == "4k")
+            Refuse("mmu.nested.largestPage", "must be 2m or 1g for npt: the ordinary paging format has large pages always");
         CheckRange(mmu.Latencies.L2HitCycles, 0, MaximumCycles, "mmu.latencies.l2HitCycles");
         CheckRange(mmu.Latencies.WalkStartCycles, 0, MaximumCycles, "mmu.latencies.walkStartCycles");
         CheckRange(mmu.Latencies.WalkReferenceCycles, 0, MaximumCycles, "mmu.latencies.walkReferenceCycles");
