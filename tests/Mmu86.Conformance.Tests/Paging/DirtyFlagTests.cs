@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -17,6 +18,7 @@ public sealed class DirtyFlagTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("A06")]
     public void Access_WriteAfterReads_SetsDirtyInMemory(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -32,6 +34,7 @@ public sealed class DirtyFlagTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("A05")]
     public void Access_FlagsClearedWithoutInvalidation_StayClear(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -50,6 +53,7 @@ public sealed class DirtyFlagTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("A08")]
     public void Access_TwoMapEntriesOfOneFrame_EachGetsItsOwnDirty(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -83,6 +87,7 @@ public sealed class DirtyFlagTests
     [Theory]
     [InlineData(AccessKind.Read)]
     [InlineData(AccessKind.Fetch)]
+    [Rule("A03")]
     public void Access_WithoutWriting_NeverSetsDirty(AccessKind kind)
     {
         using var machine = PagedMachine.Named("ideal");

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -16,6 +17,8 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
+    [Rule("T21")]
     public void Access_GlobalPageUnderAnotherPcid_UsesTheSameEntryEvenWhereTablesDiffer(string name)
     {
         using var machine = Filled(name, PagingEntry.Global);
@@ -29,6 +32,7 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T21")]
     public void Invalidations_ThatMayKeepGlobals_KeepThem(string name)
     {
         using var machine = Filled(name, PagingEntry.Global);
@@ -45,6 +49,8 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T06")]
+    [Rule("T21")]
     public void InvalidatePage_FromAnyPcid_RemovesGlobalTranslation(string name)
     {
         using var machine = Filled(name, PagingEntry.Global);
@@ -60,6 +66,8 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T09")]
+    [Rule("T21")]
     public void InvalidateAll_RemovesGlobalTranslation(string name)
     {
         using var machine = Filled(name, PagingEntry.Global);
@@ -72,6 +80,7 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T21")]
     public void Access_GlobalFlagWhilePgeIsOff_IsIgnored(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -87,6 +96,7 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
     public void Access_GlobalFlagInEntriesThatReferenceTables_IsIgnored(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -103,6 +113,7 @@ public sealed class GlobalPageTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
     public void InvalidatePcid_GlobalPage_StillDropsTheStructureCachesBelowIt(string name)
     {
         using var machine = Filled(name, PagingEntry.Global);

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -17,6 +18,8 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
+    [Rule("T08")]
     public void SetContext_BetweenTwoPcids_EachKeepsItsTranslations(string name)
     {
         using var machine = TwoSpaces(name, out PageTableBuilder second);
@@ -32,6 +35,7 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T08")]
     public void InvalidatePcid_OnePcid_KeepsTheOther(string name)
     {
         using var machine = TwoSpaces(name, out PageTableBuilder second);
@@ -62,6 +66,7 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T07")]
     public void InvalidatePage_OfAnotherPcid_ReachesItFromAfar(string name)
     {
         using var machine = TwoSpaces(name, out PageTableBuilder second);
@@ -77,6 +82,7 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T07")]
     public void InvalidateAllNonGlobal_ReachesEveryPcid(string name)
     {
         using var machine = TwoSpaces(name, out PageTableBuilder second);
@@ -92,6 +98,8 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
+    [Rule("T10")]
     public void Access_PcidsOff_AllIsTaggedZero(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -109,6 +117,8 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T02")]
+    [Rule("T06")]
     public void InvalidatePage_StructureCachesOfAnotherPcid_Stay(string name)
     {
         using var machine = PagedMachine.Named(name);

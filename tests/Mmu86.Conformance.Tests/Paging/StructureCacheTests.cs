@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -22,6 +23,8 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("T03")]
+    [Rule("T04")]
     public void Access_ChangedPointerWithoutInvalidation_UsesTheOldTable(int level, ulong sibling)
     {
         using var machine = WithTwoTables(level, sibling);
@@ -31,6 +34,8 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("T06")]
+    [Rule("T22")]
     public void InvalidatePage_OfAnyAddress_DropsEveryStructureCacheEntryOfThePcid(int level, ulong sibling)
     {
         using var machine = WithTwoTables(level, sibling);
@@ -86,6 +91,7 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("F07")]
     public void InvalidateAfterPageFault_OfTheAddress_DropsTheStructureCacheEntriesThatServeIt(int level, ulong sibling)
     {
         using var machine = WithTwoTables(level, sibling);
@@ -97,6 +103,7 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("F07")]
     public void InvalidateAfterPageFault_OfAnAddressElsewhere_KeepsTheStructureCacheEntries(int level, ulong sibling)
     {
         using var machine = WithTwoTables(level, sibling);
@@ -108,6 +115,7 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("T03")]
     public void Access_TightenedTableEntryWithoutInvalidation_KeepsTheRightsThatWereCached(int level, ulong sibling)
     {
         using var machine = new PagedMachine(TestMmuConfigurations.Ideal());
@@ -123,6 +131,7 @@ public sealed class StructureCacheTests
     }
 
     [Fact]
+    [Rule("T01")]
     public void Access_WalkThatFaulted_LeavesNothingInTheStructureCaches()
     {
         // T04 allows an entry though nothing below it is mapped. The model fills these caches when a walk has ended well.
@@ -146,6 +155,7 @@ public sealed class StructureCacheTests
     }
 
     [Fact]
+    [Rule("T01")]
     public void Access_LargePage_LeavesNoStructureCacheEntryForItself()
     {
         // A 2-MByte page becomes a table: after the page's own invalidation nothing may answer for the table but the table.

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -17,6 +18,8 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T16")]
+    [Rule("T19")]
     public void Access_ChangedPteWithoutInvlpg_UsesTheStaleTranslation(string name)
     {
         using var machine = Filled(name);
@@ -30,6 +33,7 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T06")]
     public void InvalidatePage_ChangedPte_ShowsTheNewTranslation(string name)
     {
         using var machine = Filled(name);
@@ -76,6 +80,7 @@ public sealed class TlbInvalidationTests
     [InlineData("two-level", PageSize.Size1G)]
     [InlineData("only-4k", PageSize.Size2M)]
     [InlineData("only-4k", PageSize.Size1G)]
+    [Rule("T11")]
     public void InvalidatePage_AnyAddressInsideLargePage_RemovesAllOfIt(string name, PageSize size)
     {
         const ulong Base = 0x6F80_0000_0000;
@@ -119,6 +124,7 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T06")]
     public void InvalidatePage_NonCanonicalAddress_IsNoOperation(string name)
     {
         using var machine = Filled(name);
@@ -131,6 +137,7 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T08")]
     public void SetContext_NewRootWithoutInvalidation_KeepsTheTranslationOfThePcid(string name)
     {
         using var machine = Filled(name);
@@ -146,6 +153,7 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T13")]
     public void Access_NotPresentMadePresent_NeedsNoInvalidation(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -161,6 +169,8 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("F07")]
+    [Rule("F08")]
     public void InvalidateAfterPageFault_LoosenedRights_ShowTheNewRights(string name)
     {
         using var machine = PagedMachine.Named(name);
@@ -178,6 +188,7 @@ public sealed class TlbInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("F07")]
     public void InvalidateAfterPageFault_ChangedPte_DropsTheTranslationOfThatPageOnly(string name)
     {
         using var machine = Filled(name);

@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -35,6 +36,7 @@ public sealed class InvalidationTests
         world.Context with { Cr4 = world.Context.Cr4 | Cr4.PcidEnable, Cr3 = world.Root | pcid };
 
     [Fact]
+    [Rule("T06")]
     public void Invlpg_Page_RemovesItAndNoOther()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -47,6 +49,8 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T06")]
+    [Rule("T22")]
     public void Invlpg_AnyPage_RemovesStructureCacheEntriesOfEveryAddress()
     {
         // T06, T22: the walk for the far page reads all four tables again.
@@ -61,6 +65,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T02")]
     public void Invlpg_StructureCachesOfAnotherPcid_Stay()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -77,6 +82,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T06")]
     public void Invlpg_NonCanonicalAddress_DoesNothing()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -88,6 +94,8 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T06")]
+    [Rule("T21")]
     public void Invlpg_GlobalPageOfAnotherPcid_IsRemoved()
     {
         using World world = Build(out Mmu<Unobserved> mmu, flags: PagingEntry.Global);
@@ -105,6 +113,7 @@ public sealed class InvalidationTests
     [InlineData(PageSize.Size1G, "skylake")]
     [InlineData(PageSize.Size2M, "small-pages-only")]
     [InlineData(PageSize.Size1G, "two-arrays")]
+    [Rule("T11")]
     public void Invlpg_AnyAddressOfALargePage_RemovesEveryPiece(PageSize size, string machine)
     {
         // T11. Where the machine lacks the size, pieces are spread over sets and arrays.
@@ -128,6 +137,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T11")]
     public void Invlpg_SmallEptPagesBelowALargeGuestPage_RemovesEveryPiece()
     {
         using var world = new World(nested: true, PageSize.Size4K);
@@ -143,6 +153,8 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T07")]
+    [Rule("T21")]
     public void Invpcid0_AnotherPcid_RemovesItsPageAndNoGlobal()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -165,6 +177,8 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T08")]
+    [Rule("T21")]
     public void MovCr3_WithoutKeepHint_LeavesGlobalsAndOtherPcids()
     {
         // T08, T21.
@@ -186,6 +200,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T21")]
     public void GlobalPage_AnotherPcidMapsItElsewhere_IsServedAllTheSame()
     {
         // T21: it serves another PCID even where that PCID's tables differ.
@@ -200,6 +215,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T21")]
     public void GlobalFlag_WithPgeClear_IsIgnored()
     {
         using World world = Build(out Mmu<Unobserved> mmu, flags: PagingEntry.Global);
@@ -215,6 +231,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("T07")]
     public void InvalidateAllNonGlobal_EveryPcid_LeavesGlobals()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -249,6 +266,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("F07")]
     public void PageFault_ItsPage_LosesTlbEntriesAndTheStructureEntriesThatServeIt()
     {
         // F07: the entries that would serve the address, and no others.

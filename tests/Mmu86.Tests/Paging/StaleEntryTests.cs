@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -22,6 +23,7 @@ public sealed class StaleEntryTests
         mmu.TryTranslate(new LinearAddress(Page), kind, mode, out _);
 
     [Fact]
+    [Rule("A06")]
     public void Write_ThroughACachedCleanEntry_SetsDirtyInMemoryFirst()
     {
         // A06, A08.
@@ -41,6 +43,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("A06")]
     public void Write_ThroughACachedCleanEntry_ObeysTheTablesAsTheyAreNow()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -54,6 +57,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("A05")]
     public void Write_DirtyClearedInMemoryOnly_DoesNotSetItAgain()
     {
         // A05: the cached entry says that it is set.
@@ -67,6 +71,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("F08")]
     public void Write_RightsLoosenedInMemory_NeedsNoFault()
     {
         // F08 permits one spurious fault; this MMU asks the tables instead.
@@ -81,6 +86,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("F08")]
     public void Write_RightsLoosenedInACachedPde_FaultsOnce()
     {
         // F08: the PDE cache still denies, and the fault drops it.
@@ -96,6 +102,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("T19")]
     public void Read_RightsTightenedInMemoryOnly_StillUsesTheCachedEntry()
     {
         // T19: until the invalidation the old entry may serve, and here it does.
@@ -111,6 +118,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("T13")]
     public void Read_PresentSetInMemory_NeedsNoInvalidation()
     {
         // T13: an entry that is not present is never cached, nor what a faulting walk passed on the way.
@@ -127,6 +135,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("F06")]
     public void Walk_FaultsLowerDown_HasSetAccessedInTheEntriesAbove()
     {
         using World world = Build(out Mmu<Unobserved> mmu, 0);
@@ -141,6 +150,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("F06")]
     public void Walk_RightsDeny_SetsNeitherFlagInTheEntryThatMapsThePage()
     {
         // F06.
@@ -152,6 +162,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("T20")]
     public void Modes_ControlBitsChanged_ActOnCachedRights()
     {
         // T20: WP, SMEP, SMAP and AC act at each access on what is cached; changing them invalidates nothing.
@@ -172,6 +183,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("T12")]
     public void Write_SizeChangedUnderACachedEntry_LeavesTheNewEntryAlone()
     {
         // T12: the walk's entry replaces the one that did not suffice, at both levels.

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Mmu86.Cpu;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -17,6 +18,9 @@ public sealed class ControlRegisterTests
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Rule("P02")]
+    [Rule("P12")]
+    [Rule("T10")]
     public void Write_OfTheTable_IsAllowedOrRefused(string line)
     {
         string[] columns = RuleTable.Columns(line);
@@ -40,6 +44,7 @@ public sealed class ControlRegisterTests
     }
 
     [Fact]
+    [Rule("P12")]
     public void MovFromCr3_AfterWriteWithKeepHint_DoesNotShowIt()
     {
         using var machine = new BareMachine();
@@ -153,11 +158,22 @@ public sealed class ControlRegisterTests
     [Theory]
     [InlineData("cr3", true)]
     [InlineData("pge", true)]
+    [InlineData("smep", true)]
+    [InlineData("pcide", true)]
+    [InlineData("global, cr3", false)]
+    [InlineData("global, pge", true)]
+    [InlineData("global, pcide", true)]
+    [InlineData("smep off", false)]
+    [InlineData("tsd", false)]
     [InlineData("keep", false)]
+    [Rule("T08")]
+    [Rule("T09")]
     public void Write_ThatDemandsInvalidation_ForgetsAPageTakenAway(string how, bool forgets)
     {
         using var machine = new BareMachine();
-        machine.System.Cr4 |= Cr4.PcidEnable;
+        machine.System.Cr4 |= Cr4.PcidEnable | (how == "smep off" ? Cr4.Smep : 0);
+        if (how.StartsWith("global", StringComparison.Ordinal))
+            machine.Tables.Change(new LinearAddress(BareMachine.Data), 1, PagingEntry.Global, 0);
         machine.Vcpu.ContextChanged();
         ulong entry = machine.Tables.EntryAddress(new LinearAddress(BareMachine.Data), 1).Value;
         machine.Tables.Map(new LinearAddress(0x5000_0000), new GuestPhysicalAddress(entry), PageSize.Size4K, PagingEntry.Present | PagingEntry.Writable);
@@ -167,18 +183,18 @@ public sealed class ControlRegisterTests
             c.mov(rdx, __qword_ptr[rcx]);
             c.mov(rdi, 0x5000_0000 | (entry & 0xFFF));
             c.and(__byte_ptr[rdi], 0xFE);
-            if (how == "pge")
-            {
-                c.mov(rax, cr4);
-                c.xor(eax, 0x80);
-                c.mov(cr4, rax);
-            }
-            else
+            if (how.EndsWith("cr3", StringComparison.Ordinal) || how == "keep")
             {
                 c.mov(rax, cr3);
                 if (how == "keep")
                     c.bts(rax, 63);
                 c.mov(cr3, rax);
+            }
+            else
+            {
+                c.mov(rax, cr4);
+                c.xor(eax, how.Split(' ')[^1] switch { "pge" => 1 << 7, "pcide" => 1 << 17, "tsd" => 1 << 2, _ => 1 << 20 });
+                c.mov(cr4, rax);
             }
 
             c.mov(rdx, __qword_ptr[rcx]);

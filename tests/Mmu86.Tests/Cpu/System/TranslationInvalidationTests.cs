@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -12,6 +13,7 @@ public sealed class TranslationInvalidationTests
     [Theory]
     [InlineData(false, "halt")]
     [InlineData(true, "#PF 0x0")]
+    [Rule("T06")]
     public void PageTakenAway_IsSeenOnlyAfterInvlpg(bool invalidates, string outcome)
     {
         using var machine = new BareMachine();
@@ -33,6 +35,7 @@ public sealed class TranslationInvalidationTests
     }
 
     [Fact]
+    [Rule("T06")]
     public void Invlpg_OfNonCanonicalAddress_DoesNothing()
     {
         using var machine = new BareMachine();
@@ -58,6 +61,7 @@ public sealed class TranslationInvalidationTests
     [InlineData(2, 0x1000UL, 0UL, true, "#GP 0x0")]
     [InlineData(3, 0x1UL, 0x8000_0000_0000UL, false, "halt")]
     [InlineData(4, 0x0UL, 0UL, true, "#GP 0x0")]
+    [Rule("T07")]
     public void Invpcid_OfDescriptor_IsAllowedOrRefused(ulong type, ulong pcid, ulong address, bool hasPcids, string outcome)
     {
         using var machine = new BareMachine();
