@@ -62,8 +62,10 @@ internal sealed unsafe class FilterKeeper : IDisposable
         // SAFETY: table < Tables and the index < Slots; the tables lie one after the other in the filter's reservation.
         _slots[slot].Tag = FilterSlot.TagOf(page);
         _slots[slot].Payload = payload;
-        _installed[slot >> 6] |= 1UL << (int)slot;
-        _installedWords[slot >> 12] |= 1UL << (int)(slot >> 6);
+        ulong* installed = _installed + (slot >> 6);
+        if (*installed == 0)
+            _installedWords[slot >> 12] |= 1UL << (int)(slot >> 6);
+        *installed |= 1UL << (int)slot;
         lane->SlotTables[entry] |= (byte)(1 << table);
     }
 

@@ -31,14 +31,18 @@ internal static class Tag
     public static ulong PageNumber(ulong address, PageSize size) => (address << UnusedAddressBits) >> (UnusedAddressBits + size.Shift());
 
     /// <summary>The page size in a tag.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static PageSize Size(ulong tag) => (PageSize)((tag >> 14) & 3);
 
     /// <summary>The space in a tag.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Space(ulong tag) => (uint)(tag >> 1) & (Spaces - 1);
 
     /// <summary>Size and space as one index.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SizeAndSpace(ulong tag) => (uint)(tag >> 1) & (SizesAndSpaces - 1);
 
     /// <summary>The first address of the page: canonical, sign included.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Address(ulong tag) => (ulong)((long)((tag >> 16) << (UnusedAddressBits + Size(tag).Shift())) >> UnusedAddressBits);
 }

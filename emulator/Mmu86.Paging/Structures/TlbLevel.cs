@@ -237,6 +237,7 @@ internal sealed unsafe partial class TlbLevel
         Touch(_filter, hit.Lane, hit.Entry, hit.Set);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong DataWord(ulong host, PageSize size, ulong flags) => (host & TlbEntry.FrameMask & ~size.OffsetMask()) | flags;
 
     private bool TryFind(TlbLane* lane, PageSize size, ulong address, uint space, uint global, out TlbHit hit)
