@@ -148,7 +148,11 @@ internal sealed unsafe partial class TlbLevel
     }
 
     /// <summary>Whether <see cref="TryFindElsewhere"/> may find anything.</summary>
-    public bool MayBeElsewhere => (_door2M->Resident | _door1G->Resident) != 0 || (_door4K->Stride == 0 && _door4K->Resident != 0);
+    public bool MayBeElsewhere
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (_door2M->Resident | _door1G->Resident) != 0 || (_door4K->Stride == 0 && _door4K->Resident != 0);
+    }
 
     /// <summary>Looks an address up where <see cref="TryFind"/> does not look first: other page sizes than 4 KiB, and arrays whose sets
     /// are not found by shift and mask. Leaves no trace.</summary>

@@ -56,7 +56,7 @@ internal sealed unsafe partial class Walker
             switch (end)
             {
                 case DescentEnd.Mapped:
-                    if (TWalk.LeavesTrace)
+                    if (TWalk.LeavesTrace && descent->StartLevel != descent->Level)
                         descent->FillCaches(_arena);
                     return true;
                 case DescentEnd.NotPresent:
