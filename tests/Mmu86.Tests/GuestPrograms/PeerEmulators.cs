@@ -27,12 +27,18 @@ internal static class PeerEmulators
 
     /// <summary>Runs an image in Bochs as a Haswell, which has PCIDs.</summary>
     /// <returns>What came from the serial port. Bochs has no debug exit and no status.</returns>
-    public static string RunInBochs(byte[] bareImage, BootImageOptions options)
+    public static string RunInBochs(byte[] bareImage, BootImageOptions options) =>
+        RunDiskInBochs(BootImage.Create(bareImage, options), options.MemoryBytes);
+
+    /// <summary>Boots a disk in Bochs as a Haswell.</summary>
+    /// <param name="image">The disk: whole cylinders of 16 heads and 63 sectors.</param>
+    /// <param name="memoryBytes">The machine's memory.</param>
+    /// <returns>What came from the serial port.</returns>
+    public static string RunDiskInBochs(byte[] image, ulong memoryBytes)
     {
         string bochs = TestTiers.RequireProgram("bochs");
         Skip.IfNot(File.Exists(BochsBios) && File.Exists(BochsVideoBios), "skipped: no BIOS for bochs");
         using var process = new GuestProcess();
-        byte[] image = BootImage.Create(bareImage, options);
         string disk = process.WriteFile("disk.img", image), serial = process.PathOf("serial.txt");
 
         // The VNC display needs no screen, sound would need a card, and Debian's build starts in its debugger.
@@ -41,7 +47,7 @@ internal static class PeerEmulators
             display_library: rfb, options="timeout=0"
             sound: driver=dummy
             speaker: enabled=0
-            megs: {options.MemoryBytes >> 20}
+            megs: {memoryBytes >> 20}
             romimage: file={BochsBios}
             vgaromimage: file={BochsVideoBios}
             cpu: model=corei7_haswell_4770, ips=50000000

@@ -50,6 +50,8 @@ internal static class TaskSwitch
         SegmentRegister task = descriptor.ToRegister(selector);
         task = task with { Attributes = (ushort)(task.Attributes | SegmentDescriptor.BusyBit) };
         bool isNested = cause is TaskSwitchCause.Call or TaskSwitchCause.Event;
+        if (old.Limit < TaskLayout.Of(old).MinimumLimit)
+            return vcpu.Faults.Raise(ExceptionVector.InvalidTss, Selectors.ErrorCode(old.Selector) | external);
         if (!TaskImage.TryRead(vcpu, task, out TaskImage image) || !TaskImage.CanSave(vcpu, old))
             return false;
         if (cause == TaskSwitchCause.Return)
