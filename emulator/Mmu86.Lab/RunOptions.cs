@@ -19,6 +19,9 @@ public sealed record RunOptions
     /// <summary>The kind of file. Null: recognised from the file.</summary>
     public ImageKind? Format { get; init; }
 
+    /// <summary>Files that a multiboot kernel finds beside itself.</summary>
+    public IReadOnlyList<ProgramImage> Modules { get; init; } = [];
+
     /// <summary>The world it runs in. Null: an ELF64 is <see cref="PersonalityKind.Linux"/> unless EI_OSABI is 255, a flat image is <see cref="PersonalityKind.Bare"/>.</summary>
     public PersonalityKind? Personality { get; init; }
 

@@ -17,11 +17,8 @@ public sealed class MmioBus
 {
     private readonly List<Region> _regions = [];
 
-    /// <summary>Loads that nobody answered.</summary>
-    public ulong UnclaimedReads { get; private set; }
-
-    /// <summary>Stores that nobody took.</summary>
-    public ulong UnclaimedWrites { get; private set; }
+    /// <summary>Addresses that the guest used and nobody answers.</summary>
+    public UnclaimedAccesses Unclaimed { get; } = new();
 
     /// <summary>Gives a range to a device.</summary>
     /// <exception cref="InvalidOperationException">The range overlaps another.</exception>
@@ -45,7 +42,7 @@ public sealed class MmioBus
                 return region.Device.Read(address.Value - region.Start, size);
         }
 
-        UnclaimedReads++;
+        Unclaimed.NoteRead(address.Value);
         return size == 8 ? ulong.MaxValue : (1UL << (size * 8)) - 1;
     }
 
@@ -61,7 +58,7 @@ public sealed class MmioBus
             }
         }
 
-        UnclaimedWrites++;
+        Unclaimed.NoteWrite(address.Value);
     }
 
     private readonly record struct Region(ulong Start, ulong Length, IMmioDevice Device);

@@ -14,10 +14,9 @@ public interface IPortDevice
 public sealed class PortBus
 {
     private readonly IPortDevice?[] _devices = new IPortDevice?[65536];
-    private readonly SortedDictionary<ushort, UnclaimedPort> _unclaimed = [];
 
-    /// <summary>Ports that the guest used and nobody answers, with their counts.</summary>
-    public IReadOnlyDictionary<ushort, UnclaimedPort> Unclaimed => _unclaimed;
+    /// <summary>Ports that the guest used and nobody answers.</summary>
+    public UnclaimedAccesses Unclaimed { get; } = new();
 
     /// <summary>Gives <paramref name="count"/> ports from <paramref name="first"/> on to a device.</summary>
     /// <exception cref="InvalidOperationException">A port is taken.</exception>
@@ -36,8 +35,7 @@ public sealed class PortBus
     {
         if (_devices[port] is { } device)
             return device.Read(port, size);
-        UnclaimedPort seen = _unclaimed.GetValueOrDefault(port);
-        _unclaimed[port] = seen with { Reads = seen.Reads + 1 };
+        Unclaimed.NoteRead(port);
         return size switch { 1 => 0xFF, 2 => 0xFFFF, _ => 0xFFFF_FFFF };
     }
 
@@ -50,10 +48,6 @@ public sealed class PortBus
             return;
         }
 
-        UnclaimedPort seen = _unclaimed.GetValueOrDefault(port);
-        _unclaimed[port] = seen with { Writes = seen.Writes + 1 };
+        Unclaimed.NoteWrite(port);
     }
 }
-
-/// <summary>How often a guest used a port that nobody answers.</summary>
-public readonly record struct UnclaimedPort(ulong Reads, ulong Writes);

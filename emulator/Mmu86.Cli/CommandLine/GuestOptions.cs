@@ -14,9 +14,10 @@ internal sealed class GuestOptions
 
     private readonly string[] _guestWords;
 
-    private readonly Argument<string> _program = new("PROGRAM")
+    private readonly Argument<string?> _program = new("PROGRAM")
     {
-        Description = "A bundled guest (see 'mmu86 list guests') or the path of an ELF64 executable or flat binary",
+        Description = "A bundled guest (see 'mmu86 list guests') or the path of an ELF64 executable, a multiboot kernel, a boot sector or a flat binary",
+        Arity = ArgumentArity.ZeroOrOne, // --rom takes its place
     };
 
     private readonly Argument<string[]> _arguments = new(Mistakes.GuestArguments)
@@ -35,9 +36,18 @@ internal sealed class GuestOptions
     private readonly Option<string?> _maxInstructions = Text("--max-instructions", "N", "Stop exactly there, with status 75");
     private readonly Option<string?> _seed = Text("--seed", "N", "The only source of randomness [default: 1]");
     private readonly Option<string?> _personality = Text("--personality", "linux|bare", "Ring 3 with system calls answered, or ring 0 [default: by the file]");
-    private readonly Option<string?> _format = Text("--format", "elf|flat|multiboot|rom", "The kind of file [default: recognised]");
+    private readonly Option<string?> _format = Text("--format", "elf|flat|multiboot|rom|boot", "The kind of file [default: recognised]");
     private readonly Option<string?> _loadAddress = Text("--load-address", "ADDRESS", "Where a flat binary goes");
     private readonly Option<string?> _entry = Text("--entry", "ADDRESS", "Where a flat binary starts [default: its first byte]");
+
+    private readonly Option<string?> _rom = Text("--rom", "FILE", "A ROM of 64, 128 or 256 KiB instead of PROGRAM, started at the reset vector");
+
+    private readonly Option<string[]> _modules = new("--module")
+    {
+        Description = "A file that a multiboot kernel finds beside itself; repeatable",
+        HelpName = "FILE",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
 
     private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress, no report on the terminal" };
 
@@ -62,7 +72,7 @@ internal sealed class GuestOptions
         {
             options._machine, options._set, options._paging, options._guestPage, options._hostPage, options._fidelity, options._memory, options._hostMemory,
             options._maxInstructions, options._seed, options._personality, options._format, options._loadAddress, options._entry,
-            options._quiet,
+            options._rom, options._modules, options._quiet,
         })
         {
             command.Add(option);
@@ -102,13 +112,16 @@ internal sealed class GuestOptions
                 : null,
             Format = parsed.GetValue(_format) is string format
                 ? Values.Choice<ImageKind>("--format", format, [
-                    new("elf", ImageKind.Elf), new("flat", ImageKind.Flat), Choice<ImageKind>.Later("multiboot"), Choice<ImageKind>.Later("rom")])
-                : null,
+                    new("elf", ImageKind.Elf), new("flat", ImageKind.Flat), new("multiboot", ImageKind.Multiboot), new("rom", ImageKind.Rom), new("boot", ImageKind.BootSector)])
+                : parsed.GetValue(_rom) is null ? null : ImageKind.Rom,
             LoadAddress = Number(parsed, _loadAddress),
             Entry = Number(parsed, _entry),
-            Program = ProgramFinder.Find(parsed.GetRequiredValue(_program), [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage),
+            Program = FindProgram(parsed, guestPage),
+            Modules = [.. (parsed.GetValue(_modules) ?? []).Select(ProgramFinder.FindFile)],
         };
         RequireAddressable(options);
+        if (options.Modules.Count != 0 && (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) != ImageKind.Multiboot)
+            throw UserErrorException.Usage($"--module: {options.Program.Name} is no multiboot kernel");
         bool isFlat = (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) == ImageKind.Flat;
         if (!isFlat && (options.LoadAddress ?? options.Entry) is not null)
             throw UserErrorException.Usage($"{(options.LoadAddress is null ? "--entry" : "--load-address")}: {options.Program.Name} is no flat binary; its file says where it goes");
@@ -125,6 +138,16 @@ internal sealed class GuestOptions
     public static RunOptions RequireModel(string command, RunOptions options) => options.Fidelity == Fidelity.Fast
         ? throw UserErrorException.Usage($"--fidelity fast has no modelled TLBs that {command} could show; use tlb")
         : options;
+
+    private ProgramImage FindProgram(ParseResult parsed, PageSize guestPage)
+    {
+        string? program = parsed.GetValue(_program);
+        if (parsed.GetValue(_rom) is string rom)
+            return program is null ? ProgramFinder.FindFile(rom) : throw UserErrorException.Usage($"--rom: the ROM is the program; '{program}' is one word too many");
+        if (program is null)
+            throw UserErrorException.Usage($"PROGRAM is missing; see 'mmu86 {parsed.CommandResult.Command.Name} --help'");
+        return ProgramFinder.Find(program, [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage);
+    }
 
     private static ulong? Number(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is string text ? Values.Number(option.Name, text) : null;
 

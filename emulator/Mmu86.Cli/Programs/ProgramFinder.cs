@@ -26,6 +26,10 @@ internal static class ProgramFinder
         return new ProgramImage { Name = program, Bytes = bytes, Arguments = arguments };
     }
 
+    /// <summary>Reads a file that is no bundled guest.</summary>
+    /// <exception cref="UserErrorException">Status 65: not readable.</exception>
+    public static ProgramImage FindFile(string path) => new() { Name = path, Bytes = ReadFile(path), Arguments = [] };
+
     private static byte[] ReadFile(string path)
     {
         if (Directory.Exists(path))

@@ -18,6 +18,9 @@ public sealed record RunOutcome
     /// <summary>Requests of the guest that nobody answered. Null where there were none.</summary>
     public UnsupportedCounts? Unsupported { get; init; }
 
+    /// <summary>What devices know. Null where they have nothing to say.</summary>
+    public DevicesReport? Devices { get; init; }
+
     /// <summary>CPU time of the threads that ran the guest, from its first to its last instruction.</summary>
     public required TimeSpan CpuTime { get; init; }
 

@@ -68,6 +68,9 @@ public sealed record RunReport
     /// <summary>Requests that nobody answered.</summary>
     public UnsupportedCounts? Unsupported { get; init; }
 
+    /// <summary>What devices know at the end.</summary>
+    public DevicesReport? Devices { get; init; }
+
     /// <summary>The part between the markers. Null without them.</summary>
     public RunCounts? Measured { get; init; }
 

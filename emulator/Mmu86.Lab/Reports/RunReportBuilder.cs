@@ -27,6 +27,7 @@ public static class RunReportBuilder
         Faults = outcome.Counts.Faults,
         Memory = outcome.Memory,
         Unsupported = outcome.Unsupported,
+        Devices = outcome.Devices,
         Measured = outcome.Measured,
         Host = HostReport.From(outcome.Counts.Instructions, outcome.CpuTime, outcome.WallTime),
     };

@@ -4,10 +4,13 @@ using Mmu86.Hypervisor;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Personality;
 using Mmu86.Lab.Reports;
+using Mmu86.Lab.Running.Platform;
 using Mmu86.Loaders;
 using Mmu86.Loaders.Bare;
 using Mmu86.Loaders.Elf;
+using Mmu86.Loaders.Multiboot;
 using Mmu86.Loaders.Processes;
+using Mmu86.Loaders.RealMode;
 using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
@@ -30,7 +33,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     private readonly HostMemory _host;
     private readonly GuestMemoryManager? _guestMemory;
     private readonly IDisposable _mmuLifetime;
-    private readonly DebugExit _debugExit;
+    private readonly PcPlatform? _platform;
     private readonly LinuxPersonality? _personality;
     private readonly GuestOutput _output;
 
@@ -63,10 +66,12 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             Mmu = MakeMmu(observer, out _mmuLifetime);
             Ports = new PortBus();
             Mmio = new MmioBus();
-            Post = new PostPort();
-            _debugExit = new DebugExit(this);
+            ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
             if (Personality == PersonalityKind.Bare)
-                AttachDevices();
+            {
+                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this);
+                cpuid = new PlatformCpuid(cpuid);
+            }
             else
                 _personality = new LinuxPersonality(output.Standard, output.Error, options.Seed);
             Vcpu = new Vcpu(
@@ -76,13 +81,14 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                 {
                     InterceptSyscalls = Personality == PersonalityKind.Linux,
                     InterceptExceptions = Personality == PersonalityKind.Linux,
-                    Cpuid = new MachineCpuid(options.Machine.Cpuid),
+                    Cpuid = cpuid,
                     Clock = new InstructionClock(),
                     MaximumMicroOps = MicroOpCapacity,
                 });
             InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
             if (Image is ProcessImage process)
                 process.AddressSpace.Attach(this);
+            Connect();
         }
         catch
         {
@@ -110,8 +116,8 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     /// <summary>Its physical addresses that are no RAM.</summary>
     public MmioBus Mmio { get; }
 
-    /// <summary>The last POST code.</summary>
-    public PostPort Post { get; }
+    /// <summary>The last POST code of a bare-metal guest; null while there was none.</summary>
+    public byte? LastPostCode => _platform?.Post.LastCode;
 
     /// <summary>System calls that nobody answered; null for bare guests.</summary>
     public IReadOnlyDictionary<string, long>? UnansweredCalls => _personality?.Unanswered;
@@ -178,7 +184,9 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                         break;
                     return RunEnds.HostMemoryExhausted(exit, Vcpu);
                 default:
-                    return RunEnds.Describe(exit, Vcpu, Image.Symbols, _debugExit.ExitStatus);
+                    return _platform is { IsResetRequested: true, Exit.ExitStatus: null } && exit.Reason == VmExitReason.StopRequested
+                        ? RunEnds.Reset(Vcpu, Image.Symbols)
+                        : RunEnds.Describe(exit, Vcpu, Image.Symbols, _platform?.Exit.ExitStatus);
             }
         }
     }
@@ -258,6 +266,16 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     {
         if (kind.Flat is { } flat)
             return BareLoader.Load(flat, memory, options.GuestPage);
+        switch (kind.Kind)
+        {
+            case ImageKind.Multiboot:
+                return MultibootLoader.Load(options.Program.Bytes, MultibootOptions(options), memory);
+            case ImageKind.BootSector:
+                return RealModeLoader.LoadBootSector(options.Program.Bytes, memory);
+            case ImageKind.Rom:
+                return RealModeLoader.LoadRom(options.Program.Bytes, memory);
+        }
+
         ElfFile elf = kind.Elf!;
         if (kind.Personality == PersonalityKind.Bare)
             return BareLoader.Load(elf, memory, options.GuestPage);
@@ -295,14 +313,23 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         return plain;
     }
 
-    private void AttachDevices()
+    // The devices of a bare-metal guest meet its processor, and find what firmware would have left.
+    private void Connect()
     {
-        Ports.Attach(SerialPort.FirstPort, SerialPort.PortCount, new SerialPort(new StreamSink(_output.Standard), new UnconnectedLine()));
-        Ports.Attach(DebugExit.Port, DebugExit.PortCount, _debugExit);
-        Ports.Attach(DebugConsole.Port, DebugConsole.PortCount, new DebugConsole(new StreamSink(_output.Debug)));
-        Ports.Attach(PostPort.Port, PostPort.PortCount, Post);
-        Ports.Attach(PostPort.AlternativePort, PostPort.PortCount, Post);
+        if (_platform is not { } platform)
+            return;
+        platform.Connect(Vcpu, Mmu);
+        if (Image is RealModeImage { Rom.IsEmpty: false } image)
+            Mmio.Attach(new HostPhysicalAddress(HostMemory.HoleEnd - (ulong)image.Rom.Length), (ulong)image.Rom.Length, new RomMemory(image.Rom));
+        else
+            platform.InitialiseAsFirmware();
     }
+
+    private static MultibootOptions MultibootOptions(RunOptions options) => new()
+    {
+        CommandLine = string.Join(' ', [options.Program.Name, .. options.Program.Arguments]),
+        Modules = [.. options.Modules.Select(module => new MultibootModule(module.Bytes, module.Name))],
+    };
 
     // The exit status where the call ended the process.
     private int? Answer()

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Mmu86.Cpu;
 using Mmu86.Lab.Reports;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Running;
 
@@ -53,6 +54,7 @@ public sealed class GuestRunner
                 ? new MemoryReport { GuestFramesTouched = (long?)machine.GuestFramesTouched, HostFramesUsed = (long)used }
                 : null,
             Unsupported = Unanswered(machine),
+            Devices = machine.LastPostCode is { } code ? new DevicesReport { LastPostCode = $"0x{code:x2}" } : null,
             CpuTime = cpu,
             WallTime = wall.Elapsed,
         });
@@ -90,12 +92,30 @@ public sealed class GuestRunner
     {
         IReadOnlyDictionary<string, long>? calls = machine.UnansweredCalls is { Count: > 0 } unanswered ? unanswered : null;
         OrderedDictionary<string, long>? ports = null;
-        foreach ((ushort port, Memory.UnclaimedPort use) in machine.Ports.Unclaimed)
+        foreach ((ulong port, UnclaimedAccess use) in machine.Ports.Unclaimed.Places)
             (ports ??= []).Add($"0x{port:x}", (long)(use.Reads + use.Writes));
-        long? reads = machine.Mmio.UnclaimedReads is > 0 and var read ? (long)read : null;
-        long? writes = machine.Mmio.UnclaimedWrites is > 0 and var written ? (long)written : null;
+        long? reads = machine.Mmio.Unclaimed.Reads is > 0 and var read ? (long)read : null;
+        long? writes = machine.Mmio.Unclaimed.Writes is > 0 and var written ? (long)written : null;
         return calls is null && ports is null && reads is null && writes is null
             ? null
-            : new UnsupportedCounts { SystemCalls = calls, Ports = ports, MmioReads = reads, MmioWrites = writes };
+            : new UnsupportedCounts
+            {
+                SystemCalls = calls,
+                Ports = ports,
+                MmioReads = reads,
+                MmioWrites = writes,
+                PortAccesses = Places(machine.Ports.Unclaimed),
+                MmioAccesses = Places(machine.Mmio.Unclaimed),
+            };
+    }
+
+    private static IReadOnlyDictionary<string, UnclaimedUse>? Places(UnclaimedAccesses accesses)
+    {
+        if (accesses.Places.Count == 0)
+            return null;
+        OrderedDictionary<string, UnclaimedUse> places = [];
+        foreach ((ulong place, UnclaimedAccess use) in accesses.Places)
+            places.Add($"0x{place:x}", new UnclaimedUse { Reads = (long)use.Reads, Writes = (long)use.Writes, FirstRip = $"0x{use.FirstInstruction:x}" });
+        return places;
     }
 }

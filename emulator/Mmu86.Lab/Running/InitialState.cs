@@ -1,7 +1,9 @@
 using Mmu86.Cpu;
 using Mmu86.Loaders;
 using Mmu86.Loaders.Bare;
+using Mmu86.Loaders.Multiboot;
 using Mmu86.Loaders.Processes;
+using Mmu86.Loaders.RealMode;
 using Mmu86.X86;
 
 namespace Mmu86.Lab.Running;
@@ -37,6 +39,18 @@ internal static class InitialState
                 vcpu.Registers.Rdi = bare.MemorySizeInBytes;
                 vcpu.Registers.Flags = RFlags.Reserved1;
                 break;
+            case MultibootImage multiboot:
+                ProtectedSegments(system);
+                vcpu.Registers.Rax = MultibootImage.BootMagic;
+                vcpu.Registers.Rbx = multiboot.Information.Value;
+                vcpu.Registers.Flags = RFlags.Reserved1;
+                break;
+            case RealModeImage real:
+                RealSegments(system, real.CodeSegment);
+                vcpu.Registers.Rip = image.Entry.Value - ((ulong)real.CodeSegment << 4);
+                vcpu.Registers.Rdx = real.BootDrive;
+                vcpu.Registers.Flags = RFlags.Reserved1;
+                break;
             case ProcessImage:
                 Segments(system, LinuxCodeSelector, LinuxDataSelector, Ring3);
                 vcpu.Registers.Flags = RFlags.Reserved1 | RFlags.InterruptEnable;
@@ -46,6 +60,34 @@ internal static class InitialState
         }
 
         vcpu.ContextChanged(eptp, vpid);
+    }
+
+    // 32-bit flat segments whose descriptors nobody keeps: the kernel loads its own before it loads a segment.
+    private static void ProtectedSegments(SystemState system)
+    {
+        const ushort Code32Attributes = 0xC09B, CodeSelector = 0x08, DataSelector = 0x10;
+        system.Cpl = 0;
+        system.Cs = new SegmentRegister(CodeSelector, 0, uint.MaxValue, Code32Attributes);
+        SetData(system, new SegmentRegister(DataSelector, 0, uint.MaxValue, DataAttributes));
+    }
+
+    // SDM 3, "Processor State After Reset".
+    private static void RealSegments(SystemState system, ushort code)
+    {
+        const ushort RealCodeAttributes = 0x009B, RealDataAttributes = 0x0093;
+        system.Cpl = 0;
+        system.Cs = new SegmentRegister(code, (ulong)code << 4, ushort.MaxValue, RealCodeAttributes);
+        SetData(system, new SegmentRegister(0, 0, ushort.MaxValue, RealDataAttributes));
+        system.Idtr = new DescriptorTableRegister(0, 0x3FF);
+    }
+
+    private static void SetData(SystemState system, SegmentRegister segment)
+    {
+        system.Ss = segment;
+        system.Ds = segment;
+        system.Es = segment;
+        system.Fs = segment;
+        system.Gs = segment;
     }
 
     private static void Segments(SystemState system, ushort code, ushort data, ushort privilege)

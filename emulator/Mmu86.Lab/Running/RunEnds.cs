@@ -39,6 +39,14 @@ internal static class RunEnds
         };
     }
 
+    /// <summary>The guest reset the machine, which nobody starts again.</summary>
+    public static ExitReport Reset(Vcpu vcpu, SymbolTable symbols) => new()
+    {
+        Kind = ExitKind.Halted,
+        Status = 0,
+        Detail = $"the guest reset the machine at {Place(vcpu.Registers.Rip, symbols)}",
+    };
+
     /// <summary>The emulated host cannot give the guest what it was promised.</summary>
     public static ExitReport HostMemoryExhausted(in VmExit exit, Vcpu vcpu) => new()
     {
