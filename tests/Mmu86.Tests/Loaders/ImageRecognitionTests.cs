@@ -55,14 +55,15 @@ public sealed class ImageRecognitionTests
     public void Recognise_ShortFiles_AreFlat(byte[] file) => Assert.Equal(ImageKind.Flat, ImageRecognition.Recognise(file));
 
     [Theory]
-    [InlineData(ImageKind.Multiboot, "Multiboot")]
-    [InlineData(ImageKind.Rom, "ROM")]
-    public void RequireSupported_KindsToCome_AreNamed(ImageKind kind, string name)
+    [InlineData(512, 0x55, 0xAA, ImageKind.BootSector)]
+    [InlineData(512, 0x55, 0xAB, ImageKind.Flat)]
+    [InlineData(1024, 0x55, 0xAA, ImageKind.Flat)]
+    public void Recognise_BootSector_HasItsSizeAndSignature(int length, byte first, byte second, ImageKind kind)
     {
-        var error = Assert.Throws<ImageNotSupportedException>(() => ImageRecognition.RequireSupported(kind));
-        Assert.StartsWith(name, error.Message);
-        ImageRecognition.RequireSupported(ImageKind.Elf);
-        ImageRecognition.RequireSupported(ImageKind.Flat);
+        byte[] file = new byte[length];
+        file[510] = first;
+        file[511] = second;
+        Assert.Equal(kind, ImageRecognition.Recognise(file));
     }
 
     [Theory]

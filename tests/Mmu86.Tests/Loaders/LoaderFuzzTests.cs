@@ -3,6 +3,7 @@ using Mmu86.GuestPrograms;
 using Mmu86.Loaders;
 using Mmu86.Loaders.Bare;
 using Mmu86.Loaders.Elf;
+using Mmu86.Loaders.Multiboot;
 using Mmu86.Loaders.Processes;
 using Mmu86.Memory;
 using Mmu86.TestKit;
@@ -81,6 +82,8 @@ public sealed class LoaderFuzzTests
             moving.Write(),
             hello.Build(new GuestBuildOptions { Variant = GuestVariant.RingThree }),
             hello.Build(new GuestBuildOptions { Variant = GuestVariant.Bare }),
+            MultibootFile.Elf(),
+            MultibootFile.ByAddresses(),
         ];
     }
 
@@ -131,6 +134,8 @@ public sealed class LoaderFuzzTests
         ulong entry = unchecked(address + (ulong)random.Next(0, file.Length + 2));
         yield return () => Try(seed, memory => LinuxProcessLoader.Load(Parse(file), memory, LoadedMachine.Options(size)));
         yield return () => Try(seed, memory => BareLoader.Load(Parse(file), memory, size));
+        yield return () => Try(seed, memory => MultibootLoader.Load(
+            file, new MultibootOptions { CommandLine = "kernel a", Modules = [new MultibootModule(new byte[100], "module")] }, memory));
         yield return () => Try(seed, memory => BareLoader.Load(
             new FlatImage(file, new GuestPhysicalAddress(address), new GuestPhysicalAddress(entry)), memory, size));
     }
