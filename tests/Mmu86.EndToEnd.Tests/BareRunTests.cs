@@ -43,7 +43,9 @@ public sealed class BareRunTests
         using var image = new TemporaryFile((byte[])[0xB8, 0x00, 0x00, 0x00, 0xC0, 0x8B, 0x08, 0x89, 0x08, 0xE4, 0x77, 0xFA, 0xF4]);
         ProcessResult result = Mmu86Process.RunInside("run", image.Path, "--quiet", "--json", "-");
         Assert.Equal((0, ""), (result.Status, result.Error));
-        Assert.Equal("""{"ports":{"0x77":1},"mmioReads":1,"mmioWrites":1}""", JsonNode.Parse(result.Output)!["unsupported"]!.ToJsonString());
+        const string Ports = """ "portAccesses":{"0x77":{"reads":1,"writes":0,"firstRip":"0x100009"}} """;
+        const string Addresses = """ "mmioAccesses":{"0xc0000000":{"reads":1,"writes":1,"firstRip":"0x100005"}} """;
+        Assert.Equal($$"""{"ports":{"0x77":1},"mmioReads":1,"mmioWrites":1,{{Ports.Trim()}},{{Addresses.Trim()}}}""", JsonNode.Parse(result.Output)!["unsupported"]!.ToJsonString());
     }
 
     [SkippableTheory]

@@ -39,7 +39,7 @@ public sealed class CommandLineTests
     [InlineData("run sieve --paging shadow", 69, "mmu86: --paging shadow is not available yet\n")]
     [InlineData("run sieve --fidelity cycles", 69, "mmu86: --fidelity cycles is not available yet\n")]
     [InlineData("run sieve --classify", 69, "mmu86: --classify is not available yet\n")]
-    [InlineData("run sieve --format rom", 69, "mmu86: --format rom is not available yet\n")]
+    [InlineData("run sieve --format rom", 65, "mmu86: A ROM has 64, 128 or 256 KiB; ")]
     [InlineData("run sieve --machine haswell", 69, "mmu86: machine haswell: is not supported yet; there are skylake, ideal, uncached\n")]
     [InlineData("run sieve --guest-page 8k", 64, "mmu86: --guest-page: '8k' is none of 4k, 2m, 1g\n")]
     [InlineData("run sieve --set mmu.l2=5", 64, "mmu86: --set: mmu.l2: must be an object, not 5\n")]

@@ -9,15 +9,15 @@ public sealed record UnsupportedCounts
     /// <summary>Accesses to ports that no device claims, by <c>0x...</c>.</summary>
     public IReadOnlyDictionary<string, long>? Ports { get; init; }
 
-    /// <summary>The same ports with reads, writes and who used them first.</summary>
-    public IReadOnlyDictionary<string, UnclaimedUse>? PortAccesses { get; init; }
-
-    /// <summary>Physical addresses where neither RAM nor a device is, likewise; the lowest hundreds of those used.</summary>
-    public IReadOnlyDictionary<string, UnclaimedUse>? MmioAccesses { get; init; }
-
     /// <summary>Reads of physical addresses where neither RAM nor a device is.</summary>
     public long? MmioReads { get; init; }
 
     /// <summary>Writes of physical addresses where neither RAM nor a device is.</summary>
     public long? MmioWrites { get; init; }
+
+    /// <summary>The same ports with reads, writes and who used them first.</summary>
+    public IReadOnlyDictionary<string, UnclaimedUse>? PortAccesses { get; init; }
+
+    /// <summary>Physical addresses where neither RAM nor a device is, likewise; the lowest hundreds of those used.</summary>
+    public IReadOnlyDictionary<string, UnclaimedUse>? MmioAccesses { get; init; }
 }
