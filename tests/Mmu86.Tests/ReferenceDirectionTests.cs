@@ -2,7 +2,7 @@ using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using Mmu86.Tests.GuestPrograms;
+using Mmu86.TestKit;
 using Xunit;
 
 namespace Mmu86.Tests;

@@ -1,4 +1,5 @@
 using Mmu86.GuestPrograms;
+using Mmu86.TestKit;
 using Xunit;
 
 namespace Mmu86.Tests.GuestPrograms;

@@ -1,7 +1,7 @@
-namespace Mmu86.Tests.GuestPrograms;
+namespace Mmu86.TestKit;
 
 /// <summary>The working copy that the tests were built from.</summary>
-internal static class Repository
+public static class Repository
 {
     /// <summary>The folder that holds the solution.</summary>
     /// <exception cref="DirectoryNotFoundException">The tests do not run from within the repository.</exception>
