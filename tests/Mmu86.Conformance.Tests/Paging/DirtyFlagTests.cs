@@ -19,6 +19,7 @@ public sealed class DirtyFlagTests
     [Theory]
     [MemberData(nameof(Machines))]
     [Rule("A06")]
+    [Rule("A01")]
     public void Access_WriteAfterReads_SetsDirtyInMemory(string name)
     {
         using var machine = PagedMachine.Named(name);

@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Paging;
 using Mmu86.X86;
@@ -18,6 +19,8 @@ public sealed class GarbageTableTests
     /// finds depends on them. So whatever is cached must still be what a fresh walk would find. A PCID keeps its root.
     /// </remarks>
     [Fact]
+    [Rule("P16")]
+    [Rule("T05")]
     public void Access_GarbageTablesWithWarmCaches_AgreesWithTheReference()
     {
         var log = new MismatchLog();
@@ -96,6 +99,7 @@ public sealed class GarbageTableTests
     }
 
     [Fact]
+    [Rule("E21")]
     public void Access_PagingOffAboveGarbageEpt_AgreesWithTheReference()
     {
         var log = new MismatchLog();

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -12,6 +13,23 @@ public sealed class MmuVectorTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("P07")]
+    [Rule("P08")]
+    [Rule("P09")]
+    [Rule("P10")]
+    [Rule("P11")]
+    [Rule("P13")]
+    [Rule("R01")]
+    [Rule("R02")]
+    [Rule("R03")]
+    [Rule("R04")]
+    [Rule("R06")]
+    [Rule("R14")]
+    [Rule("F01")]
+    [Rule("F02")]
+    [Rule("F05")]
+    [Rule("A01")]
+    [Rule("A07")]
     public void Access_NativeVectors_AreAsStated(string machine)
     {
         using var world = WalkWorld.Native();
@@ -30,6 +48,12 @@ public sealed class MmuVectorTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E02")]
+    [Rule("E03")]
+    [Rule("E04")]
+    [Rule("E06")]
+    [Rule("E07")]
+    [Rule("E23")]
     public void Access_EptVectors_AreAsStated(string machine)
     {
         using var world = WalkWorld.Nested();

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -16,6 +17,7 @@ public sealed class ModelChoiceTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("F08")]
     public void Access_CachedRightsDenyWhatTheTablesGrant_WalksAgainAndSucceeds(string name)
     {
         // F08 allows a spurious #PF here.
@@ -46,6 +48,7 @@ public sealed class ModelChoiceTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("A06")]
     public void Access_FirstWriteThroughACleanEntry_ObeysTheTableAsItIsNow(string name)
     {
         // A06: the store might also go to the frame that was cached.
@@ -62,6 +65,7 @@ public sealed class ModelChoiceTests
     }
 
     [Fact]
+    [Rule("F06")]
     public void Walk_FaultBelow_SetsAccessedInTheEntriesAbove()
     {
         // F06: they may be set or not.
@@ -76,6 +80,7 @@ public sealed class ModelChoiceTests
     }
 
     [Fact]
+    [Rule("F06")]
     public void Walk_EptViolationOfTheFinalAddress_LeavesTheMapEntryAsItWas()
     {
         using var world = WalkWorld.Nested();
@@ -94,6 +99,7 @@ public sealed class ModelChoiceTests
     }
 
     [Fact]
+    [Rule("E05")]
     public void Walk_RefusedAccessedUpdateAboveAPageFault_IsTheEventThatCounts()
     {
         // E05: which of the two comes first is not specified.

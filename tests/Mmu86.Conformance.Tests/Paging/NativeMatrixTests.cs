@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Paging;
 using Mmu86.X86;
@@ -10,6 +11,24 @@ namespace Mmu86.Conformance.Tests.Paging;
 public sealed class NativeMatrixTests
 {
     [Fact]
+    [Rule("P03")]
+    [Rule("P07")]
+    [Rule("P08")]
+    [Rule("P09")]
+    [Rule("P10")]
+    [Rule("R01")]
+    [Rule("R02")]
+    [Rule("R03")]
+    [Rule("R04")]
+    [Rule("R06")]
+    [Rule("R14")]
+    [Rule("F01")]
+    [Rule("F02")]
+    [Rule("F05")]
+    [Rule("F06")]
+    [Rule("A01")]
+    [Rule("A07")]
+    [Rule("T20")]
     public void Access_SampledEntriesAndControls_AgreesWithTheReference()
     {
         using var rigs = MatrixRigs.Native(MmuUnderTest.Create);
@@ -59,6 +78,14 @@ public sealed class NativeMatrixTests
 
     /// <summary>Every combination of R/W, U/S and XD at two levels with everything that judges them: nothing here is left to chance.</summary>
     [SkippableFact]
+    [Rule("R01")]
+    [Rule("R02")]
+    [Rule("R03")]
+    [Rule("R04")]
+    [Rule("R06")]
+    [Rule("R14")]
+    [Rule("A07")]
+    [Rule("F02")]
     public void Access_EveryCombinationOfRights_AgreesWithTheReference()
     {
         TestTiers.Require(TestTier.Ci);

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -17,6 +18,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E26")]
     public void Access_ChangedEptWithoutInvept_UsesTheStaleTranslation(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -30,6 +32,8 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E15")]
+    [Rule("E26")]
     public void InvalidateEptAll_ChangedEpt_ShowsTheNewTranslation(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -42,6 +46,8 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E11")]
+    [Rule("E15")]
     public void InvalidateEptContext_AnotherRoot_KeepsTheTranslation(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -55,6 +61,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E01")]
     public void InvalidateEptContext_LowBitsOfThePointer_AreNoPartOfTheTag(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -67,6 +74,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E15")]
     public void InvalidatePage_InAGuest_KeepsGuestPhysicalMappings(string name)
     {
         // INVLPG drops the combined mapping; the nested TLB knows the guest frame still and is never asked to forget it.
@@ -80,6 +88,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E15")]
     public void InvalidatePage_InAGuest_ShowsTheNewGuestTranslation(string name)
     {
         using var machine = Filled(name, out _);
@@ -93,6 +102,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E14")]
     public void InvalidateVpid_ChangedGuestTables_ShowsTheNewGuestTranslation(string name)
     {
         using var machine = Filled(name, out _);
@@ -107,6 +117,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E11")]
     public void Access_AnotherVpid_HasTranslationsOfItsOwn(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -123,6 +134,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E15")]
     public void InvalidateAll_InAGuest_KeepsOtherVpids(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -137,6 +149,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E11")]
     public void Access_AnotherEptRoot_HasTranslationsOfItsOwn(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -153,6 +166,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E11")]
     public void Access_EptOffAndOn_LinearAndCombinedMappingsAreApart(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);
@@ -171,6 +185,7 @@ public sealed class NestedInvalidationTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("E26")]
     public void Access_EptEntryMadePresent_NeedsNoInvept(string name)
     {
         using var machine = Filled(name, out EptBuilder ept);

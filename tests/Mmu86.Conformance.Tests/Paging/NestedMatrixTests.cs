@@ -1,3 +1,4 @@
+using Mmu86.TestKit.Rules;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Paging;
 using Xunit;
@@ -8,6 +9,14 @@ namespace Mmu86.Conformance.Tests.Paging;
 public sealed class NestedMatrixTests
 {
     [Fact]
+    [Rule("E02")]
+    [Rule("E03")]
+    [Rule("E04")]
+    [Rule("E05")]
+    [Rule("E06")]
+    [Rule("E07")]
+    [Rule("E08")]
+    [Rule("E09")]
     public void Access_SampledEptEntries_AgreesWithTheReference()
     {
         using var rigs = MatrixRigs.Nested(MmuUnderTest.Create);

@@ -51,6 +51,7 @@ public sealed class PcidTests
 
     [Theory]
     [MemberData(nameof(Machines))]
+    [Rule("T06")]
     public void InvalidatePage_OfTheCurrentPcid_KeepsTheOther(string name)
     {
         using var machine = TwoSpaces(name, out PageTableBuilder second);
@@ -119,6 +120,7 @@ public sealed class PcidTests
     [MemberData(nameof(Machines))]
     [Rule("T02")]
     [Rule("T06")]
+    [Rule("T22")]
     public void InvalidatePage_StructureCachesOfAnotherPcid_Stay(string name)
     {
         using var machine = PagedMachine.Named(name);

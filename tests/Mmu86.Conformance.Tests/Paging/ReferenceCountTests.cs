@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 
@@ -56,6 +57,7 @@ public sealed class ReferenceCountTests
     [InlineData(PageSize.Size4K, 4)]
     [InlineData(PageSize.Size2M, 3)]
     [InlineData(PageSize.Size1G, 2)]
+    [Rule("E21")]
     public void Walk_PagingOffAboveEpt_MakesTheReferencesOfEptAlone(PageSize ept, ulong references)
     {
         using var machine = new PagedMachine(TestMmuConfigurations.Uncached());
@@ -82,6 +84,8 @@ public sealed class ReferenceCountTests
     }
 
     [Fact]
+    [Rule("E21")]
+    [Rule("E07")]
     public void Access_PagingOffAboveEpt_ViolationIsOfAFinalAddress()
     {
         using var machine = new PagedMachine(TestMmuConfigurations.Uncached());

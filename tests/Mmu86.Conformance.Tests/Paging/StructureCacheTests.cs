@@ -58,6 +58,7 @@ public sealed class StructureCacheTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    [Rule("T08")]
     public void InvalidatePcid_DropsTheStructureCaches(int level, ulong sibling)
     {
         using var machine = WithTwoTables(level, sibling);
@@ -132,6 +133,7 @@ public sealed class StructureCacheTests
 
     [Fact]
     [Rule("T01")]
+    [Rule("T04")]
     public void Access_WalkThatFaulted_LeavesNothingInTheStructureCaches()
     {
         // T04 allows an entry though nothing below it is mapped. The model fills these caches when a walk has ended well.

@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.TestKit;
 using Mmu86.X86;
 using Xunit;
@@ -27,6 +28,8 @@ public sealed class CoherenceTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    [Rule("T05")]
+    [Rule("T14")]
     public void Run_ChangesFollowedByInvalidation_AgreesWithTheMachineWithoutCaches(string machine, bool nested, PageMix mix)
     {
         int rounds = TestTiers.Pick(standard: 1, ci: 6, soak: 80);

@@ -66,6 +66,8 @@ public sealed class InvalidationTests
 
     [Fact]
     [Rule("T02")]
+    [Rule("T06")]
+    [Rule("T22")]
     public void Invlpg_StructureCachesOfAnotherPcid_Stay()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -114,6 +116,7 @@ public sealed class InvalidationTests
     [InlineData(PageSize.Size2M, "small-pages-only")]
     [InlineData(PageSize.Size1G, "two-arrays")]
     [Rule("T11")]
+    [Rule("N12")]
     public void Invlpg_AnyAddressOfALargePage_RemovesEveryPiece(PageSize size, string machine)
     {
         // T11. Where the machine lacks the size, pieces are spread over sets and arrays.
@@ -232,6 +235,7 @@ public sealed class InvalidationTests
 
     [Fact]
     [Rule("T07")]
+    [Rule("T21")]
     public void InvalidateAllNonGlobal_EveryPcid_LeavesGlobals()
     {
         using World world = Build(out Mmu<Unobserved> mmu);
@@ -287,6 +291,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("E15")]
     public void Invept1_OneRoot_DropsItsCombinedAndGuestPhysicalMappings()
     {
         // E15. The low bits of the EPT pointer are no part of the tag.
@@ -305,6 +310,8 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("E15")]
+    [Rule("E11")]
     public void Invept2_AllRoots_LeavesLinearMappings()
     {
         using var world = new World();
@@ -318,6 +325,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("E14")]
     public void Invvpid1_OneVpid_LeavesGuestPhysicalMappings()
     {
         // E14: linear and combined only, so the walk's EPT side stays warm.
@@ -335,6 +343,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("E15")]
     public void Invlpg_InAGuest_RemovesCombinedMappingsOfEveryRoot()
     {
         using var world = new World(nested: true);
@@ -356,6 +365,7 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    [Rule("E12")]
     public void EptViolation_OnTheFinalAddress_DropsCombinedAndGuestPhysicalMappings()
     {
         // E12.

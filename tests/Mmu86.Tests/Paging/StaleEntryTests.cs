@@ -205,6 +205,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("E06")]
     public void Write_GuestTablePageReadOnlyInEpt_FaultsOnlyWhereAFlagMustBeSet()
     {
         // E06: with EPT's flags off, a read-only table page works while accessed and dirty are set already.
@@ -248,6 +249,7 @@ public sealed class StaleEntryTests
     }
 
     [Fact]
+    [Rule("E09")]
     public void Write_EptFlagsOn_NeedsBothDirtyFlags()
     {
         using World world = Build(out Mmu<Unobserved> mmu, UserPage | PagingEntry.Dirty, nested: true);

@@ -4,6 +4,7 @@ using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Loaders;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -64,6 +65,8 @@ public sealed class HostileGuestTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Rule("P16")]
+    [Rule("T05")]
     public void PageTablesThatPointToThemselves_AreWalkedAsTheManualSays(PagingMode paging, Fidelity fidelity)
     {
         // Every entry of the PML4 leads to the PML4: any address reads the table itself. The code is gone with the next fetch.

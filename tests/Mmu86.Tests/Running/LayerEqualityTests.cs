@@ -1,6 +1,7 @@
 using Mmu86.GuestPrograms;
 using Mmu86.Lab;
 using Mmu86.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.TestKit;
 using Mmu86.X86;
 using Xunit;
@@ -82,6 +83,7 @@ public sealed class LayerEqualityTests
 
     [Theory]
     [MemberData(nameof(Guests))]
+    [Rule("T14")]
     public void Run_Twice_IsTheSameToTheLastCount(string guest) =>
         RunTrace.AssertSame(
             SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null),

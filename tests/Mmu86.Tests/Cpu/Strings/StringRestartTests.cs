@@ -2,6 +2,7 @@ using Mmu86.Cpu;
 using Mmu86.Memory;
 using Mmu86.TestKit.Machines;
 using Mmu86.TestKit.Paging;
+using Mmu86.TestKit.Rules;
 using Mmu86.Tests.Paging;
 using Mmu86.X86;
 using Xunit;
@@ -119,6 +120,7 @@ public sealed class StringRestartTests
     }
 
     [Fact]
+    [Rule("P03")]
     public void RepMovs_NonCanonicalDestination_IsGeneralProtectionAndNoLookup()
     {
         using StringMachine machine = Machine(false);

@@ -21,6 +21,7 @@ public sealed class ControlRegisterTests
     [Rule("P02")]
     [Rule("P12")]
     [Rule("T10")]
+    [Rule("R09")]
     public void Write_OfTheTable_IsAllowedOrRefused(string line)
     {
         string[] columns = RuleTable.Columns(line);
@@ -133,6 +134,8 @@ public sealed class ControlRegisterTests
     }
 
     [Fact]
+    [Rule("R02")]
+    [Rule("T20")]
     public void MovToCr0_ClearingWp_LetsTheNextStoreIntoReadOnlyPageThrough()
     {
         using var machine = new BareMachine();

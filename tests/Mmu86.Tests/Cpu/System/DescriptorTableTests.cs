@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -36,6 +37,7 @@ public sealed class DescriptorTableTests
     }
 
     [Fact]
+    [Rule("P14")]
     public void Lidt_OfNonCanonicalBase_IsRefusedAndChangesNothing()
     {
         using var machine = new BareMachine();

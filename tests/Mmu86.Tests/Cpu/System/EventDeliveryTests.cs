@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Mmu86.Cpu;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -103,6 +104,7 @@ public sealed class EventDeliveryTests
     }
 
     [Fact]
+    [Rule("F10")]
     public void DoubleFault_OnItsOwnStack_ReportsTheFaultingInstructionAndLastCr2()
     {
         using var machine = new BareMachine();

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Mmu86.Cpu;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -53,6 +54,7 @@ public sealed class ExceptionFrameTests
     }
 
     [Fact]
+    [Rule("F04")]
     public void Iretq_AfterPageFaultFixedByHandler_RunsTheInstructionAgain()
     {
         using var machine = new BareMachine();

@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -194,6 +195,7 @@ public sealed class GeneralPurposeTests
     }
 
     [Fact]
+    [Rule("R11")]
     public void Cmpxchg8b_OfReadOnlyPage_IsAWriteFault()
     {
         using var machine = new BareMachine();

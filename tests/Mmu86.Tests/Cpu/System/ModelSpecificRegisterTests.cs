@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -13,6 +14,7 @@ public sealed class ModelSpecificRegisterTests
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Rule("P14")]
     public void Wrmsr_OfTheTable_IsAllowedOrRefused(string line)
     {
         string[] columns = RuleTable.Columns(line);

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Mmu86.Cpu;
 using Mmu86.TestKit.Machines;
+using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -109,6 +110,7 @@ public sealed class SystemCallTests
     [Theory]
     [InlineData("sysretd", BareSelectors.UserCompatibility, BareMachine.UserCode + 0x20, BareMachine.KernelStackTop)]
     [InlineData("sysexitd", BareSelectors.KernelCode + 16 + 3, BareMachine.UserCode + 0x40, BareMachine.UserCode + 0x20)]
+    [Rule("P01")]
     public void Return_ToCompatibilityMode_Runs32BitCodeAtLevel3(string name, ushort selector, ulong eip, ulong esp)
     {
         using var machine = new BareMachine();

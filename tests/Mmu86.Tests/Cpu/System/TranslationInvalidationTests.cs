@@ -14,6 +14,8 @@ public sealed class TranslationInvalidationTests
     [InlineData(false, "halt")]
     [InlineData(true, "#PF 0x0")]
     [Rule("T06")]
+    [Rule("T19")]
+    [Rule("T15")]
     public void PageTakenAway_IsSeenOnlyAfterInvlpg(bool invalidates, string outcome)
     {
         using var machine = new BareMachine();
