@@ -72,6 +72,35 @@ public sealed class CaseComparerTests
         Assert.NotEmpty(Comparer.Compare(test, expected with { Flags = 0x202 }, upper with { Flags = 0x202 }));
     }
 
+    [Theory]
+    [InlineData("A7", true)] // cmpsd: which operand is read first is not specified
+    [InlineData("AF", false)] // scasd has one operand
+    public void Compare_FaultOfTheOtherOperand_IsForgivenToCmps(string code, bool isForgiven)
+    {
+        InstructionCase test = CaseWriter.Create(code);
+        SubjectResult expected = default(SubjectResult) with { Vector = 14, ErrorCode = 4, FaultAddress = 0x1000, Flags = 0x202, Rip = test.EntryPoint };
+        Assert.Equal(isForgiven, Comparer.Compare(test, expected, expected with { FaultAddress = 0x2000 }).Count == 0);
+        Assert.Equal(isForgiven, Comparer.Compare(test, expected, expected with { Vector = 13, ErrorCode = 0, FaultAddress = 0 }).Count == 0);
+        Assert.NotEmpty(Comparer.Compare(test, expected, expected with { Vector = 6, ErrorCode = 0, FaultAddress = 0 }));
+        Assert.NotEmpty(Comparer.Compare(test, expected, expected with { Rip = test.EntryPoint + 1, FaultAddress = 0x2000 }));
+    }
+
+    [Theory]
+    [InlineData(0UL, true)] // nothing to do
+    [InlineData(5UL, true)] // the first element faulted
+    [InlineData(9UL, false)] // four elements were done
+    public void Compare_RepetitionThatDoesNothing_ForgivesTheUpperHalf(ulong count, bool isForgiven)
+    {
+        // rep movsd with 32-bit addresses
+        InstructionCase test = CaseWriter.Create("67 F3 A5");
+        test.Registers[1] = count;
+        SubjectResult expected = default(SubjectResult) with { Vector = 14, Flags = 0x202, Rip = test.EntryPoint };
+        expected.Registers[1] = Math.Min(count, 5);
+        SubjectResult actual = expected;
+        actual.Registers[1] |= 1UL << 32;
+        Assert.Equal(isForgiven, Comparer.Compare(test, expected, actual).Count == 0);
+    }
+
     [Fact]
     public void Compare_EveryPartOfTheState_IsLookedAt()
     {
