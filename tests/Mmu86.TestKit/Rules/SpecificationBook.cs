@@ -64,7 +64,7 @@ public sealed class SpecificationBook(Checklist checklist, IReadOnlyList<RuleTes
     }
 
     private static string Deeds(ChecklistRow row) =>
-        string.Join(' ', new[] { row.Choice, row.Missing is null ? null : $"**Missing:** {row.Missing}", row.NothingToRefuse }.Where(part => part is not null));
+        string.Join(' ', new[] { row.Choice, row.Missing is null ? null : $"**{(row.Status == RowStatus.NotOffered ? "Why not" : "Missing")}:** {row.Missing}", row.NothingToRefuse }.Where(part => part is not null));
 
     private static string Elsewhere(ChecklistRow row) => string.Join("; ", row.Peers.Select(peer => $"{peer.Key}: {peer.Value}"));
 
