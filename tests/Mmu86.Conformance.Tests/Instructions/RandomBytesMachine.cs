@@ -39,9 +39,9 @@ internal sealed class RandomBytesMachine : IDisposable
 
     /// <summary>Makes a machine with a random program in it.</summary>
     /// <param name="random">Decides about code, data, registers and the shape of the TLBs.</param>
-    /// <param name="privilegeLevel">Ring 0 or 3.</param>
+    /// <param name="start">In which mode it begins.</param>
     /// <param name="way">How the CPU goes about it; nothing that a guest or a report could see depends on it.</param>
-    public RandomBytesMachine(CaseRandom random, int privilegeLevel, WayOfRunning way)
+    public RandomBytesMachine(CaseRandom random, RandomStart start, WayOfRunning way)
     {
         _random = random;
         MmuConfiguration shape = random.Percent(50) ? TestMmuConfigurations.Ideal() : TestMmuConfigurations.SmallSkylake();
@@ -57,9 +57,12 @@ internal sealed class RandomBytesMachine : IDisposable
                 Clock = new InstructionClock(),
                 MaximumMicroOps = way.MaximumMicroOps,
             });
-        WriteMemory();
-        SetSystemState(privilegeLevel);
+        bool isLong = start is RandomStart.Long0 or RandomStart.Long3;
+        WriteMemory(isLong ? 64 : 32);
+        SetSystemState(start == RandomStart.Long3 ? 3 : 0);
         SetRegisters();
+        if (!isLong)
+            EnterNarrow(start);
     }
 
     /// <summary>The CPU.</summary>
@@ -86,10 +89,10 @@ internal sealed class RandomBytesMachine : IDisposable
         _memory.Dispose();
     }
 
-    private void WriteMemory()
+    private void WriteMemory(int bitness)
     {
         byte[] code = new byte[CodeBytes];
-        RandomProgram.Fill(_random, code);
+        RandomProgram.Fill(_random, bitness, code);
         _memory.Write(new HostPhysicalAddress(CodeStart), code);
         byte[] data = new byte[DataBytes];
         foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(data.AsSpan()))
@@ -162,6 +165,17 @@ internal sealed class RandomBytesMachine : IDisposable
         _vcpu.Registers.Rip = CodeStart + (ulong)_random.Below(CodeBytes);
         _vcpu.Registers.GsBase = DataStart;
         _vcpu.ModeChanged();
+    }
+
+    private void EnterNarrow(RandomStart start)
+    {
+        ulong[] registers = [.. Enumerable.Range(0, 16).Select(i => _vcpu.Registers[i])];
+        new NarrowStates(_memory, _vcpu, _random).Enter(start, CodeStart, CodeBytes, DataStart);
+        bool isSegmented = start is RandomStart.Real or RandomStart.Virtual8086 or RandomStart.Narrow0;
+        for (int i = 0; i < 8; i++)
+            _vcpu.Registers[i] = isSegmented && _random.Percent(80) ? (ulong)_random.Below(DataBytes) : (uint)registers[i];
+        _vcpu.Registers.Rsp = (isSegmented ? 0 : DataStart) + DataBytes - 0x100;
+        _vcpu.Registers.Rcx &= 0xFFFF;
     }
 
     // Mostly data; sometimes tables, descriptors, code, the end of RAM or of what is mapped.

@@ -24,19 +24,24 @@ public sealed class RandomBytesTests(ITestOutputHelper output)
     ];
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(3)]
-    public void Run_RandomBytes_EndsInTheSameExitsEveryWay(int privilegeLevel)
+    [InlineData(RandomStart.Long0)]
+    [InlineData(RandomStart.Long3)]
+    [InlineData(RandomStart.Real)]
+    [InlineData(RandomStart.Virtual8086)]
+    [InlineData(RandomStart.Protected0)]
+    [InlineData(RandomStart.Protected3)]
+    [InlineData(RandomStart.Narrow0)]
+    public void Run_RandomBytes_EndsInTheSameExitsEveryWay(RandomStart start)
     {
-        int programs = TestTiers.Pick(100, 2_000, 50_000);
+        int programs = TestTiers.Pick(50, 1_000, 50_000);
         Dictionary<VmExitReason, int> exits = [];
         ulong instructions = 0;
         for (int i = 0; i < programs; i++)
         {
-            string name = $"program {i} of seed {TestData.Seed} in ring {privilegeLevel}";
-            Trace expected = Run(name, privilegeLevel, i, Ways[0]);
+            string name = $"program {i} of seed {TestData.Seed}, {start}";
+            Trace expected = Run(name, start, i, Ways[0]);
             foreach (WayOfRunning way in Ways.AsSpan(1))
-                expected.AssertSame(Run(name, privilegeLevel, i, way), $"{name}, {way}");
+                expected.AssertSame(Run(name, start, i, way), $"{name}, {way}");
             foreach (VmExit exit in expected.Exits)
                 exits[exit.Reason] = exits.GetValueOrDefault(exit.Reason) + 1;
             instructions += expected.Counts.Instructions;
@@ -47,10 +52,10 @@ public sealed class RandomBytesTests(ITestOutputHelper output)
         Assert.InRange(instructions, (ulong)programs * 5, (ulong)programs * InstructionLimit);
     }
 
-    private static Trace Run(string name, int privilegeLevel, int index, WayOfRunning way)
+    private static Trace Run(string name, RandomStart start, int index, WayOfRunning way)
     {
-        CaseRandom random = new(TestData.Seed + (ulong)privilegeLevel, (ulong)index);
-        using RandomBytesMachine machine = new(random, privilegeLevel, way);
+        CaseRandom random = new(TestData.Seed + (ulong)start, (ulong)index);
+        using RandomBytesMachine machine = new(random, start, way);
         List<VmExit> exits = [];
         List<string> states = [];
         try

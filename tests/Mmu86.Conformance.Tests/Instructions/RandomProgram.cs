@@ -17,18 +17,16 @@ internal static class RandomProgram
         CpuidFeature.PAUSE, CpuidFeature.CLFSH, CpuidFeature.CLFLUSHOPT, CpuidFeature.CLWB, CpuidFeature.MONITOR,
     ];
 
-    // Every opcode of 64-bit mode up to VEX: what exists reaches further into the decoder and the handlers than noise does.
-    private static readonly OpCodeInfo[] Forms =
-    [
-        .. Enum.GetValues<Code>().Select(code => code.ToOpCode())
-            .Where(form => form.IsInstruction && form.Mode64 && form.Encoding == EncodingKind.Legacy),
-    ];
-
-    private static readonly OpCodeInfo[] EmulatedForms = [.. Forms.Where(form => form.Code.CpuidFeatures().All(Emulated.Contains))];
+    private static readonly RandomForms LongForms = RandomForms.Of(form => form.Mode64);
+    private static readonly RandomForms NarrowForms = RandomForms.Of(form => form.Mode32 || form.Mode16);
 
     /// <summary>Fills a buffer with code.</summary>
-    public static void Fill(CaseRandom random, Span<byte> code)
+    /// <param name="random">Decides.</param>
+    /// <param name="bitness">64, or 32 for opcodes that code of 16 and 32 bits has.</param>
+    /// <param name="code">The buffer.</param>
+    public static void Fill(CaseRandom random, int bitness, Span<byte> code)
     {
+        RandomForms forms = bitness == 64 ? LongForms : NarrowForms;
         bool plain = random.Percent(30);
         int at = 0;
         while (at < code.Length)
@@ -36,13 +34,13 @@ internal static class RandomProgram
             if (plain || random.Percent(10))
                 Write(code, ref at, (byte)random.Next());
             else
-                WriteInstruction(random, code, ref at);
+                WriteInstruction(random, forms, code, ref at);
         }
     }
 
-    private static void WriteInstruction(CaseRandom random, Span<byte> code, ref int at)
+    private static void WriteInstruction(CaseRandom random, RandomForms forms, Span<byte> code, ref int at)
     {
-        OpCodeInfo form = random.Pick<OpCodeInfo>(random.Percent(95) ? EmulatedForms : Forms);
+        OpCodeInfo form = random.Pick<OpCodeInfo>(random.Percent(95) ? forms.Emulated : forms.All);
         while (random.Percent(30))
             Write(code, ref at, random.Pick<byte>(Prefixes));
         foreach (byte value in (ReadOnlySpan<byte>)MandatoryPrefix(form))
@@ -75,6 +73,20 @@ internal static class RandomProgram
         OpCodeTableKind.T0F3A => [0x0F, 0x3A],
         _ => [],
     };
+
+    // Every opcode of a mode up to VEX: what exists reaches further into the decoder and the handlers than noise does.
+    private sealed record RandomForms(OpCodeInfo[] All, OpCodeInfo[] Emulated)
+    {
+        public static RandomForms Of(Func<OpCodeInfo, bool> isOfMode)
+        {
+            OpCodeInfo[] all =
+            [
+                .. Enum.GetValues<Code>().Select(code => code.ToOpCode())
+                    .Where(form => form.IsInstruction && isOfMode(form) && form.Encoding == EncodingKind.Legacy),
+            ];
+            return new RandomForms(all, [.. all.Where(form => form.Code.CpuidFeatures().All(RandomProgram.Emulated.Contains))]);
+        }
+    }
 
     private static void Write(Span<byte> code, ref int at, byte value)
     {
