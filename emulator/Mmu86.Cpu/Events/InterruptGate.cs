@@ -25,7 +25,7 @@ internal static class InterruptGate
                 return false;
         }
 
-        if (!Canonical.Is(stack))
+        if (!vcpu.IsCanonical(stack))
             return vcpu.Faults.Raise(ExceptionVector.StackFault, pending.ExternalBit);
         ulong target = gate.GateOffset | (upper << 32);
         if (!CodeSegments.CheckOffset(vcpu, code, target, pending.ExternalBit))

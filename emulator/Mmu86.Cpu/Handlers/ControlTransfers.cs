@@ -39,7 +39,7 @@ internal static unsafe class Jumps
         if (Canonical.Is(target))
             Flow.Jump(s, target, result, carry, aux, budget + ((BlockLink*)(op + 1))->Counts);
         else
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            Leaving.ToWideRegister(s, op, result, carry, aux, budget);
     }
 
     /// <summary>LOOP, LOOPE, LOOPNE, JRCXZ: Extra selects; Address32 chooses ECX.</summary>
@@ -132,9 +132,12 @@ internal static unsafe class Calls<TMemory>
     public static void Register(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
     {
         ulong target = Registers.Read(s, op->Source);
-        if (!Canonical.Is(target))
+        if (!Canonical.IsTarget<TMemory>(s, target))
         {
-            Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            if (TMemory.IsSlow)
+                Leaving.ToNonCanonical(s, op, result, carry, aux, budget);
+            else
+                Calls<SlowMemory>.Register(s, op, result, carry, aux, budget);
             return;
         }
 
@@ -169,7 +172,7 @@ internal static unsafe class Calls<TMemory>
         }
 
         ulong target = *(ulong*)pointer;
-        if (!Canonical.Is(target))
+        if (!Canonical.IsTarget<TMemory>(s, target))
         {
             // The block does not count an attempt that faults, the slow side counts its lookup.
             if (TMemory.IsSlow)
@@ -215,7 +218,7 @@ internal static unsafe class MemoryTransfers<TMemory, TAddress>
         }
 
         ulong target = *(ulong*)pointer;
-        if (!Canonical.Is(target))
+        if (!Canonical.IsTarget<TMemory>(s, target))
         {
             // The block does not count an attempt that faults, the slow side counts its lookup.
             if (TMemory.IsSlow)
@@ -241,7 +244,7 @@ internal static unsafe class MemoryTransfers<TMemory, TAddress>
         }
 
         ulong target = *(ulong*)source;
-        if (!Canonical.Is(target))
+        if (!Canonical.IsTarget<TMemory>(s, target))
         {
             // The block does not count an attempt that faults, the slow side counts its lookup.
             if (TMemory.IsSlow)

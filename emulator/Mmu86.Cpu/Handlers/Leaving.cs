@@ -54,6 +54,17 @@ internal static unsafe class Leaving
         SlowPath.RaiseGeneralProtection(s);
     }
 
+    /// <summary>JMP through a register to what is not canonical with 48 bits: goes there in 5-level paging if it is with 57.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static void ToWideRegister(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)
+    {
+        ulong target = Registers.Read(s, op->Source);
+        if (Canonical.Is(target, s->LinearAddressBits))
+            At(s, target, result, carry, aux, budget + ((BlockLink*)(op + 1))->Counts);
+        else
+            ToNonCanonical(s, op, result, carry, aux, budget);
+    }
+
     /// <summary>A straight-line op completed on the slow side: goes on unless something asks for attention.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AfterSlow(CpuState* s, MicroOp* op, ulong result, ulong carry, ulong aux, long budget)

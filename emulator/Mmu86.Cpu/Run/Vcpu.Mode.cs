@@ -31,6 +31,7 @@ public sealed unsafe partial class Vcpu
             Pat = System.Pat,
             MemoryTypes = System.MemoryTypeRanges,
         });
+        _s->LinearAddressBits = Canonical.Width(System.Cr4);
         ModeChanged();
     }
 
@@ -88,6 +89,9 @@ public sealed unsafe partial class Vcpu
         Mmu.SetContext(Mmu.Context);
         _s->Attention = 1;
     }
+
+    /// <summary>Whether an address of IA-32e mode may be accessed or be in RIP. What base registers may hold is <see cref="ProcessorFeatures.LinearAddressBits"/>.</summary>
+    internal bool IsCanonical(ulong address) => Canonical.Is(address, _s->LinearAddressBits);
 
     /// <summary>Clears flags other than the six of arithmetic and AC.</summary>
     internal void ClearSystemFlags(RFlags flags) => _s->SystemFlags &= ~(ulong)flags;

@@ -37,6 +37,7 @@ public sealed unsafe partial class Vcpu : IDisposable
         _self = GCHandle.Alloc(this);
         _s->Self = GCHandle.ToIntPtr(_self);
         _s->SystemFlags = (ulong)RFlags.Reserved1;
+        _s->LinearAddressBits = Canonical.Width(Cr4.None);
         Bus = bus;
         Mmu = mmu;
         _filter = mmu.Filter;

@@ -140,6 +140,9 @@ internal unsafe struct CpuState
 
     /// <summary>Segments as accesses outside 64-bit mode see them.</summary>
     public SegmentWindows Segments;
+
+    /// <summary>The width of RIP and of memory addresses in IA-32e mode: 48, or 57 with CR4.LA57.</summary>
+    public int LinearAddressBits;
 }
 
 /// <summary>Access to registers of the state by byte offset.</summary>

@@ -99,9 +99,12 @@ internal sealed unsafe class HandlerMachine : IDisposable
     /// <summary>An op of a handler that the decoder made.</summary>
     public HandlerPrototype FindDecoded(nint handler)
     {
+        // It holds the stub where the handler had not been compiled yet.
+        HandlerPointers.TryFollow(handler, out nint code);
         for (int i = 0; i < ChainStart; i++)
         {
-            if (_state->Pool[i].Handler == handler)
+            nint held = _state->Pool[i].Handler;
+            if (held == handler || held == code)
                 return new HandlerPrototype { Text = "decoded", Op = _state->Pool[i], Detail = _state->Details[i], Kind = ChainKind.Straight, Lookups = 0 };
         }
 

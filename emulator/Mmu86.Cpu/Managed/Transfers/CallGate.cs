@@ -73,7 +73,7 @@ internal static class CallGate
         int cpl = code.Dpl;
         if (!InnerStack.TryFind(vcpu, cpl, 0, out SegmentRegister stackSegment, out ulong pointer))
             return ManagedOutcome.Fault;
-        if (vcpu.Mode.IsLong() && !Canonical.Is(pointer))
+        if (vcpu.Mode.IsLong() && !vcpu.IsCanonical(pointer))
             return Raise.Exception(vcpu, ExceptionVector.StackFault, 0);
         Span<ulong> words = stackalloc ulong[MostWords];
         if (!TryGather(vcpu, instruction, gate, wordBytes, ref words))

@@ -49,7 +49,7 @@ internal static class CodeSegments
     /// <summary>Whether a target is canonical, or inside the limit of 16- and 32-bit code: else #GP(EXT).</summary>
     public static bool CheckOffset(Vcpu vcpu, SegmentDescriptor code, ulong offset, uint external)
     {
-        bool isAllowed = IsLong(vcpu, code) ? Canonical.Is(offset) : offset <= code.Limit;
+        bool isAllowed = IsLong(vcpu, code) ? vcpu.IsCanonical(offset) : offset <= code.Limit;
         return isAllowed || vcpu.Faults.Raise(ExceptionVector.GeneralProtection, external);
     }
 

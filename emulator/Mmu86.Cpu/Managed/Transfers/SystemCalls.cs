@@ -43,7 +43,7 @@ internal static class SystemCalls
             return Raise.GeneralProtection(vcpu, 0);
         bool isWide = instruction.Code == Code.Sysretq;
         ulong target = isWide ? vcpu.Registers.Rcx : (uint)vcpu.Registers.Rcx;
-        if (!Canonical.Is(target))
+        if (!vcpu.IsCanonical(target))
             return Raise.GeneralProtection(vcpu, 0);
         vcpu.SetFlags((RFlags)(vcpu.Registers[11] & FlagsRestored));
         int selector = (int)(system.Star >> 48);
@@ -79,7 +79,7 @@ internal static class SystemCalls
         bool isWide = instruction.Code == Code.Sysexitq;
         ulong stack = isWide ? vcpu.Registers.Rcx : (uint)vcpu.Registers.Rcx;
         ulong target = isWide ? vcpu.Registers.Rdx : (uint)vcpu.Registers.Rdx;
-        if (!Canonical.Is(stack) || !Canonical.Is(target))
+        if (!vcpu.IsCanonical(stack) || !vcpu.IsCanonical(target))
             return Raise.GeneralProtection(vcpu, 0);
         vcpu.Registers.Rsp = stack;
 
