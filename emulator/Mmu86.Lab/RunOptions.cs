@@ -40,7 +40,7 @@ public sealed record RunOptions
     /// <summary>Page size of the loader's guest tables.</summary>
     public required PageSize GuestPage { get; init; }
 
-    /// <summary>Page size of EPT.</summary>
+    /// <summary>Page size of nested paging.</summary>
     public required PageSize HostPage { get; init; }
 
     /// <summary>How much is modelled.</summary>

@@ -32,6 +32,9 @@ public sealed record NestedPagingConfiguration
     /// <summary>EPT: whether an EPT violation tells the guest's rights in bits 11:9 of its qualification.</summary>
     public required bool ViolationDetails { get; init; }
 
+    /// <summary>Whether a nested table may map a page of a size.</summary>
+    public bool CanMap(PageSize size) => size <= LargestPageSize;
+
     /// <summary><see cref="LargestPage"/> as a size.</summary>
     internal PageSize LargestPageSize => Geometry.ParseSize("nested", LargestPage);
 }

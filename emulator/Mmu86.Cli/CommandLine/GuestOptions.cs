@@ -29,7 +29,7 @@ internal sealed class GuestOptions
     private readonly Option<string?> _machine = Text("--machine", "NAME|FILE", $"Preset or JSON machine description [default: {MachineCatalogue.DefaultName}]");
     private readonly Option<string?> _paging = Text("--paging", "native|nested|shadow", "What lies below the guest's page tables [default: native]");
     private readonly Option<string?> _guestPage = Text("--guest-page", "4k|2m|1g", "Page size of the loader's guest tables [default: 4k]");
-    private readonly Option<string?> _hostPage = Text("--host-page", "4k|2m|1g", "Page size of EPT [default: 4k]");
+    private readonly Option<string?> _hostPage = Text("--host-page", "4k|2m|1g", "Page size of nested paging [default: 4k]");
     private readonly Option<string?> _fidelity = Text("--fidelity", "fast|tlb|cycles", "Architecture only, exact TLBs, or data caches too [default: tlb]");
     private readonly Option<string?> _memory = Text("--memory", "SIZE", $"Guest-physical memory [default: {DefaultMemory}]");
     private readonly Option<string?> _hostMemory = Text("--host-memory", "SIZE", "Frames of the host [default: all that was promised]");
@@ -166,5 +166,10 @@ internal sealed class GuestOptions
 
         if (options.GuestPage == PageSize.Size1G && !options.Machine.HasPage1G)
             throw UserErrorException.Usage($"--guest-page: machine {options.Machine.Name} has no 1g pages (cpuid.features lacks pdpe1gb)");
+        if (options.Paging == PagingMode.Nested && !options.Machine.Mmu.Nested.CanMap(options.HostPage))
+        {
+            throw UserErrorException.Usage(
+                $"--host-page: nested tables of machine {options.Machine.Name} map pages of {options.Machine.Mmu.Nested.LargestPage} at most (mmu.nested.largestPage)");
+        }
     }
 }

@@ -29,7 +29,7 @@ public sealed record RunReport
     /// <summary>Page size of the loader's guest tables: <c>4k</c>, <c>2m</c> or <c>1g</c>.</summary>
     public required string GuestPage { get; init; }
 
-    /// <summary>Page size of EPT. Null without EPT.</summary>
+    /// <summary>Page size of nested paging. Null without it.</summary>
     public string? HostPage { get; init; }
 
     /// <summary>Guest-physical memory in bytes.</summary>
