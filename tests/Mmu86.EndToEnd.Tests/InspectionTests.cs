@@ -18,6 +18,37 @@ public sealed class InspectionTests
         Assert.EndsWith("24 references to memory.\n", result.Output);
     }
 
+    [Fact]
+    public void Explain_NestedPageTables_NamesThemAndTheirFlagsAsAmdDoes()
+    {
+        ProcessResult result = Mmu86Process.RunInside(
+            "explain", "pointer-chase", "--at", "entry", "--address", "rsp", "--paging", "nested", "--machine", "uncached", "--set", "mmu.nested.format=npt");
+        Assert.Equal((0, ""), (result.Status, result.Error));
+        Assert.DoesNotContain("EPT", result.Output);
+        Assert.Matches(@"\nnCR3 is 0x([0-9a-f]+): guest-physical addresses go through nested page tables from H:0x\1 on\.\n", result.Output);
+        Assert.Equal(5, result.Output.Split("\n  Nested paging translates G:0x").Length - 1);
+        string[] steps = [.. result.Output.Split('\n').Where(line => line.StartsWith("    ") && line.Contains(" nested P"))];
+        Assert.Equal(20, steps.Length);
+        Assert.All(steps, line => Assert.Matches(@"nested P(ML4E|DPTE|DE|TE) +H:0x[0-9a-f]+  0x[0-9a-f]{16}  P R/W U/S ", line));
+        Assert.Matches(@"  24  nested PTE    H:", result.Output);
+        Assert.Contains(", nested page 4 KiB", result.Output);
+        Assert.Contains("; nested RWX.", result.Output);
+    }
+
+    [Fact]
+    public void Inspect_NestedPageTables_SaysNptInEveryStepAndRight()
+    {
+        ProcessResult result = Mmu86Process.RunInside(
+            "inspect", "pointer-chase", "10", "10", "--paging", "nested", "--set", "mmu.nested.format=npt", "--count", "50", "--json", "-");
+        Assert.Equal((0, ""), (result.Status, result.Error));
+        JsonNode[] lines = [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+        Assert.Equal(["guest", "npt"], lines.SelectMany(line => line["walk"]!.AsArray()).Select(step => (string?)step!["dim"]).Distinct().Order());
+        string[] rights = [.. lines.Where(line => line["rights"] is not null).SelectMany(line => line["rights"]!.AsArray()).Select(right => (string)right!).Distinct()];
+        Assert.Contains("nptRead", rights);
+        Assert.DoesNotContain(rights, right => right.StartsWith("ept", StringComparison.Ordinal));
+        Assert.Contains(lines, line => (string?)line["exit"]?["kind"] == "nestedPageFault");
+    }
+
     [Theory]
     [InlineData("native", "4k", "4k", 4)]
     [InlineData("native", "2m", "4k", 3)]

@@ -109,6 +109,37 @@ public sealed class RunTests
         Assert.Equal(references * Count(walks, "count"), Count(walks, "references"));
     }
 
+    [Theory]
+    [InlineData("4k", "4k", 24)]
+    [InlineData("4k", "2m", 19)]
+    [InlineData("2m", "2m", 15)]
+    public void Run_NestedPageTables_WalkAsManyReferencesAsEptAndFaultByTheirOwnName(string guestPage, string hostPage, int references)
+    {
+        string words = $"pointer-chase 20 1000 --paging nested --machine uncached --guest-page {guestPage} --host-page {hostPage}";
+        JsonObject npt = Report($"{words} --set mmu.nested.format=npt");
+        JsonObject ept = Report(words);
+
+        JsonNode walks = npt["measured"]!["walks"]!;
+        Assert.True(Count(walks, "count") >= 1000);
+        Assert.Equal(references * Count(walks, "count"), Count(walks, "references"));
+        Assert.Equal("npt", (string?)npt["machine"]!["mmu"]!["nested"]!["format"]);
+        Assert.True(Count(npt["faults"]!, "nestedPageFaults") > 0 || hostPage != "4k"); // the loader has touched every large page
+        Assert.Null(npt["faults"]!["eptViolations"]);
+        Assert.Equal(Count(ept["faults"]!, "eptViolations"), Count(npt["faults"]!, "nestedPageFaults"));
+        Assert.Equal(ept["instructions"]!.ToJsonString(), npt["instructions"]!.ToJsonString());
+        Assert.Equal(ept["memory"]!.ToJsonString(), npt["memory"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Run_NestedPageTables_AsAProcess_IsTheGuestsOutputAndAReportInAmdsWords()
+    {
+        ProcessResult result = Mmu86Process.Run("run", "hello", "--paging", "nested", "--set", "mmu.nested.format=npt");
+        Assert.Equal((0, Hello), (result.Status, result.Output));
+        Assert.Contains("nested page faults", result.Error);
+        Assert.Contains("nested PDE cache hits", result.Error);
+        Assert.DoesNotContain("EPT", result.Error);
+    }
+
     [Fact]
     public void Run_MaxInstructions_StopsExactlyThere()
     {

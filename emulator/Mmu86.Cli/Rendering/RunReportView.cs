@@ -1,4 +1,5 @@
 using System.Globalization;
+using Mmu86.Lab.Diagnostics;
 using Mmu86.Lab.Reports;
 using Spectre.Console;
 
@@ -97,13 +98,14 @@ internal sealed class RunReportView
     {
         if (_whole.Walks is not { } walks)
             return;
+        string nested = TranslationWords.Nested(_report.Machine.Mmu.Nested.Format);
         Table table = NewTable("", "whole run", _measured is null ? null : "between markers", "");
         Row("walks", counts => counts.Count, walks.ByReason.Dirty + walks.ByReason.Rights == 0 ? "" : $"{Number(walks.ByReason.Dirty)} for dirty, {Number(walks.ByReason.Rights)} for rights");
         Row("references", counts => counts.References, $"{Ratio(walks.References, walks.Count)} per walk");
         if (walks.EptReferences > 0)
         {
             Row("  guest", counts => counts.GuestReferences, $"{Ratio(walks.GuestReferences, walks.Count)} per walk");
-            Row("  EPT", counts => counts.EptReferences, $"{Ratio(walks.EptReferences, walks.Count)} per walk");
+            Row($"  {nested}", counts => counts.EptReferences, $"{Ratio(walks.EptReferences, walks.Count)} per walk");
         }
 
         if (walks.Faulted > 0)
@@ -116,9 +118,9 @@ internal sealed class RunReportView
         Cache("PML4E cache hits", caches.Pml4e, counts => counts.Pml4e);
         Cache("PDPTE cache hits", caches.Pdpte, counts => counts.Pdpte);
         Cache("PDE cache hits", caches.Pde, counts => counts.Pde);
-        Cache("EPT PML4E cache hits", caches.EptPml4e, counts => counts.EptPml4e);
-        Cache("EPT PDPTE cache hits", caches.EptPdpte, counts => counts.EptPdpte);
-        Cache("EPT PDE cache hits", caches.EptPde, counts => counts.EptPde);
+        Cache($"{nested} PML4E cache hits", caches.EptPml4e, counts => counts.EptPml4e);
+        Cache($"{nested} PDPTE cache hits", caches.EptPdpte, counts => counts.EptPdpte);
+        Cache($"{nested} PDE cache hits", caches.EptPde, counts => counts.EptPde);
         Cache("nested TLB hits", caches.NestedTlb, counts => counts.NestedTlb);
         _console.Write(table);
         _console.WriteLine();

@@ -10,14 +10,25 @@ public static class EntryFlags
 
     /// <summary>The flags that are set, such as <c>P R/W U/S A D XD</c>.</summary>
     /// <param name="dimension">Whose entry.</param>
-    /// <param name="level">4 to 1.</param>
+    /// <param name="format">What the nested entries of the machine look like.</param>
+    /// <param name="level">5 to 1.</param>
     /// <param name="entry">The entry.</param>
-    public static string Of(WalkDimension dimension, int level, ulong entry) => string.Join(' ', dimension == WalkDimension.Guest ? Guest(level, entry) : Ept(level, entry));
+    public static string Of(WalkDimension dimension, NestedFormat format, int level, ulong entry) => string.Join(' ', (dimension, format) switch
+    {
+        (WalkDimension.Guest, _) => Ordinary(level, entry, "XD"),
+        (WalkDimension.Ept, NestedFormat.Npt) => Ordinary(level, entry, "NX"),
+        _ => Ept(level, entry),
+    });
+
+    /// <summary>Whether an entry is present: whatever it has otherwise means nothing where it is not.</summary>
+    public static bool IsPresent(WalkDimension dimension, NestedFormat format, ulong entry) =>
+        (entry & (dimension == WalkDimension.Ept && format == NestedFormat.Ept ? EptEntry.Rights : PagingEntry.Present)) != 0;
 
     /// <summary>Whether an entry maps a page instead of pointing to a table.</summary>
     public static bool MapsPage(int level, ulong entry) => level == 1 || (level < 4 && (entry & PagingEntry.PageSizeBit) != 0);
 
-    private static IEnumerable<string> Guest(int level, ulong entry)
+    // The format of the guest's tables and of AMD's nested ones, whose manual has another name for bit 63.
+    private static IEnumerable<string> Ordinary(int level, ulong entry, string bit63)
     {
         bool mapsPage = MapsPage(level, entry);
         yield return (entry & PagingEntry.Present) != 0 ? "P" : "not present";
@@ -38,7 +49,7 @@ public static class EntryFlags
         if (mapsPage && (entry & PagingEntry.Global) != 0)
             yield return "G";
         if ((entry & PagingEntry.ExecuteDisable) != 0)
-            yield return "XD";
+            yield return bit63;
     }
 
     private static IEnumerable<string> Ept(int level, ulong entry)

@@ -15,10 +15,15 @@ public sealed class TranslationRecords
     private const TranslationRights EptRights = TranslationRights.EptRead | TranslationRights.EptWrite | TranslationRights.EptExecute;
 
     private readonly int _referenceCycles;
+    private readonly NestedFormat _format;
 
     /// <summary>Prepares records of one machine.</summary>
-    /// <param name="machine">Names the price of a reference.</param>
-    public TranslationRecords(MachineDescription machine) => _referenceCycles = machine.Mmu.Latencies.WalkReferenceCycles;
+    /// <param name="machine">Names the price of a reference and the format of nested entries.</param>
+    public TranslationRecords(MachineDescription machine)
+    {
+        _referenceCycles = machine.Mmu.Latencies.WalkReferenceCycles;
+        _format = machine.Mmu.Nested.Format;
+    }
 
     /// <summary>The record of one access.</summary>
     /// <param name="instruction">The instruction that made it.</param>
@@ -42,7 +47,7 @@ public sealed class TranslationRecords
             GuestPhysical = trace.GuestPhysical is { } guestPhysical ? Hex(guestPhysical.Value) : null,
             HostPhysical = trace.HostPhysical is { } hostPhysical ? Hex(hostPhysical.Value) : null,
             MemoryType = trace.MemoryType is { } type ? TranslationWords.Of(type) : null,
-            Rights = trace.Rights is { } rights ? TranslationWords.Of(trace.HostPageSize is null ? rights & ~EptRights : rights) : null,
+            Rights = trace.Rights is { } rights ? TranslationWords.Of(trace.HostPageSize is null ? rights & ~EptRights : rights, _format) : null,
             Fault = FaultOf(trace.Fault),
             Exit = ExitOf(trace.Fault),
         };
@@ -66,7 +71,7 @@ public sealed class TranslationRecords
 
     private WalkStepRecord Step(WalkReference reference) => new()
     {
-        Dim = reference.Dimension == WalkDimension.Guest ? "guest" : "ept",
+        Dim = reference.Dimension == WalkDimension.Guest ? "guest" : TranslationWords.Key(_format),
         Level = reference.Level,
         Entry = reference.Entry is { } entry ? Hex(entry.Value) : null,
         GuestEntry = reference.GuestEntry is { } guest ? Hex(guest.Value) : null,

@@ -35,8 +35,24 @@ public static class TranslationWords
         _ => throw new ArgumentOutOfRangeException(nameof(size)),
     };
 
-    /// <summary>The name of an entry by level: <c>PML4E</c> to <c>PTE</c>.</summary>
-    public static string EntryName(WalkDimension dimension, int level)
+    /// <summary>What stands before the name of a nested entry: <c>EPT</c>, or <c>nested</c> with AMD's nested page tables.</summary>
+    public static string Nested(NestedFormat format) => format switch
+    {
+        NestedFormat.Ept => "EPT",
+        NestedFormat.Npt => "nested",
+        _ => throw new ArgumentOutOfRangeException(nameof(format)),
+    };
+
+    /// <summary>The key of the second dimension in records: <c>ept</c> or <c>npt</c>.</summary>
+    public static string Key(NestedFormat format) => format switch
+    {
+        NestedFormat.Ept => "ept",
+        NestedFormat.Npt => "npt",
+        _ => throw new ArgumentOutOfRangeException(nameof(format)),
+    };
+
+    /// <summary>The name of an entry by level: <c>PML5E</c> to <c>PTE</c>.</summary>
+    public static string EntryName(WalkDimension dimension, NestedFormat format, int level)
     {
         string name = level switch
         {
@@ -47,7 +63,7 @@ public static class TranslationWords
             1 => "PTE",
             _ => throw new ArgumentOutOfRangeException(nameof(level)),
         };
-        return dimension == WalkDimension.Ept ? $"EPT {name}" : name;
+        return dimension == WalkDimension.Ept ? $"{Nested(format)} {name}" : name;
     }
 
     /// <summary>A memory type by the manual's abbreviation.</summary>
@@ -78,31 +94,32 @@ public static class TranslationWords
     };
 
     /// <summary>A source for a sentence.</summary>
-    public static string Of(WalkSource source) => source switch
+    public static string Of(WalkSource source, NestedFormat format) => source switch
     {
         WalkSource.Memory => "memory",
         WalkSource.Pml5eCache => "PML5E cache",
         WalkSource.Pml4eCache => "PML4E cache",
         WalkSource.PdpteCache => "PDPTE cache",
         WalkSource.PdeCache => "PDE cache",
-        WalkSource.EptPml4eCache => "EPT PML4E cache",
-        WalkSource.EptPdpteCache => "EPT PDPTE cache",
-        WalkSource.EptPdeCache => "EPT PDE cache",
+        WalkSource.EptPml4eCache => $"{Nested(format)} PML4E cache",
+        WalkSource.EptPdpteCache => $"{Nested(format)} PDPTE cache",
+        WalkSource.EptPdeCache => $"{Nested(format)} PDE cache",
         WalkSource.NestedTlb => "nested TLB",
         _ => throw new ArgumentOutOfRangeException(nameof(source)),
     };
 
     /// <summary>The rights of a translation as words for records.</summary>
-    public static IReadOnlyList<string> Of(TranslationRights rights)
+    public static IReadOnlyList<string> Of(TranslationRights rights, NestedFormat format)
     {
+        string nested = Key(format);
         List<string> words = [];
         Add(TranslationRights.Writable, "writable");
         Add(TranslationRights.User, "user");
         Add(TranslationRights.Executable, "executable");
         Add(TranslationRights.Dirty, "dirty");
-        Add(TranslationRights.EptRead, "eptRead");
-        Add(TranslationRights.EptWrite, "eptWrite");
-        Add(TranslationRights.EptExecute, "eptExecute");
+        Add(TranslationRights.EptRead, $"{nested}Read");
+        Add(TranslationRights.EptWrite, $"{nested}Write");
+        Add(TranslationRights.EptExecute, $"{nested}Execute");
         return words;
 
         void Add(TranslationRights right, string word)

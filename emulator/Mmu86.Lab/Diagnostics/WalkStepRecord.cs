@@ -3,7 +3,7 @@ namespace Mmu86.Lab.Diagnostics;
 /// <summary>One step of a walk.</summary>
 public sealed record WalkStepRecord
 {
-    /// <summary><c>guest</c> or <c>ept</c>.</summary>
+    /// <summary><c>guest</c>, <c>ept</c>, or <c>npt</c> on machines with AMD's nested paging.</summary>
     public required string Dim { get; init; }
 
     /// <summary>4 for a PML4 entry down to 1 for a PTE.</summary>
@@ -12,7 +12,7 @@ public sealed record WalkStepRecord
     /// <summary>The host-physical address of the entry. Null where a cache does not keep it.</summary>
     public string? Entry { get; init; }
 
-    /// <summary>The guest-physical address of the entry, for guest entries under EPT.</summary>
+    /// <summary>The guest-physical address of the entry, for guest entries under nested paging.</summary>
     public string? GuestEntry { get; init; }
 
     /// <summary>The memory type of the memory that holds the entry, where it is known.</summary>

@@ -10,21 +10,24 @@ public sealed class WalkStory
     private readonly StringBuilder _text = new();
     private readonly WalkTrace _trace;
     private readonly PagingContext _context;
+    private readonly NestedFormat _format;
     private int _number;
 
-    private WalkStory(WalkTrace trace, in PagingContext context)
+    private WalkStory(WalkTrace trace, in PagingContext context, NestedFormat format)
     {
         _trace = trace;
         _context = context;
+        _format = format;
     }
 
     /// <summary>Tells an inspection.</summary>
     /// <param name="trace">By <see cref="IMmu.Inspect"/>: every step, whatever the caches would answer.</param>
     /// <param name="context">The context that it was made in.</param>
+    /// <param name="format">The machine's nested paging.</param>
     /// <returns>Lines, each ended by a line feed.</returns>
-    public static string Tell(WalkTrace trace, in PagingContext context)
+    public static string Tell(WalkTrace trace, in PagingContext context, NestedFormat format)
     {
-        var story = new WalkStory(trace, context);
+        var story = new WalkStory(trace, context, format);
         story.TellStart();
         story.TellSteps();
         story.TellEnd();
@@ -47,8 +50,16 @@ public sealed class WalkStory
         else
             TellRoot();
         if (_context.IsNested)
-            Line($"EPTP is 0x{_context.Eptp:x}: guest-physical addresses go through EPT from {new HostPhysicalAddress(_context.Eptp & EptEntry.AddressMask)} on.");
+            TellNestedRoot();
         Line("");
+    }
+
+    private void TellNestedRoot()
+    {
+        var root = new HostPhysicalAddress(_context.Eptp & EptEntry.AddressMask);
+        Line(_format == NestedFormat.Npt
+            ? $"nCR3 is 0x{root.Value:x}: guest-physical addresses go through nested page tables from {root} on."
+            : $"EPTP is 0x{_context.Eptp:x}: guest-physical addresses go through EPT from {root} on.");
     }
 
     private void TellRoot()
@@ -83,50 +94,50 @@ public sealed class WalkStory
             while (run < steps.Count && steps[run].Dimension == WalkDimension.Ept)
                 run++;
             if (run > i)
-                TellEpt(i, run);
+                TellNested(i, run);
             if (run < steps.Count)
                 TellStep(steps[run], indentation: "  ");
             i = run + 1;
         }
     }
 
-    // A run of EPT steps translates the address of the guest entry that follows it, or at the end the address of the access.
-    private void TellEpt(int first, int end)
+    // A run of nested steps translates the address of the guest entry that follows it, or at the end the address of the access.
+    private void TellNested(int first, int end)
     {
         IReadOnlyList<WalkReference> steps = _trace.References;
         GuestPhysicalAddress? address = end < steps.Count ? steps[end].GuestEntry : _trace.GuestPhysical ?? FailedAddress;
-        string purpose = end < steps.Count ? $"to find the {TranslationWords.EntryName(WalkDimension.Guest, steps[end].Level)}" : "to find the byte itself";
-        Line($"  EPT translates {(address is { } known ? known.ToString() : "an address")} {purpose}:");
+        string purpose = end < steps.Count ? $"to find the {TranslationWords.EntryName(WalkDimension.Guest, _format, steps[end].Level)}" : "to find the byte itself";
+        string translator = _format == NestedFormat.Npt ? "Nested paging" : "EPT";
+        Line($"  {translator} translates {(address is { } known ? known.ToString() : "an address")} {purpose}:");
         for (int i = first; i < end; i++)
             TellStep(steps[i], indentation: "    ");
     }
 
     private GuestPhysicalAddress? FailedAddress =>
-        _trace.Fault is { Failure: TranslationFailure.EptViolation or TranslationFailure.EptMisconfiguration } fault ? fault.GuestPhysical : null;
+        _trace.Fault is { Failure: not (TranslationFailure.PageFault or TranslationFailure.NonCanonical) } fault ? fault.GuestPhysical : null;
 
     private void TellStep(WalkReference step, string indentation)
     {
         _number++;
-        string name = TranslationWords.EntryName(step.Dimension, step.Level);
+        string name = TranslationWords.EntryName(step.Dimension, _format, step.Level).PadRight(_format == NestedFormat.Npt && _context.IsNested ? 12 : 9);
         string where = step.Entry is { } host ? $"{(step.GuestEntry is { } guest && _context.IsNested ? $"{guest} = " : "")}{host}" : "";
-        string flags = EntryFlags.Of(step.Dimension, step.Level, step.Before);
+        string flags = EntryFlags.Of(step.Dimension, _format, step.Level, step.Before);
         string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
-        string found = step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source)} answers";
+        string found = step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source, _format)} answers";
         string type = step.MemoryType is { } known ? $"  (entry in {TranslationWords.Of(known)} memory)" : "";
-        Line($"{indentation}{_number,2}  {name,-9}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}  [{found}]");
+        Line($"{indentation}{_number,2}  {name}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}  [{found}]");
     }
 
-    private static string NewFlags(WalkReference step)
+    private string NewFlags(WalkReference step)
     {
-        string[] before = EntryFlags.Of(step.Dimension, step.Level, step.Before).Split(' ');
-        return string.Join(' ', EntryFlags.Of(step.Dimension, step.Level, step.After).Split(' ').Except(before)) + " set";
+        string[] before = EntryFlags.Of(step.Dimension, _format, step.Level, step.Before).Split(' ');
+        return string.Join(' ', EntryFlags.Of(step.Dimension, _format, step.Level, step.After).Split(' ').Except(before)) + " set";
     }
 
     private string LeadsTo(WalkReference step)
     {
         bool isEpt = step.Dimension == WalkDimension.Ept;
-        bool isPresent = isEpt ? (step.Before & EptEntry.Rights) != 0 : (step.Before & PagingEntry.Present) != 0;
-        if (!isPresent)
+        if (!EntryFlags.IsPresent(step.Dimension, _format, step.Before))
             return "nothing";
         bool isBits32 = !isEpt && _context.Mode == GuestPagingMode.Bits32;
         bool mapsPage = EntryFlags.MapsPage(step.Level, step.Before);
@@ -156,7 +167,7 @@ public sealed class WalkStory
         string guest = _context.IsNested && _trace.GuestPhysical is { } guestPhysical ? $" is {guestPhysical} for the guest and" : " is";
         Line($"{_trace.Linear}{guest} {_trace.HostPhysical} in the host, frame 0x{_trace.HostPhysical!.Value.Frame.Value:x}.");
         string pages = $"Guest page {(_trace.GuestPageSize is { } g ? TranslationWords.Of(g) : "none")}"
-            + (_trace.HostPageSize is { } h ? $", EPT page {TranslationWords.Of(h)}" : "")
+            + (_trace.HostPageSize is { } h ? $", {TranslationWords.Nested(_format)} page {TranslationWords.Of(h)}" : "")
             + (_trace.EntryPageSize is { } e ? $", TLB entry {TranslationWords.Of(e)}" : "");
         Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}{(_trace.MemoryType is { } type ? $"; memory type {TranslationWords.Of(type)}" : "")}.");
         int cached = _trace.References.Count - _trace.MemoryReferences;
@@ -171,8 +182,8 @@ public sealed class WalkStory
             + $"{((rights & TranslationRights.Executable) != 0 ? "executable" : "not executable")}";
         if (!_context.IsNested)
             return words;
-        string ept = ((rights & TranslationRights.EptRead) != 0 ? "R" : "-") + ((rights & TranslationRights.EptWrite) != 0 ? "W" : "-") + ((rights & TranslationRights.EptExecute) != 0 ? "X" : "-");
-        return $"{words}; EPT {ept}";
+        string nested = ((rights & TranslationRights.EptRead) != 0 ? "R" : "-") + ((rights & TranslationRights.EptWrite) != 0 ? "W" : "-") + ((rights & TranslationRights.EptExecute) != 0 ? "X" : "-");
+        return $"{words}; {TranslationWords.Nested(_format)} {nested}";
     }
 
     private static string Count(int count, string one) => Count(count, one, one + "s");

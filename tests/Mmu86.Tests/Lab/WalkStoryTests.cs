@@ -26,7 +26,7 @@ public sealed class WalkStoryTests
     [Fact]
     public void Tell_NestedWalk_ExplainsWhatEptTranslatesAndEndsWithTheHostFrame()
     {
-        string story = WalkStory.Tell(NestedTrace(), s_nested);
+        string story = WalkStory.Tell(NestedTrace(), s_nested, NestedFormat.Ept);
         Assert.Equal(
             """
             A write of L:0x40abc on behalf of user mode.
@@ -50,6 +50,47 @@ public sealed class WalkStoryTests
             story);
     }
 
+    // APM 2, "Page-Translation-Table Entry Fields": bit 63 is NX, and a nested entry has the ordinary flags. "Nested Paging": nCR3 and nested page tables.
+    [Fact]
+    public void Tell_WalkOfNestedPageTables_HasAmdsWords()
+    {
+        const ulong Entry = 0x8000_0000_0020_00E7;
+        WalkReference nested = Ept(WalkSource.Memory) with { Before = Entry & ~PagingEntry.Dirty, After = Entry };
+        WalkTrace trace = NestedTrace() with
+        {
+            References = [nested, NestedTrace().References[1], Ept(WalkSource.EptPdeCache) with { Level = 5, Before = 0, After = 0 }],
+            HostPhysical = null,
+            GuestPhysical = null,
+            Fault = new TranslationFault
+            {
+                Failure = TranslationFailure.NestedPageFault,
+                Linear = new LinearAddress(0x40abc),
+                GuestPhysical = new GuestPhysicalAddress(0x9abc),
+                NestedErrorCode = NestedPageFaultErrorCode.User | NestedPageFaultErrorCode.Write | NestedPageFaultErrorCode.FinalAddress,
+            },
+        };
+
+        string story = WalkStory.Tell(trace, s_nested with { Eptp = 0x10_001B }, NestedFormat.Npt);
+
+        Assert.Equal(
+            """
+            A write of L:0x40abc on behalf of user mode.
+            No TLB has the translation: the tables are walked.
+            CR3 is 0x5000: the PML4 table is at G:0x5000.
+            nCR3 is 0x100000: guest-physical addresses go through nested page tables from H:0x100000 on.
+
+              Nested paging translates G:0x5000 to find the PML4E:
+                 1  nested PDE    H:0x101000  0x80000000002000a7  P R/W U/S A PS NX (then D set)  -> 2 MiB page at H:0x200000  [read from memory]
+               2  PML4E         G:0x5000 = H:0x205000  0x0000000000006027  P R/W U/S A  -> PDPT at G:0x6000  [read from memory]
+              Nested paging translates G:0x9abc to find the byte itself:
+                 3  nested PML5E  H:0x101000  0x0000000000000000  not present  -> nothing  [nested PDE cache answers]
+
+            It ends in a fault: nested page fault at G:0x9abc, EXITINFO1 0x100000006: a write of the address itself met an entry that is not present.
+
+            """,
+            story);
+    }
+
     [Fact]
     public void Tell_NotPresent_EndsWithTheFault()
     {
@@ -64,7 +105,7 @@ public sealed class WalkStoryTests
                 ErrorCode = PageFaultErrorCode.User | PageFaultErrorCode.Write,
             },
         };
-        string story = WalkStory.Tell(trace, s_nested);
+        string story = WalkStory.Tell(trace, s_nested, NestedFormat.Ept);
         Assert.Contains("  not present  -> nothing  [read from memory]\n", story);
         Assert.EndsWith("It ends in a fault: #PF with error code 0x6 at L:0x40abc: a user write met an entry that is not present.\n", story);
     }
@@ -78,7 +119,7 @@ public sealed class WalkStoryTests
             HostPhysical = null,
             Fault = new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(1UL << 63) },
         };
-        Assert.EndsWith("\nIt ends in a fault: L:0x8000000000000000 is not canonical.\n", WalkStory.Tell(trace, s_nested));
+        Assert.EndsWith("\nIt ends in a fault: L:0x8000000000000000 is not canonical.\n", WalkStory.Tell(trace, s_nested, NestedFormat.Ept));
     }
 
     [Fact]
