@@ -25,6 +25,7 @@ public static class GuestCatalogue
         new DemandPagingGuest(),
         new TwoProcessesGuest(),
         new StaleTranslationGuest(),
+        new PageMatrixGuest(),
     ];
 
     /// <summary>Every guest once, as its name without suffix finds it, in the order in which they are listed.</summary>

@@ -168,6 +168,12 @@ internal sealed class GuestAssembler
     /// <summary>Prints RAX in decimal, unsigned. Changes RAX, RCX, RDX, RSI, RDI and R11.</summary>
     public void PrintDecimal() => _runtime.CallPrintDecimal();
 
+    /// <summary>Prints RAX as 16 hexadecimal digits. Changes RAX, RCX, RDX, RSI, RDI and R11.</summary>
+    public void PrintHexadecimal() => _runtime.CallPrintHexadecimal();
+
+    /// <summary>Prints RDX bytes (at least one) at RSI. Changes RAX, RCX, RDX, RSI, RDI and R11.</summary>
+    public void PrintBytes() => _runtime.CallPrint();
+
     /// <summary>Ends the guest with status 0.</summary>
     public void Exit()
     {

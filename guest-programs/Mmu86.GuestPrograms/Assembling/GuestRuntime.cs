@@ -8,8 +8,10 @@ internal abstract class GuestRuntime(GuestAssembler guest)
 {
     private Label _print = guest.Code.CreateLabel("print");
     private Label _printDecimal = guest.Code.CreateLabel("print_decimal");
+    private Label _printHexadecimal = guest.Code.CreateLabel("print_hexadecimal");
     private bool _prints;
     private bool _printsDecimals;
+    private bool _printsHexadecimals;
 
     protected GuestAssembler Guest { get; } = guest;
 
@@ -27,6 +29,13 @@ internal abstract class GuestRuntime(GuestAssembler guest)
         Guest.Code.call(_printDecimal);
     }
 
+    /// <summary>Calls the function that prints RAX as 16 hexadecimal digits.</summary>
+    public void CallPrintHexadecimal()
+    {
+        _prints = _printsHexadecimals = true;
+        Guest.Code.call(_printHexadecimal);
+    }
+
     /// <summary>Emits what ends the guest with the status in EAX.</summary>
     public abstract void Exit();
 
@@ -35,6 +44,8 @@ internal abstract class GuestRuntime(GuestAssembler guest)
     {
         if (_printsDecimals)
             EmitPrintDecimal();
+        if (_printsHexadecimals)
+            EmitPrintHexadecimal();
         if (!_prints)
             return;
 
@@ -66,6 +77,31 @@ internal abstract class GuestRuntime(GuestAssembler guest)
         c.sub(rdx, rsi);
         c.call(_print);
         c.add(rsp, BufferSize);
+        c.ret();
+    }
+
+    private void EmitPrintHexadecimal()
+    {
+        const int Digits = 16, BitsPerDigit = 4;
+        Assembler c = Guest.Code;
+        Label next = c.CreateLabel();
+        ulong digits = Guest.AddData("", "0123456789abcdef"u8, 1);
+        Guest.BeginFunction("print_hexadecimal", ref _printHexadecimal);
+        c.sub(rsp, Digits);
+        c.mov(rsi, rsp);
+        c.mov(edx, Digits);
+        c.xor(ecx, ecx);
+        c.Label(ref next);
+        c.rol(rax, BitsPerDigit);
+        c.mov(edi, eax);
+        c.and(edi, 15);
+        c.mov(dil, __[rdi + (int)digits]);
+        c.mov(__[rsi + rcx], dil);
+        c.inc(ecx);
+        c.cmp(ecx, edx);
+        c.jb(next);
+        c.call(_print);
+        c.add(rsp, Digits);
         c.ret();
     }
 }

@@ -18,9 +18,11 @@ internal sealed class KernelSupport
     public const ushort UserDataSelector = 0x18 | 3;
     public const ushort UserCodeSelector = 0x20 | 3;
     private const ushort TaskSelector = 0x28;
+    private const ushort LocalTableSelector = 0x38;
     private const int Vectors = 256;
     private const int Exceptions = 32;
     private const int GateBytes = 16;
+    private const int GlobalTableBytes = LocalTableSelector + 16;
     private const int DoubleFault = 8;
     private const ulong StackBytes = 16384;
     private const int MappedLargePages = 32;
@@ -30,6 +32,7 @@ internal sealed class KernelSupport
     private readonly HashSet<int> _handled = [];
     private readonly ulong _handlerTable;
     private readonly ulong _interruptTable;
+    private readonly ulong _descriptors;
     private readonly ulong _descriptorPointers;
     private readonly ulong _directoryPointers;
     private readonly ulong _directory;
@@ -49,7 +52,8 @@ internal sealed class KernelSupport
         ulong faultStackTop = guest.Reserve("fault_stack", StackBytes, TableBytes) + StackBytes;
         _interruptTable = guest.Reserve("idt", Vectors * GateBytes, 16);
         ulong task = guest.AddData("tss", TaskState(StackTop, faultStackTop), 16);
-        _descriptorPointers = AddDescriptorPointers(guest, task);
+        _descriptors = guest.AddData("gdt", Descriptors(task), 8);
+        _descriptorPointers = AddDescriptorPointers(guest);
     }
 
     /// <summary>The kernel's PML4. Its first entry maps the kernel.</summary>
@@ -89,6 +93,20 @@ internal sealed class KernelSupport
     {
         _guest.Load(rax, entry);
         _guest.Code.mov(__qword_ptr[table + (ulong)(8 * index)], rax);
+    }
+
+    /// <summary>Emits what gives the kernel an LDT of two descriptors. Changes RAX.</summary>
+    /// <param name="address">Its linear address; nothing need be mapped there before a segment of it is loaded.</param>
+    public void EmitLocalDescriptorTable(ulong address)
+    {
+        const ulong TwoDescriptors = 0x0000_8200_0000_000F;
+        ulong descriptor = _descriptors + LocalTableSelector;
+        _guest.Load(rax, TwoDescriptors | ((address & 0xFF_FFFF) << 16) | ((address >> 24 & 0xFF) << 56));
+        _guest.Code.mov(__qword_ptr[descriptor], rax);
+        _guest.Load(rax, address >> 32);
+        _guest.Code.mov(__qword_ptr[descriptor + 8], rax);
+        _guest.Code.mov(eax, LocalTableSelector);
+        _guest.Code.lldt(ax);
     }
 
     /// <summary>Begins the handler of an exception.</summary>
@@ -204,21 +222,25 @@ internal sealed class KernelSupport
         c.ret();
     }
 
-    /// <summary>The GDT, and one after the other the operands of LGDT and LIDT, 16 bytes apart.</summary>
-    private ulong AddDescriptorPointers(GuestAssembler guest, ulong task)
+    /// <summary>The GDT: flat segments, the task, and room for an LDT.</summary>
+    private static byte[] Descriptors(ulong task)
     {
         const ulong KernelCode = 0x00AF_9B00_0000_FFFF, KernelData = 0x00CF_9300_0000_FFFF;
         const ulong UserPrivilege = 3UL << 45, AvailableTask = 0x0000_8900_0000_0067;
         ulong taskLow = AvailableTask | ((task & 0xFF_FFFF) << 16) | ((task >> 24 & 0xFF) << 56);
         ulong[] descriptors = [0, KernelCode, KernelData, KernelData | UserPrivilege, KernelCode | UserPrivilege, taskLow, task >> 32];
-        var bytes = new byte[descriptors.Length * 8];
+        var bytes = new byte[GlobalTableBytes];
         for (int i = 0; i < descriptors.Length; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(8 * i), descriptors[i]);
-        ulong gdt = guest.AddData("gdt", bytes, 8);
+        return bytes;
+    }
 
+    /// <summary>One after the other the operands of LGDT and LIDT, 16 bytes apart.</summary>
+    private ulong AddDescriptorPointers(GuestAssembler guest)
+    {
         var pointers = new byte[32];
-        BinaryPrimitives.WriteUInt16LittleEndian(pointers, (ushort)(bytes.Length - 1));
-        BinaryPrimitives.WriteUInt64LittleEndian(pointers.AsSpan(2), gdt);
+        BinaryPrimitives.WriteUInt16LittleEndian(pointers, GlobalTableBytes - 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(pointers.AsSpan(2), _descriptors);
         BinaryPrimitives.WriteUInt16LittleEndian(pointers.AsSpan(16), (Vectors * GateBytes) - 1);
         BinaryPrimitives.WriteUInt64LittleEndian(pointers.AsSpan(18), _interruptTable);
         return guest.AddData("descriptor_pointers", pointers, 16);

@@ -75,7 +75,9 @@ public sealed class BareGuestTests
     [Fact]
     public void BareImages_AllOfThem_HaveACaseHere()
     {
-        IEnumerable<string> bare = GuestCatalogue.All.Where(guest => guest.Variants.HasFlag(GuestVariants.Bare)).Select(guest => guest.Name);
+        // PageMatrixTests has the page matrix: it is about where these emulators are wrong.
+        IEnumerable<string> bare = GuestCatalogue.All.Where(guest => guest.Variants.HasFlag(GuestVariants.Bare)).Select(guest => guest.Name)
+            .Except(["kernel-page-matrix"]);
         Assert.Equal(bare.Order(), Cases().Select(row => (string)row[0]).Distinct().Order());
     }
 

@@ -60,6 +60,7 @@ public sealed class KernelGuestTests
     [InlineData("kernel-demand-paging")]
     [InlineData("kernel-two-processes")]
     [InlineData("kernel-stale-translation")]
+    [InlineData("kernel-page-matrix")]
     public void Kernels_AreRingZeroOnly(string name)
     {
         GuestProgram kernel = GuestCatalogue.Find(name)!;

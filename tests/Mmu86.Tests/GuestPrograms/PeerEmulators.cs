@@ -9,32 +9,40 @@ internal static class PeerEmulators
 {
     private const string BochsBios = "/usr/share/bochs/BIOS-bochs-latest";
     private const string BochsVideoBios = "/usr/share/bochs/VGABIOS-lgpl-latest";
+    private const string Haswell = "corei7_haswell_4770";
     private const int CylinderSize = 16 * 63 * 512;
 
     /// <summary>Runs an image in QEMU's system emulation without acceleration.</summary>
+    /// <param name="bareImage">A ring-0 image.</param>
+    /// <param name="options">The machine.</param>
+    /// <param name="processor">A CPU model that QEMU knows.</param>
     /// <returns>The exit status that the debug exit makes, and what came from the serial port.</returns>
-    public static (int Status, string Output) RunInQemu(byte[] bareImage, BootImageOptions options)
+    public static (int Status, string Output) RunInQemu(byte[] bareImage, BootImageOptions options, string processor = "qemu64")
     {
         string qemu = TestTiers.RequireProgram("qemu-system-x86_64");
         using var process = new GuestProcess();
         string disk = process.WriteFile("disk.img", BootImage.Create(bareImage, options));
         return process.Run(qemu,
         [
-            "-accel", "tcg", "-m", $"{options.MemoryBytes >> 20}", "-drive", $"format=raw,file={disk}", "-serial", "stdio", "-display", "none",
+            "-accel", "tcg", "-cpu", processor, "-m", $"{options.MemoryBytes >> 20}", "-drive", $"format=raw,file={disk}", "-serial", "stdio", "-display", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot",
         ]);
     }
 
-    /// <summary>Runs an image in Bochs as a Haswell, which has PCIDs.</summary>
+    /// <summary>Runs an image in Bochs.</summary>
+    /// <param name="bareImage">A ring-0 image.</param>
+    /// <param name="options">The machine.</param>
+    /// <param name="processor">A CPU model that Bochs knows; without it a Haswell, which has PCIDs.</param>
     /// <returns>What came from the serial port. Bochs has no debug exit and no status.</returns>
-    public static string RunInBochs(byte[] bareImage, BootImageOptions options) =>
-        RunDiskInBochs(BootImage.Create(bareImage, options), options.MemoryBytes);
+    public static string RunInBochs(byte[] bareImage, BootImageOptions options, string processor = Haswell) =>
+        RunDiskInBochs(BootImage.Create(bareImage, options), options.MemoryBytes, processor);
 
-    /// <summary>Boots a disk in Bochs as a Haswell.</summary>
+    /// <summary>Boots a disk in Bochs.</summary>
     /// <param name="image">The disk: whole cylinders of 16 heads and 63 sectors.</param>
     /// <param name="memoryBytes">The machine's memory.</param>
+    /// <param name="processor">A CPU model that Bochs knows.</param>
     /// <returns>What came from the serial port.</returns>
-    public static string RunDiskInBochs(byte[] image, ulong memoryBytes)
+    public static string RunDiskInBochs(byte[] image, ulong memoryBytes, string processor = Haswell)
     {
         string bochs = TestTiers.RequireProgram("bochs");
         Skip.IfNot(File.Exists(BochsBios) && File.Exists(BochsVideoBios), "skipped: no BIOS for bochs");
@@ -50,7 +58,7 @@ internal static class PeerEmulators
             megs: {memoryBytes >> 20}
             romimage: file={BochsBios}
             vgaromimage: file={BochsVideoBios}
-            cpu: model=corei7_haswell_4770, ips=50000000
+            cpu: model={processor}, ips=50000000
             ata0-master: type=disk, path="{disk}", mode=flat, cylinders={image.Length / CylinderSize}, heads=16, spt=63
             boot: disk
             com1: enabled=1, mode=file, dev={serial}

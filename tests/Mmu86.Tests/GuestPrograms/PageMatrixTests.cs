@@ -1,0 +1,106 @@
+using Mmu86.GuestPrograms;
+using Mmu86.Lab;
+using Mmu86.TestKit;
+using Mmu86.TestKit.Rules;
+using Mmu86.Tests.Running;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.GuestPrograms;
+
+/// <summary>Page permissions and faults, judged by processors that we did not write: they run the same image, which prints digests of what it saw.</summary>
+public sealed class PageMatrixTests
+{
+    private const string Name = "kernel-page-matrix";
+    private static readonly BootImageOptions Machine = new() { MemoryBytes = 64UL << 20 };
+
+    // A prime number, so that no value of any kind is left out.
+    private static readonly string Stride = $"{TestTiers.Pick(standard: 211, ci: 31, soak: 3)}";
+
+    private static readonly PageMatrixOutput.Deviation[] DeviationsOfBochs =
+    [
+        new("implicit.* smap$", "R04", "RFLAGS.AC excuses implicit accesses too"),
+    ];
+
+    private static readonly PageMatrixOutput.Deviation[] DeviationsOfQemu =
+    [
+        new(" (reserved|width)", "F01", "a reserved bit is reported without the P flag"),
+        new("implicit.* smap$", "R04", "RFLAGS.AC excuses implicit accesses below CPL 3"),
+        new("^1g .* rights", "F06", "the entry of a 1 GiB page becomes accessed though its rights deny the access"),
+    ];
+
+    [Theory]
+    [InlineData(PagingMode.Native, Fidelity.Fast, PageSize.Size4K)]
+    [InlineData(PagingMode.Native, Fidelity.Tlb, PageSize.Size4K)]
+    [InlineData(PagingMode.Native, Fidelity.Tlb, PageSize.Size4K, "mmu.lookUpEveryAccess=true")]
+    [InlineData(PagingMode.Nested, Fidelity.Fast, PageSize.Size2M)]
+    [InlineData(PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K)]
+    [InlineData(PagingMode.Nested, Fidelity.Tlb, PageSize.Size2M, "mmu.nested.format=npt")]
+    [Rule("P07")]
+    [Rule("P08")]
+    [Rule("P09")]
+    [Rule("P10")]
+    [Rule("P13")]
+    [Rule("R01")]
+    [Rule("R02")]
+    [Rule("R03")]
+    [Rule("R04")]
+    [Rule("R05")]
+    [Rule("R06")]
+    [Rule("R14")]
+    [Rule("F01")]
+    [Rule("F02")]
+    [Rule("F05")]
+    [Rule("F06")]
+    [Rule("A01")]
+    [Rule("A07")]
+    public void Mmu86_PrintsWhatTheManualsRulesGive(PagingMode paging, Fidelity fidelity, PageSize hostPage, params string[] overrides)
+    {
+        RunTrace run = SmallRuns.Run(
+            SmallRuns.Options($"{Name} {Stride}", paging, fidelity, PageSize.Size4K, overrides) with { HostPage = hostPage }, null, null);
+
+        Assert.Equal(Expected(), run.Output);
+    }
+
+    [SkippableFact]
+    [Rule("P07")]
+    [Rule("P08")]
+    [Rule("P09")]
+    [Rule("R01")]
+    [Rule("R02")]
+    [Rule("R03")]
+    [Rule("R06")]
+    [Rule("F01")]
+    [Rule("F02")]
+    [Rule("F05")]
+    [Rule("F06")]
+    [Rule("A01")]
+    [Rule("A07")]
+    public void Bochs_PrintsTheSameButWhereItIsKnownToBeWrong()
+    {
+        TestTiers.Require(TestTier.Ci);
+
+        string output = PeerEmulators.RunInBochs(Image(), Machine, "corei7_skylake_x");
+
+        PageMatrixOutput.AssertDiffersOnlyIn(DeviationsOfBochs, Expected(), output);
+    }
+
+    [SkippableFact]
+    [Rule("F01")]
+    [Rule("R04")]
+    [Rule("F06")]
+    public void Qemu_PrintsTheSameButWhereItIsKnownToBeWrong()
+    {
+        TestTiers.Require(TestTier.Ci);
+
+        (_, string output) = PeerEmulators.RunInQemu(Image(), Machine, "max");
+
+        PageMatrixOutput.AssertDiffersOnlyIn(DeviationsOfQemu, Expected(), output);
+    }
+
+    private static byte[] Image() => GuestCatalogue.Find(Name)!.Build(Options());
+
+    private static string Expected() => GuestCatalogue.Find(Name)!.ExpectedOutput(Options());
+
+    private static GuestBuildOptions Options() => new() { Arguments = [Stride] };
+}
