@@ -76,8 +76,8 @@ internal static class InterruptGate
             words = words[..^1];
         top = stack - ((ulong)words.Length * 8);
 
-        // A handler at level 3 has a user stack; any other is the processor's own business, which SMAP's AC does not excuse.
-        return vcpu.Data.TryPushFrame(TransferStack.Long(stack), words, 8, cpl == 3 ? AccessMode.User : AccessMode.Implicit);
+        // A stack is no system data structure: its accesses are explicit ones of the handler's level.
+        return vcpu.Data.TryPushFrame(TransferStack.Long(stack), words, 8, vcpu.ModeAt(cpl));
     }
 
     private static void Commit(Vcpu vcpu, SegmentDescriptor gate, SegmentRegister code, int cpl, ulong target, ulong top)

@@ -42,7 +42,7 @@ internal static class ProtectedGate
             return vcpu.Faults.Raise(ExceptionVector.StackFault, (isInner ? Selectors.ErrorCode(segment.Selector) : 0) | external);
         if (!CodeSegments.CheckOffset(vcpu, code, gate.GateOffset, external)
             || !DescriptorTables.TrySetAccessed(vcpu, gate.GateSelector, code)
-            || !vcpu.Data.TryPushFrame(stack, words, wordBytes, cpl == 3 ? AccessMode.User : AccessMode.Implicit))
+            || !vcpu.Data.TryPushFrame(stack, words, wordBytes, vcpu.ModeAt(cpl)))
             return false;
         vcpu.Registers.Rsp = stack.After(words.Length * wordBytes);
         vcpu.System.Ss = segment;

@@ -11,7 +11,7 @@ public sealed unsafe partial class DataAccess
     {
         if (Checks == AccessChecks.None || mode == AccessMode.Implicit)
             return true;
-        if ((Checks & AccessChecks.Alignment) != 0 && (address & AlignmentMask(size)) != 0)
+        if ((Checks & AccessChecks.Alignment) != 0 && mode == AccessMode.User && (address & AlignmentMask(size)) != 0)
             return _faults.Raise(ExceptionVector.AlignmentCheck, 0);
         _breakpoints.Accessed(address, size, kind);
         return true;

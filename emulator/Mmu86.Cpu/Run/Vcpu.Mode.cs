@@ -49,9 +49,7 @@ public sealed unsafe partial class Vcpu
         Breakpoints.Refresh();
         Data.Checks = (checksAlignment ? AccessChecks.Alignment : AccessChecks.None)
             | (Breakpoints.WatchesData ? AccessChecks.Breakpoints : AccessChecks.None);
-        AccessMode mode = System.Cpl == 3 ? AccessMode.User
-            : (_s->SystemFlags & (ulong)RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
-            : AccessMode.Supervisor;
+        AccessMode mode = ModeAt(System.Cpl);
         Data.Mode = mode;
         _s->ReadSlots = (Data.Checks == AccessChecks.None ? _filter : _emptyFilter).DataTable(mode);
         _s->WriteSlots = _s->ReadSlots + _filter.Slots;
@@ -92,6 +90,11 @@ public sealed unsafe partial class Vcpu
 
     /// <summary>Whether an address of IA-32e mode may be accessed or be in RIP. What base registers may hold is <see cref="ProcessorFeatures.LinearAddressBits"/>.</summary>
     internal bool IsCanonical(ulong address) => Canonical.Is(address, _s->LinearAddressBits);
+
+    /// <summary>The mode of explicit data accesses made at a privilege level, under RFLAGS.AC as it is.</summary>
+    internal AccessMode ModeAt(int level) => level == 3 ? AccessMode.User
+        : (_s->SystemFlags & (ulong)RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
+        : AccessMode.Supervisor;
 
     /// <summary>Clears flags other than the six of arithmetic and AC.</summary>
     internal void ClearSystemFlags(RFlags flags) => _s->SystemFlags &= ~(ulong)flags;

@@ -83,7 +83,7 @@ internal static class CallGate
             return Raise.Exception(vcpu, ExceptionVector.StackFault, Selectors.ErrorCode(stackSegment.Selector));
         if (!CodeSegments.CheckOffset(vcpu, code, target.Offset, 0)
             || !DescriptorTables.TrySetAccessed(vcpu, target.Selector, code)
-            || !vcpu.Data.TryPushWords(stack, words, wordBytes, AccessMode.Implicit))
+            || !vcpu.Data.TryPushWords(stack, words, wordBytes, vcpu.ModeAt(cpl)))
             return ManagedOutcome.Fault;
         vcpu.Registers.Rsp = stack.After(words.Length * wordBytes);
         vcpu.System.Ss = stackSegment;

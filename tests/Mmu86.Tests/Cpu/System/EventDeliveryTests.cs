@@ -214,6 +214,27 @@ public sealed class EventDeliveryTests
         }
     }
 
+    // SDM 3, "Access Rights": implicit are accesses to the GDT, the LDT, the IDT and the TSS. A stack is none of them.
+    [Theory]
+    [Rule("R04")]
+    [Rule("R05")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Exception_WhoseStackIsAUserPageUnderSmap_NeedsAc(bool hasAc)
+    {
+        using var machine = new BareMachine();
+        machine.System.Cr4 |= Cr4.Smap;
+        machine.Vcpu.ContextChanged();
+        machine.Registers.Rsp = BareMachine.UserData + 0x800;
+        machine.Registers.Flags = RFlags.Reserved1 | (hasAc ? RFlags.AlignmentCheck : RFlags.None);
+        machine.Vcpu.ModeChanged();
+        machine.Assemble(c => c.ud2());
+
+        VmExit exit = machine.Run();
+
+        Assert.Equal(hasAc ? VmExitReason.Halt : VmExitReason.TripleFault, exit.Reason);
+    }
+
     private static void Change(BareMachine machine, byte vector, string[] changes)
     {
         BareGate gate = BareMachine.DefaultGate(vector);
