@@ -8,9 +8,12 @@ public static class CpuidFeatures
     /// <summary>All of them, by leaf, register and bit.</summary>
     public static IReadOnlyList<CpuidFeature> All { get; } =
     [
+        new("monitor", 1, 0, CpuidRegister.Ecx, 3),
         new("cx16", 1, 0, CpuidRegister.Ecx, 13),
         new("pcid", 1, 0, CpuidRegister.Ecx, 17),
         new("popcnt", 1, 0, CpuidRegister.Ecx, 23),
+        new("vme", 1, 0, CpuidRegister.Edx, 1),
+        new("de", 1, 0, CpuidRegister.Edx, 2),
         new("pse", 1, 0, CpuidRegister.Edx, 3),
         new("tsc", 1, 0, CpuidRegister.Edx, 4),
         new("msr", 1, 0, CpuidRegister.Edx, 5),
@@ -27,6 +30,8 @@ public static class CpuidFeatures
         new("smep", 7, 0, CpuidRegister.Ebx, 7),
         new("invpcid", 7, 0, CpuidRegister.Ebx, 10),
         new("smap", 7, 0, CpuidRegister.Ebx, 20),
+        new("clflushopt", 7, 0, CpuidRegister.Ebx, 23),
+        new("clwb", 7, 0, CpuidRegister.Ebx, 24),
         new("umip", 7, 0, CpuidRegister.Ecx, 2),
         new("pku", 7, 0, CpuidRegister.Ecx, 3),
         new("la57", 7, 0, CpuidRegister.Ecx, 16),
@@ -34,6 +39,7 @@ public static class CpuidFeatures
         new("lass", 7, 1, CpuidRegister.Eax, 6),
         new("lam", 7, 1, CpuidRegister.Eax, 26),
         new("lahf_lm", ExtendedLeaf, 0, CpuidRegister.Ecx, 0),
+        new("3dnowprefetch", ExtendedLeaf, 0, CpuidRegister.Ecx, 8),
         new("syscall", ExtendedLeaf, 0, CpuidRegister.Edx, 11),
         new("nx", ExtendedLeaf, 0, CpuidRegister.Edx, 20),
         new("pdpe1gb", ExtendedLeaf, 0, CpuidRegister.Edx, 26),

@@ -15,6 +15,7 @@ public sealed class MachineCpuid : ICpuidSource
     private const uint HighestExtendedLeaf = 0x8000_0008;
     private const uint BrandLeaf = 0x8000_0002;
     private const uint FlushLineQuadwords = 8;
+    private const uint MonitorLine = 64;
 
     private readonly CpuidDescription _cpuid;
     private readonly Dictionary<(uint Leaf, uint Subleaf, CpuidRegister Register), uint> _features = [];
@@ -51,6 +52,7 @@ public sealed class MachineCpuid : ICpuidSource
             0 => new CpuidResult(HighestBasicLeaf, Word(_vendor, 0), Word(_vendor, 2), Word(_vendor, 1)),
             1 => new CpuidResult(Signature(), (1 << 16) | (FlushLineQuadwords << 8), Bits(1, CpuidRegister.Ecx), Bits(1, CpuidRegister.Edx)),
             2 => _descriptors,
+            5 when _cpuid.Features.Contains("monitor") => new CpuidResult(MonitorLine, MonitorLine, 0, 0),
             7 when subleaf == 1 => new CpuidResult(Bits(7, 1, CpuidRegister.Eax), 0, 0, 0),
             7 when subleaf == 0 => new CpuidResult(_highestSubleaf, Bits(7, CpuidRegister.Ebx), Bits(7, CpuidRegister.Ecx), Bits(7, CpuidRegister.Edx)),
             FirstExtendedLeaf => new CpuidResult(HighestExtendedLeaf, 0, 0, 0),

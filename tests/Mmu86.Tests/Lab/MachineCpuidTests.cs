@@ -42,8 +42,42 @@ public sealed class MachineCpuidTests
     [Fact]
     public void Leaf7_Skylake_HasSmepSmapAndInvpcid()
     {
-        Assert.Equal((1u << 0) | (1u << 7) | (1u << 10) | (1u << 20), _skylake.Read(7, 0).Ebx);
+        Assert.Equal((1u << 0) | (1u << 7) | (1u << 10) | (1u << 20) | (1u << 23), _skylake.Read(7, 0).Ebx);
         Assert.Equal(default, _skylake.Read(7, 1));
+    }
+
+    // The words of a Skylake client part. MONITOR is left out on purpose: see the preset's sources.
+    [Theory]
+    [InlineData(1u, 0u, CpuidRegister.Ecx, 0x7FFA_FBBFu & ~(1u << 3))]
+    [InlineData(1u, 0u, CpuidRegister.Edx, 0xBFEB_FBFFu)]
+    [InlineData(7u, 0u, CpuidRegister.Ebx, 0x029C_6FBFu)]
+    [InlineData(7u, 0u, CpuidRegister.Ecx, 0u)]
+    [InlineData(7u, 1u, CpuidRegister.Eax, 0u)]
+    [InlineData(0x8000_0001u, 0u, CpuidRegister.Ecx, 0x0000_0121u)]
+    [InlineData(0x8000_0001u, 0u, CpuidRegister.Edx, 0x2C10_0800u)]
+    public void Features_Skylake_AreThoseOfTheDumpThatMmu86Has(uint leaf, uint subleaf, CpuidRegister register, uint dump)
+    {
+        uint known = CpuidFeatures.All.Where(feature => (feature.Leaf, feature.Subleaf, feature.Register) == (leaf, subleaf, register))
+            .Aggregate(0u, (bits, feature) => bits | (1u << feature.Bit));
+        CpuidResult read = _skylake.Read(leaf, subleaf);
+        uint answer = register switch { CpuidRegister.Eax => read.Eax, CpuidRegister.Ebx => read.Ebx, CpuidRegister.Ecx => read.Ecx, _ => read.Edx };
+        Assert.Equal(dump & known, answer);
+    }
+
+    [Theory]
+    [InlineData("ideal")]
+    [InlineData("uncached")]
+    public void Features_OfMachinesThatDifferInTheirMmu_AreSkylakes(string name) =>
+        Assert.Equal(MachineCatalogue.Preset("skylake").Cpuid.Features, MachineCatalogue.Preset(name).Cpuid.Features);
+
+    [Fact]
+    public void Leaf5_WithMonitor_HasTheLineAndWithoutNothing()
+    {
+        var cpuid = new MachineCpuid(MachineCatalogue.Preset("skylake").Cpuid with { Features = ["monitor"] });
+
+        Assert.Equal(new CpuidResult(64, 64, 0, 0), cpuid.Read(5, 0));
+        Assert.Equal(1u << 3, cpuid.Read(1, 0).Ecx);
+        Assert.Equal(default, _skylake.Read(5, 0));
     }
 
     [Theory]
