@@ -274,6 +274,37 @@ public sealed class GeneralPurposeTests
         Assert.Equal(outcome, MachineOutcome.Run(machine));
     }
 
+    // SDM 2: with CR4.CET=0 those that touch shadow stacks are #UD; ENDBR64 and RDSSPQ are NOPs.
+    [Theory]
+    [Rule("R09")]
+    [InlineData("setssbsy", new byte[] { 0xF3, 0x0F, 0x01, 0xE8 }, "#UD")]
+    [InlineData("saveprevssp", new byte[] { 0xF3, 0x0F, 0x01, 0xEA }, "#UD")]
+    [InlineData("rstorssp [rsi]", new byte[] { 0xF3, 0x0F, 0x01, 0x2E }, "#UD")]
+    [InlineData("clrssbsy [rsi]", new byte[] { 0xF3, 0x0F, 0xAE, 0x36 }, "#UD")]
+    [InlineData("incsspd eax", new byte[] { 0xF3, 0x0F, 0xAE, 0xE8 }, "#UD")]
+    [InlineData("incsspq rax", new byte[] { 0xF3, 0x48, 0x0F, 0xAE, 0xE8 }, "#UD")]
+    [InlineData("wrssd [rsi], eax", new byte[] { 0x0F, 0x38, 0xF6, 0x06 }, "#UD")]
+    [InlineData("wrssq [rsi], rax", new byte[] { 0x48, 0x0F, 0x38, 0xF6, 0x06 }, "#UD")]
+    [InlineData("wrussd [rsi], eax", new byte[] { 0x66, 0x0F, 0x38, 0xF5, 0x06 }, "#UD")]
+    [InlineData("wrussq [rsi], rax", new byte[] { 0x66, 0x48, 0x0F, 0x38, 0xF5, 0x06 }, "#UD")]
+    [InlineData("endbr64", new byte[] { 0xF3, 0x0F, 0x1E, 0xFA }, "halt")]
+    [InlineData("rdsspq rax", new byte[] { 0xF3, 0x48, 0x0F, 0x1E, 0xC8 }, "halt")]
+    public void ShadowStackInstruction_WithoutCet_IsUndefinedOrNothing(string name, byte[] code, string outcome)
+    {
+        using var machine = new BareMachine();
+        machine.Registers.Rsi = BareMachine.Data;
+        machine.Registers.Rax = 0x1234;
+        machine.Assemble(c =>
+        {
+            c.db(code);
+            c.hlt();
+        });
+
+        Assert.True(outcome == MachineOutcome.Run(machine), name);
+
+        Assert.Equal((0x1234UL, 0UL), (machine.Registers.Rax, machine.Read(BareMachine.Data)));
+    }
+
     [Fact]
     public void NotSupported_Instruction_IsNamedWithItsAddress()
     {
