@@ -126,14 +126,14 @@ internal static unsafe class NarrowSelector
                 Relative(ref x);
                 x.Stores = 1;
                 return x.Instruction.Op0Kind == OpKind.NearBranch32
-                    ? Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Direct)
-                    : Handlers.Of(&NarrowCalls<FilteredMemory, W16>.Direct);
+                    ? Handlers.Of(&NarrowCall<FilteredMemory, W32, RelativeTarget>.Call)
+                    : Handlers.Of(&NarrowCall<FilteredMemory, W16, RelativeTarget>.Call);
             case OpKind.Register:
                 Register(ref x);
                 x.Stores = 1;
                 return x.RegisterBytes(0) == 4
-                    ? Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Register)
-                    : Handlers.Of(&NarrowCalls<FilteredMemory, W16>.Register);
+                    ? Handlers.Of(&NarrowCall<FilteredMemory, W32, RegisterTarget>.Call)
+                    : Handlers.Of(&NarrowCall<FilteredMemory, W16, RegisterTarget>.Call);
             default:
                 return 0;
         }
@@ -154,8 +154,8 @@ internal static unsafe class NarrowSelector
         x.Detail->Flags |= MicroOpFlags.StackReference;
         x.Op->Extra = x.Instruction.OpCount == 1 ? x.Instruction.Immediate16 : 0u;
         return x.Instruction.Code is Code.Retnd or Code.Retnd_imm16
-            ? Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Return)
-            : Handlers.Of(&NarrowCalls<FilteredMemory, W16>.Return);
+            ? Handlers.Of(&NarrowReturn<FilteredMemory, W32>.Return)
+            : Handlers.Of(&NarrowReturn<FilteredMemory, W16>.Return);
     }
 
     private static nint Loop(ref Selection x, uint kind)

@@ -143,9 +143,9 @@ internal sealed unsafe record HandlerPrototype
             Make("jmp register, narrow", ChainKind.ThroughRegister, toRegister, Handlers.Of(&NarrowBranches.JumpToRegister), 0),
             Make("loop, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowBranches.Loop), 0),
             Make("jz, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowConditional<IfEqual>.Jump), 0),
-            Make("call, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Direct), 1),
-            Make("call register, narrow", ChainKind.ThroughRegister, toRegister, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Register), 1),
-            Make("ret, narrow", ChainKind.ThroughStack, toStack, Handlers.Of(&NarrowCalls<FilteredMemory, W32>.Return), 1),
+            Make("call, narrow", ChainKind.ThroughImmediate, toImmediate, Handlers.Of(&NarrowCall<FilteredMemory, W32, RelativeTarget>.Call), 1),
+            Make("call register, narrow", ChainKind.ThroughRegister, toRegister, Handlers.Of(&NarrowCall<FilteredMemory, W32, RegisterTarget>.Call), 1),
+            Make("ret, narrow", ChainKind.ThroughStack, toStack, Handlers.Of(&NarrowReturn<FilteredMemory, W32>.Return), 1),
         ];
     }
 
