@@ -3,7 +3,7 @@ namespace Mmu86.GuestPrograms;
 /// <summary>What an image is built for.</summary>
 public sealed record GuestBuildOptions
 {
-    /// <summary>The guest's arguments, in the order of its parameters. Those left out have their defaults.</summary>
+    /// <summary>The guest's arguments, in the order of its parameters. Those left out have their defaults. A multiboot kernel takes any.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
     /// <summary>Ring 3 or ring 0. Without it, the variant that the guest was found as: see <see cref="GuestProgram.DefaultVariant"/>.</summary>
@@ -12,4 +12,7 @@ public sealed record GuestBuildOptions
     /// <summary>The size of the pages that the loader will map the guest with: <c>4k</c>, <c>2m</c> or <c>1g</c>.</summary>
     /// <remarks>Guests that count in pages lay their data out by it.</remarks>
     public string GuestPage { get; init; } = "4k";
+
+    /// <summary>The machine's memory in bytes. The image does not depend on it, but what a kernel prints may.</summary>
+    public ulong MemoryBytes { get; init; } = 1UL << 30;
 }

@@ -26,6 +26,8 @@ public static class GuestCatalogue
         new TwoProcessesGuest(),
         new StaleTranslationGuest(),
         new PageMatrixGuest(),
+        new MultibootKernelGuest(),
+        new LocalApicGuest(),
     ];
 
     /// <summary>Every guest once, as its name without suffix finds it, in the order in which they are listed.</summary>

@@ -8,7 +8,9 @@ public sealed record GuestProgram
     internal GuestProgram(GuestSource source)
     {
         _source = source;
-        DefaultVariant = source.Variants.HasFlag(GuestVariants.RingThree) ? GuestVariant.RingThree : GuestVariant.Bare;
+        DefaultVariant = source.Variants.HasFlag(GuestVariants.RingThree) ? GuestVariant.RingThree
+            : source.Variants.HasFlag(GuestVariants.Bare) ? GuestVariant.Bare
+            : GuestVariant.Multiboot;
     }
 
     /// <summary>Its name in the catalogue, without <c>@bare</c>.</summary>
@@ -26,7 +28,7 @@ public sealed record GuestProgram
     /// <summary>The variant that is built where the options name none.</summary>
     public GuestVariant DefaultVariant { get; internal init; }
 
-    /// <summary>Builds the image: a complete ELF64 executable. The same options give the same bytes.</summary>
+    /// <summary>Builds the image: a complete ELF64 executable, or ELF32 for a multiboot kernel. The same options give the same bytes.</summary>
     /// <exception cref="GuestArgumentException">An argument, the variant or the page size is not one that the guest takes.</exception>
     public byte[] Build(GuestBuildOptions options) => _source.Build(Arguments(options));
 
@@ -44,9 +46,14 @@ public sealed record GuestProgram
     private GuestArguments Arguments(GuestBuildOptions options)
     {
         GuestVariant variant = options.Variant ?? DefaultVariant;
-        GuestVariants wanted = variant == GuestVariant.Bare ? GuestVariants.Bare : GuestVariants.RingThree;
+        (GuestVariants wanted, string image) = variant switch
+        {
+            GuestVariant.RingThree => (GuestVariants.RingThree, "ring-3"),
+            GuestVariant.Bare => (GuestVariants.Bare, "ring-0"),
+            _ => (GuestVariants.Multiboot, "multiboot"),
+        };
         if (!Variants.HasFlag(wanted))
-            throw new GuestArgumentException($"{Name} has no {(variant == GuestVariant.Bare ? "ring-0" : "ring-3")} image.");
+            throw new GuestArgumentException($"{Name} has no {image} image.");
 
         return GuestArguments.Parse(Name, Parameters, options, variant);
     }

@@ -12,4 +12,7 @@ public enum GuestVariants
 
     /// <summary>There is a ring-0 image.</summary>
     Bare = 2,
+
+    /// <summary>There is a multiboot kernel.</summary>
+    Multiboot = 4,
 }

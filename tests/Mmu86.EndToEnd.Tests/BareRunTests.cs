@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Mmu86.GuestPrograms;
 using Mmu86.TestKit;
 using Xunit;
 
@@ -21,6 +22,27 @@ public sealed class BareRunTests
     {
         using var file = new TemporaryFile((byte[])[0xB0, 0x03, 0xE6, 0xF4]); // mov al, 3; out 0xf4, al
         Assert.Equal(new ProcessResult(7, "", ""), Mmu86Process.RunInside("run", file.Path, "--quiet"));
+    }
+
+    [Fact]
+    public void Run_FileOfAMultibootKernel_IsRecognisedAndGetsItsCommandLine()
+    {
+        GuestProgram kernel = GuestCatalogue.Find("kernel-multiboot")!;
+        var options = new GuestBuildOptions { Arguments = ["--quiet", "root=7"], MemoryBytes = 64UL << 20 };
+        using var file = new TemporaryFile(kernel.Build(options));
+
+        ProcessResult result = Mmu86Process.Run("run", file.Path, "--quiet", "--memory", "64M", "--", "--quiet", "root=7");
+
+        Assert.Equal(new ProcessResult(1, kernel.ExpectedOutput(options), ""), result);
+    }
+
+    [Fact]
+    public void Run_BundledMultibootKernel_GetsItsArgumentsAsCommandLine()
+    {
+        ProcessResult result = Mmu86Process.RunInside("run", "kernel-multiboot", "one", "--quiet", "--", "-2");
+
+        Assert.Equal(1, result.Status);
+        Assert.Equal(GuestCatalogue.Find("kernel-multiboot")!.ExpectedOutput(new GuestBuildOptions { Arguments = ["one", "-2"] }), result.Output);
     }
 
     [Fact]

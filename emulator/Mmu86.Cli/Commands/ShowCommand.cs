@@ -57,7 +57,7 @@ internal static class ShowCommand
         }
 
         text.Append("  images      ").Append(Images(guest)).Append('\n');
-        text.Append("  image       ").Append($"ELF64, {image.Length} bytes, sha256 {Convert.ToHexStringLower(SHA256.HashData(image))}").Append('\n');
+        text.Append("  image       ").Append($"{(guest.DefaultVariant == GuestVariant.Multiboot ? "ELF32" : "ELF64")}, {image.Length} bytes, sha256 {Convert.ToHexStringLower(SHA256.HashData(image))}").Append('\n');
         return text.ToString();
     }
 
@@ -68,6 +68,8 @@ internal static class ShowCommand
             images.Add($"{guest.Name} (ring 3)");
         if (guest.Variants.HasFlag(GuestVariants.Bare))
             images.Add($"{guest.Name}{GuestCatalogue.BareSuffix} (ring 0)");
+        if (guest.Variants.HasFlag(GuestVariants.Multiboot))
+            images.Add($"{guest.Name} (multiboot)");
         return string.Join(", ", images);
     }
 }

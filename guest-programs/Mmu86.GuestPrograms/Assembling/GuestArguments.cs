@@ -7,24 +7,25 @@ internal sealed record GuestArguments
 {
     private readonly ulong[] _values;
 
-    private GuestArguments(ulong[] values, GuestVariant variant, ulong pageBytes)
-    {
-        _values = values;
-        Variant = variant;
-        PageBytes = pageBytes;
-    }
+    private GuestArguments(ulong[] values) => _values = values;
 
-    public GuestVariant Variant { get; }
+    public required GuestVariant Variant { get; init; }
 
     /// <summary>The size of the guest's pages in bytes.</summary>
-    public ulong PageBytes { get; }
+    public required ulong PageBytes { get; init; }
+
+    /// <summary>The machine's memory in bytes.</summary>
+    public required ulong MemoryBytes { get; init; }
+
+    /// <summary>The arguments as they were given: the command line of a multiboot kernel.</summary>
+    public required IReadOnlyList<string> Words { get; init; }
 
     /// <summary>The value of the parameter with this position.</summary>
     public ulong this[int position] => _values[position];
 
     public static GuestArguments Parse(string guest, IReadOnlyList<GuestParameter> parameters, GuestBuildOptions options, GuestVariant variant)
     {
-        if (options.Arguments.Count > parameters.Count)
+        if (options.Arguments.Count > parameters.Count && variant != GuestVariant.Multiboot)
         {
             string most = parameters.Count switch { 0 => "no arguments", 1 => "at most one argument", int n => $"at most {n} arguments" };
             throw new GuestArgumentException(
@@ -39,7 +40,13 @@ internal sealed record GuestArguments
                 : parameters[i].DefaultFor(options.GuestPage);
         }
 
-        return new GuestArguments(values, variant, GuestPageSize.Bytes(options.GuestPage));
+        return new GuestArguments(values)
+        {
+            Variant = variant,
+            PageBytes = GuestPageSize.Bytes(options.GuestPage),
+            MemoryBytes = options.MemoryBytes,
+            Words = options.Arguments,
+        };
     }
 
     private static ulong ParseOne(string guest, GuestParameter parameter, string text)

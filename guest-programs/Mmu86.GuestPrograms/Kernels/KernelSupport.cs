@@ -24,6 +24,7 @@ internal sealed class KernelSupport
     private const int GateBytes = 16;
     private const int GlobalTableBytes = LocalTableSelector + 16;
     private const int DoubleFault = 8;
+    private const int InterruptGate = 0x8E;
     private const ulong StackBytes = 16384;
     private const int MappedLargePages = 32;
 
@@ -117,15 +118,24 @@ internal sealed class KernelSupport
         _handled.Add(vector);
     }
 
-    /// <summary>Emits what lets ring 3 reach a handler by INT.</summary>
+    /// <summary>Emits what lets ring 3 reach a handler by INT. Changes RAX, RDX and RDI.</summary>
     public void EmitUserGate(int vector, Label handler)
     {
         const int UserInterruptGate = 0xEE;
-        Assembler c = _guest.Code;
-        c.lea(rax, __[handler]);
-        _guest.Load(rdi, _interruptTable + (ulong)(vector * GateBytes));
-        c.mov(edx, UserInterruptGate << 8);
-        c.call(_setGate);
+        EmitGate(vector, handler, UserInterruptGate);
+    }
+
+    /// <summary>Emits what leads an interrupt to its handler. Changes RAX, RDX and RDI.</summary>
+    public void EmitInterruptGate(int vector, Label handler) => EmitGate(vector, handler, InterruptGate);
+
+    /// <summary>Emits an identity mapping, uncacheable, of the 2 MiB around a device between 1 and 4 GiB. Changes RAX.</summary>
+    public void EmitDevicePage(ulong address)
+    {
+        const ulong Uncacheable = PagingFlags.CacheDisable | PagingFlags.WriteThrough;
+        ulong page = address & ~(GuestPageSize.TwoMebibytes - 1);
+        ulong directory = _guest.Reserve("device_directory", TableBytes, TableBytes);
+        SetEntry(_directoryPointers, (int)(page >> 30), directory | PagingFlags.Kernel);
+        SetEntry(directory, (int)(page >> 21 & 511), page | PagingFlags.Kernel | PagingFlags.PageSize | Uncacheable);
     }
 
     /// <summary>Emits a write of a constant to a model-specific register. Changes RAX, RCX and RDX.</summary>
@@ -175,9 +185,18 @@ internal sealed class KernelSupport
         EmitSetGate();
     }
 
+    private void EmitGate(int vector, Label handler, int access)
+    {
+        Assembler c = _guest.Code;
+        c.lea(rax, __[handler]);
+        _guest.Load(rdi, _interruptTable + (ulong)(vector * GateBytes));
+        c.mov(edx, access << 8);
+        c.call(_setGate);
+    }
+
     private void EmitDescriptors()
     {
-        const int InterruptGate = 0x8E, FirstInterruptStack = 1;
+        const int FirstInterruptStack = 1;
         Assembler c = _guest.Code;
         Label inNewSegment = c.CreateLabel(), next = c.CreateLabel();
         c.lgdt(__[_descriptorPointers]);

@@ -6,6 +6,8 @@ internal static class PagingFlags
     public const ulong Present = 1 << 0;
     public const ulong ReadWrite = 1 << 1;
     public const ulong UserSupervisor = 1 << 2;
+    public const ulong WriteThrough = 1 << 3;
+    public const ulong CacheDisable = 1 << 4;
     public const ulong Accessed = 1 << 5;
     public const ulong Dirty = 1 << 6;
     public const ulong PageSize = 1 << 7;

@@ -29,6 +29,22 @@ internal static class PeerEmulators
         ]);
     }
 
+    /// <summary>Lets QEMU load a multiboot kernel, without acceleration.</summary>
+    /// <param name="kernel">The image.</param>
+    /// <param name="commandLine">What follows the image's name on the command line.</param>
+    /// <param name="memoryBytes">The machine's memory.</param>
+    /// <returns>The exit status that the debug exit makes, and what came from the serial port.</returns>
+    public static (int Status, string Output) RunKernelInQemu(byte[] kernel, string commandLine, ulong memoryBytes)
+    {
+        string qemu = TestTiers.RequireProgram("qemu-system-x86_64");
+        using var process = new GuestProcess();
+        return process.Run(qemu,
+        [
+            "-accel", "tcg", "-m", $"{memoryBytes >> 20}", "-kernel", process.WriteFile("kernel", kernel), "-append", commandLine, "-serial", "stdio",
+            "-display", "none", "-vga", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot",
+        ]);
+    }
+
     /// <summary>Runs an image in Bochs.</summary>
     /// <param name="bareImage">A ring-0 image.</param>
     /// <param name="options">The machine.</param>

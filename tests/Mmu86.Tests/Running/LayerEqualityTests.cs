@@ -18,7 +18,8 @@ public sealed class LayerEqualityTests
     public void Output_InEveryFidelityAndPagingMode_IsTheExpectedOne(string guest)
     {
         string[] words = guest.Split(' ');
-        IReadOnlyList<string> acceptable = GuestCatalogue.Find(words[0])!.AcceptableOutputs(new GuestBuildOptions { Arguments = words[1..] });
+        IReadOnlyList<string> acceptable = GuestCatalogue.Find(words[0])!.AcceptableOutputs(
+            new GuestBuildOptions { Arguments = words[1..], MemoryBytes = SmallRuns.MemoryBytes });
         foreach (Fidelity fidelity in new[] { Fidelity.Fast, Fidelity.Tlb })
         {
             foreach (PagingMode paging in new[] { PagingMode.Native, PagingMode.Nested })

@@ -46,14 +46,15 @@ internal sealed record RunTrace(string Output, string Exit, string Counts, strin
 /// <summary>Runs bundled guests with parameters small enough for tests.</summary>
 internal static class SmallRuns
 {
-    private const ulong MemoryBytes = 64UL << 20;
+    /// <summary>The machines' memory; twice as much where the guest's pages are large.</summary>
+    public const ulong MemoryBytes = 64UL << 20;
 
     /// <summary>Guests and arguments: a few hundred thousand instructions each.</summary>
     public static readonly string[] Guests =
     [
         "hello", "sieve 20000", "quicksort 3000", "hash-table 2000", "crc 20000", "bytecode 3000", "matrix 24", "strings 2", "tree 1500",
         "fibonacci 14", "stride 300 20", "pointer-chase 400 8000", "gups 400 4000", "heapsort 2000",
-        "kernel-demand-paging", "kernel-two-processes",
+        "kernel-demand-paging", "kernel-two-processes", "kernel-multiboot any words", "kernel-local-apic",
     ];
 
     /// <summary>Options for a guest given as its name and arguments.</summary>
