@@ -24,7 +24,14 @@ internal sealed unsafe partial class Walker
     private ulong _nestedAccessedFlag;
     private ulong _nestedDirtyFlag;
     private ulong _nestedRightsMask;
-    private int _guestPhysicalBits;
+
+    // What no guest-physical address may have.
+    private ulong _beyondGuestPhysical;
+
+    // What an access to a guest table needs of its page, and how it is told. Where there is a right of its own for user-mode accesses it is
+    // among them: tables are accessed by nobody's privilege.
+    private ulong _tableNeed;
+    private EptViolationQualification _tableAccess;
 
     // The access walked for, to be told with a failure: its linear address, its mode, and what the guest's tables grant it.
     private ulong _linear;
@@ -44,7 +51,7 @@ internal sealed unsafe partial class Walker
         Begin();
         _linear = 0;
         bool found = TryTranslateGuestPhysical<ArchitecturalWalk>(
-            address, EptEntry.Read | TablesNeed, EptViolationQualification.Read, out GuestPhysicalMapping mapping);
+            address, EptEntry.Read | (_tableNeed & EptEntry.UserExecute), EptViolationQualification.Read, out GuestPhysicalMapping mapping);
         host = mapping.Host;
         return found;
     }
@@ -63,23 +70,19 @@ internal sealed unsafe partial class Walker
         _nestedRightsMask = _nestedKind == NestedKind.ModeBasedEpt || _hasExecuteTrap ? EptEntry.Rights | EptEntry.UserExecute : EptEntry.Rights;
         _logsModifications = hasFlags && _controls?.PageModificationLog is not null;
         MayPermitOnce = _hasExecuteTrap || _controls?.SubPagePermissionTable is not null;
-        _guestPhysicalBits = EptPointer.Levels(context.Eptp) == 5 ? 57 : 48;
+        _beyondGuestPhysical = ulong.MaxValue << (EptPointer.Levels(context.Eptp) == 5 ? 57 : 48);
+        _tableNeed = EptEntry.Read | (hasFlags ? EptEntry.Write : 0) | (_hasExecuteTrap ? EptEntry.UserExecute : 0);
+        _tableAccess = hasFlags ? FlagUpdate : TableRead;
         _ept->Layout = _nested.Layout(_nestedKind, context.Eptp);
         _ept->Root = context.Eptp & _addressMask;
         _ept->Space = space;
         _ept->AccessedFlag = _nestedAccessedFlag;
     }
 
-    // Accesses to guest tables, where a right of its own stands for user-mode accesses: they are made by nobody's privilege.
-    private ulong TablesNeed => _hasExecuteTrap ? EptEntry.UserExecute : 0;
-
     private bool TryLocateTable<TWalk>(ulong guestTable, ulong offset, out ulong table, out bool isWritable)
         where TWalk : struct, IWalkKind
     {
-        bool isWrite = _eptDirty != 0;
-        ulong needed = (isWrite ? EptEntry.Read | EptEntry.Write : EptEntry.Read) | TablesNeed;
-        EptViolationQualification access = isWrite ? FlagUpdate : TableRead;
-        bool found = TryTranslateGuestPhysical<TWalk>(guestTable + offset, needed, access, out GuestPhysicalMapping mapping);
+        bool found = TryTranslateGuestPhysical<TWalk>(guestTable + offset, _tableNeed, _tableAccess, out GuestPhysicalMapping mapping);
         table = mapping.Host - offset;
         isWritable = (mapping.Entry & EptEntry.Write) != 0;
         return found;
@@ -149,19 +152,19 @@ internal sealed unsafe partial class Walker
 
         return _nestedKind switch
         {
-            NestedKind.Ept => TryWalkEpt<EptPaging, TWalk>(address, needed, access, out mapping),
-            NestedKind.ModeBasedEpt => TryWalkEpt<ModeBasedEptPaging, TWalk>(address, needed, access, out mapping),
-            _ => TryWalkEpt<NptPaging, TWalk>(address, needed, access, out mapping),
+            NestedKind.Ept => TryWalkNested<EptPaging, TWalk>(address, needed, access, out mapping),
+            NestedKind.ModeBasedEpt => TryWalkNested<ModeBasedEptPaging, TWalk>(address, needed, access, out mapping),
+            _ => TryWalkNested<NptPaging, TWalk>(address, needed, access, out mapping),
         };
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryWalkEpt<TFormat, TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
+    private bool TryWalkNested<TFormat, TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
         where TFormat : struct, ITableFormat
         where TWalk : struct, IWalkKind
     {
         mapping = default;
-        if (address >> _guestPhysicalBits != 0)
+        if ((address & _beyondGuestPhysical) != 0)
             return FailBeyond<TWalk>(address, access);
         Descent* descent = _ept;
         descent->Address = address;
@@ -183,14 +186,13 @@ internal sealed unsafe partial class Walker
                 rights = IsNpt<TFormat>() ? NptRights(granted) : granted & TFormat.RightsMask;
                 if ((rights & needed) != needed && !TryPermitSubPage<TWalk>(address, level, rights, needed, access))
                     return false;
-                if (_logsModifications && IsLogFull && ((granted & _nestedAccessedFlag) == 0 || (descent->Entry & wanted) != wanted))
-                    return FailLogFull(address);
-                if ((descent->Entry & wanted) != wanted)
+
+                // Nearly always everything is set, or nothing is ever.
+                if (((_nestedAccessedFlag & ~granted) | (wanted & ~descent->Entry)) != 0)
                 {
-                    ulong before = descent->Entry;
-                    end = SetFlags<HostTables, TWalk>(descent, wanted);
-                    if (_logsModifications && end == DescentEnd.Mapped && (descent->Entry & ~before & _nestedDirtyFlag) != 0)
-                        LogModification<TWalk>(address);
+                    if (_logsModifications && IsLogFull)
+                        return FailLogFull(address);
+                    end = SetNestedFlags<TWalk>(descent, address, wanted);
                 }
             }
 
@@ -212,6 +214,20 @@ internal sealed unsafe partial class Walker
         }
 
         return true;
+    }
+
+    // What the entry that maps the page lacks; where a write sets its dirty flag, the log tells it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private DescentEnd SetNestedFlags<TWalk>(Descent* descent, ulong address, ulong wanted)
+        where TWalk : struct, IWalkKind
+    {
+        ulong before = descent->Entry;
+        if ((before & wanted) == wanted)
+            return DescentEnd.Mapped;
+        DescentEnd end = SetFlags<HostTables, TWalk>(descent, wanted);
+        if (_logsModifications && end == DescentEnd.Mapped && (descent->Entry & ~before & _nestedDirtyFlag) != 0)
+            LogModification<TWalk>(address);
+        return end;
     }
 
     // Decided when the walk is compiled for its format.

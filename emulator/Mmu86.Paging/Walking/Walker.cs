@@ -207,7 +207,7 @@ internal sealed unsafe partial class Walker
 
             // The entry above points to this table, whose place in host memory is known only now.
             if (level < descent->StartLevel)
-                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | (descent->Entry & StructureCache.OwnAttributes) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
+                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | OwnAttributes<TFormat>(descent->Entry) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
             entry = ReadEntry<TFormat>(host);
             if (TFormat.Dimension == WalkDimension.Guest)
@@ -253,6 +253,11 @@ internal sealed unsafe partial class Walker
                 table = guestTable;
         }
     }
+
+    // PWT and PCD of a guest's entry. Nothing is typed by the nested ones.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong OwnAttributes<TFormat>(ulong entry)
+        where TFormat : struct, ITableFormat => TFormat.Dimension == WalkDimension.Guest ? entry & StructureCache.OwnAttributes : 0;
 
     // The cache given missed: those above it, as far as the mode has levels.
     [MethodImpl(MethodImplOptions.NoInlining)]
