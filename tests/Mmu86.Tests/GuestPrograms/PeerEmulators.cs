@@ -17,14 +17,29 @@ internal static class PeerEmulators
     /// <param name="options">The machine.</param>
     /// <param name="processor">A CPU model that QEMU knows.</param>
     /// <returns>The exit status that the debug exit makes, and what came from the serial port.</returns>
-    public static (int Status, string Output) RunInQemu(byte[] bareImage, BootImageOptions options, string processor = "qemu64")
+    public static (int Status, string Output) RunInQemu(byte[] bareImage, BootImageOptions options, string processor = "qemu64") =>
+        RunInQemu(bareImage, options, "tcg", processor);
+
+    /// <summary>Whether the host's processor has virtualization for KVM to use. Where it has none, KVM is an emulator like others.</summary>
+    public static bool HostHasVirtualization() => HostProcessorHas("flags", "vmx") || HostProcessorHas("flags", "svm");
+
+    /// <summary>Runs an image in KVM as the host's processor. Skips the calling test where that cannot be, or where it is not Intel's.</summary>
+    /// <returns>The exit status that the debug exit makes, and what came from the serial port.</returns>
+    public static (int Status, string Output) RunOnHost(byte[] bareImage, BootImageOptions options)
+    {
+        Skip.IfNot(CanOpenKvm(), "skipped: /dev/kvm is not usable");
+        Skip.IfNot(HostProcessorHas("vendor_id", "GenuineIntel"), "skipped: the host's processor is not Intel's");
+        return RunInQemu(bareImage, options, "kvm", "host");
+    }
+
+    private static (int Status, string Output) RunInQemu(byte[] bareImage, BootImageOptions options, string accelerator, string processor)
     {
         string qemu = TestTiers.RequireProgram("qemu-system-x86_64");
         using var process = new GuestProcess();
         string disk = process.WriteFile("disk.img", BootImage.Create(bareImage, options));
         return process.Run(qemu,
         [
-            "-accel", "tcg", "-cpu", processor, "-m", $"{options.MemoryBytes >> 20}", "-drive", $"format=raw,file={disk}", "-serial", "stdio", "-display", "none",
+            "-accel", accelerator, "-cpu", processor, "-m", $"{options.MemoryBytes >> 20}", "-drive", $"format=raw,file={disk}", "-serial", "stdio", "-display", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-no-reboot",
         ]);
     }
@@ -87,4 +102,21 @@ internal static class PeerEmulators
         Assert.True(File.Exists(serial), $"Bochs opened no serial port: {console}");
         return File.ReadAllText(serial);
     }
+
+    private static bool CanOpenKvm()
+    {
+        try
+        {
+            using FileStream device = File.Open("/dev/kvm", FileMode.Open, FileAccess.ReadWrite);
+            return true;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static bool HostProcessorHas(string field, string word) => File.ReadLines("/proc/cpuinfo")
+        .Where(line => line.StartsWith(field, StringComparison.Ordinal))
+        .Any(line => line.Split(':')[1].Split(' ').Contains(word));
 }

@@ -24,7 +24,6 @@ internal sealed class PageMatrixKernel
     private const byte ExecutionPreventionBit = 20;
     private const byte AccessPreventionBit = 21;
     private const byte ExecuteDisableEnableBit = 11;
-    private const int SyscallEnable = 1;
     private const uint ExtendedFeatures = 0xC000_0080;
 
     /// <summary>Room for what a fault from ring 3 pushes at the end of the stack.</summary>
@@ -174,7 +173,6 @@ internal sealed class PageMatrixKernel
         _code.mov(ecx, ExtendedFeatures);
         _code.rdmsr();
         _code.btr(eax, ExecuteDisableEnableBit);
-        _code.or(eax, SyscallEnable);
         _code.mov(__dword_ptr[StartFeatures], eax);
         _code.mov(__dword_ptr[StartFeatures + 4], edx);
     }

@@ -5,11 +5,12 @@ namespace Mmu86.GuestPrograms;
 
 /// <summary>The part of <c>kernel-page-matrix</c> that makes one access and adds what came of it to the digest.</summary>
 /// <remarks>
-/// However an access ends, by a page fault or by the SYSCALL behind it, the kernel goes on at one place and forgets what is on its stack.
+/// However an access ends, by a page fault or by the UD2 behind it, the kernel goes on at one place and forgets what is on its stack.
 /// Ring 3 runs the kernel's own code, which is mapped a second time as user-mode pages.
 /// </remarks>
 internal sealed class PageMatrixProbe
 {
+    private const int InvalidOpcode = 6;
     private const int PageFault = 14;
     private const byte AlignmentCheckBit = 18;
     private const int FixedFlag = 2;
@@ -40,7 +41,6 @@ internal sealed class PageMatrixProbe
     private readonly ulong _userDirectory;
     private readonly ulong _savedStack;
     private readonly Label[] _actionLabels = new Label[4];
-    private Label _succeeded;
     private Label _failed;
     private Label _step;
 
@@ -50,7 +50,6 @@ internal sealed class PageMatrixProbe
         _code = guest.Code;
         _kernel = kernel;
         _tables = tables;
-        _succeeded = _code.CreateLabel();
         _failed = _code.CreateLabel();
         _step = _code.CreateLabel();
         for (int i = 0; i < _actionLabels.Length; i++)
@@ -68,22 +67,15 @@ internal sealed class PageMatrixProbe
     /// <summary>The entries as the kernel wrote them, by level: accessed and dirty are told by what differs from them.</summary>
     public ulong Written { get; }
 
-    /// <summary>Emits the preparations: code and descriptor in the frame, ring 3, SYSCALL and the LDT. EFER.SCE is to be set by the caller.</summary>
+    /// <summary>Emits the preparations: code and descriptor in the frame, ring 3 and the LDT.</summary>
     public void EmitStart()
     {
-        const ulong Syscall = 0x050F, FlatUserData = 0x00CF_F300_0000_FFFF;
-        const uint Star = 0xC000_0081, LongStar = 0xC000_0082, FlagMask = 0xC000_0084;
-        _kernel.SetEntry(_tables.Frame + PageMatrixCases.CodeOffset, 0, Syscall);
+        const ulong UndefinedInstruction = 0x0B0F, FlatUserData = 0x00CF_F300_0000_FFFF;
+        _kernel.SetEntry(_tables.Frame + PageMatrixCases.CodeOffset, 0, UndefinedInstruction);
         _kernel.SetEntry(_tables.Frame + PageMatrixCases.DescriptorOffset, 0, FlatUserData);
         _kernel.SetEntry(_kernel.Pml4, UserTextIndex, _userPdpt | PagingFlags.User);
         _kernel.SetEntry(_userPdpt, 0, _userDirectory | PagingFlags.User);
         _kernel.SetEntry(_userDirectory, 1, GuestPageSize.TwoMebibytes | PagingFlags.Present | PagingFlags.UserSupervisor | PagingFlags.PageSize);
-        _kernel.EmitWriteMsr(Star, (ulong)KernelSupport.CodeSelector << 32);
-        _kernel.EmitWriteMsr(FlagMask, 1UL << AlignmentCheckBit);
-        _code.mov(ecx, LongStar);
-        _code.lea(rax, __[_succeeded]);
-        _code.xor(edx, edx);
-        _code.wrmsr();
         _kernel.EmitLocalDescriptorTable(_tables.Page + PageMatrixCases.TableOffset);
     }
 
@@ -136,8 +128,7 @@ internal sealed class PageMatrixProbe
         _code.push(r10);
         _code.iretq();
 
-        _guest.Mark("access_succeeded");
-        _code.Label(ref _succeeded);
+        _kernel.BeginHandler(InvalidOpcode, "on_success");
         _code.xor(r9d, r9d);
         _code.Label(ref _failed);
         _code.mov(rsp, __qword_ptr[_savedStack]);
@@ -153,21 +144,21 @@ internal sealed class PageMatrixProbe
         _code.ret();
     }
 
-    /// <summary>The accesses themselves, at any address: RDI is the page, ESI what to write, ECX the selector. What is fetched is a SYSCALL too.</summary>
+    /// <summary>The accesses themselves, at any address: RDI is the page, ESI what to write, ECX the selector. What is fetched is a UD2 too.</summary>
     private void EmitActions()
     {
         _guest.Mark("accesses");
         _code.Label(ref _actionLabels[ReadAction]);
         _code.mov(eax, __[rdi + PageMatrixCases.DataOffset]);
-        _code.syscall();
+        _code.ud2();
         _code.Label(ref _actionLabels[WriteAction]);
         _code.mov(__[rdi + PageMatrixCases.DataOffset], esi);
-        _code.syscall();
+        _code.ud2();
         _code.Label(ref _actionLabels[FetchAction]);
         _code.jmp(rdi);
         _code.Label(ref _actionLabels[SegmentLoadAction]);
         _code.mov(fs, ecx);
-        _code.syscall();
+        _code.ud2();
     }
 
     /// <summary>R11 becomes what the processor changed in the entries, rotated by 16 bits for each level.</summary>
