@@ -18,13 +18,6 @@ internal sealed class PageMatrixKernel
 
     private const int ControlBits = 3;
 
-    private const byte WriteProtectBit = 16;
-    private const byte AlignmentMaskBit = 18;
-    private const byte GlobalEnableBit = 7;
-    private const byte ExecutionPreventionBit = 20;
-    private const byte AccessPreventionBit = 21;
-    private const byte ExecuteDisableEnableBit = 11;
-    private const uint ExtendedFeatures = 0xC000_0080;
 
     /// <summary>Room for what a fault from ring 3 pushes at the end of the stack.</summary>
     private const int StackKept = 4096;
@@ -32,6 +25,7 @@ internal sealed class PageMatrixKernel
     private readonly GuestAssembler _guest;
     private readonly Assembler _code;
     private readonly KernelSupport _kernel;
+    private readonly PageMatrixProcessor _processor;
     private readonly PageMatrixTables _tables;
     private readonly PageMatrixProbe _probe;
     private readonly ulong _stride;
@@ -47,7 +41,8 @@ internal sealed class PageMatrixKernel
         _code = guest.Code;
         _stride = stride;
         _kernel = new KernelSupport(guest);
-        _variables = guest.Reserve("variables", 8 * 32, 8);
+        _variables = guest.Reserve("variables", 8 * 9, 8);
+        _processor = new PageMatrixProcessor(guest);
         _tables = new PageMatrixTables(guest, _kernel.Pml4);
         _probe = new PageMatrixProbe(guest, _kernel, _tables);
         _flags = AddWords("flags", Enumerable.Range(0, PageMatrixCases.FlagValues).Select(PageMatrixCases.Flags));
@@ -61,37 +56,27 @@ internal sealed class PageMatrixKernel
 
     private ulong Controls => _variables;
 
-    private ulong AbsentControls => _variables + 8;
+    private ulong FlagCount => _variables + 8;
 
-    private ulong Absent => _variables + 16;
+    private ulong KindCount => _variables + 16;
 
-    private ulong StartCr0 => _variables + 24;
+    private ulong Others => _variables + 24;
 
-    private ulong StartCr4 => _variables + 32;
+    private ulong CaseCount => _variables + 32;
 
-    private ulong StartFeatures => _variables + 40;
+    private ulong Cases => _variables + 40;
 
-    private ulong FlagCount => _variables + 48;
+    private ulong Digest => _variables + 48;
 
-    private ulong KindCount => _variables + 56;
+    private ulong WriteProtect => _variables + 56;
 
-    private ulong Others => _variables + 64;
-
-    private ulong CaseCount => _variables + 72;
-
-    private ulong Cases => _variables + 80;
-
-    private ulong Digest => _variables + 88;
-
-    private ulong WriteProtect => _variables + 96;
-
-    private ulong First => _variables + 104;
+    private ulong First => _variables + 64;
 
     public void Emit()
     {
         _kernel.EmitStart(globality: 0);
         _code.sub(rsp, StackKept);
-        EmitFeatures();
+        _processor.EmitStart(_tables.WidthKinds);
         _probe.EmitStart();
         _guest.Load(r15, _tables.Page);
         _guest.Load(rax, PageMatrixCases.DigestStart);
@@ -111,72 +96,6 @@ internal sealed class PageMatrixKernel
         _kernel.EmitUnexpectedExceptions();
     }
 
-    /// <summary>Finds out which groups and controls the processor has. SDM 2, "CPUID".</summary>
-    private void EmitFeatures()
-    {
-        const uint Features = 0x8000_0001, AddressSizes = 0x8000_0008;
-        const int StructuredFeatures = 7, NxBit = 20, LargestPageBit = 26, SmepBit = 7, SmapBit = 20, WidestAddress = 52;
-        Label wide = _code.CreateLabel(), old = _code.CreateLabel(), known = _code.CreateLabel();
-        _code.mov(eax, Features);
-        _code.cpuid();
-        EmitAbsent(edx, NxBit, AbsentControls, (int)PageMatrixControls.ExecuteDisable);
-        EmitAbsent(edx, LargestPageBit, Absent, PageMatrixTables.NeedsLargestPage);
-
-        _code.mov(eax, AddressSizes);
-        _code.cpuid();
-        _code.movzx(ecx, al);
-        _code.cmp(ecx, WidestAddress);
-        _code.jae(wide);
-        _code.xor(eax, eax);
-        _code.bts(rax, rcx);
-        _code.mov(__qword_ptr[_tables.WidthKinds], rax);
-        _guest.Load(rax, 1UL << (WidestAddress - 1));
-        _code.mov(__qword_ptr[_tables.WidthKinds + 8], rax);
-        _code.jmp(known);
-        _code.Label(ref wide);
-        _code.or(__qword_ptr[Absent], PageMatrixTables.NeedsReservedWidth);
-        _code.Label(ref known);
-
-        _code.xor(eax, eax);
-        _code.cpuid();
-        _code.xor(ebx, ebx);
-        _code.cmp(eax, StructuredFeatures);
-        _code.jb(old);
-        _code.mov(eax, StructuredFeatures);
-        _code.xor(ecx, ecx);
-        _code.cpuid();
-        _code.Label(ref old);
-        EmitAbsent(ebx, SmepBit, AbsentControls, (int)PageMatrixControls.ExecutionPrevention);
-        EmitAbsent(ebx, SmapBit, AbsentControls, (int)PageMatrixControls.AccessPrevention);
-        EmitStartControls();
-    }
-
-    private void EmitAbsent(AssemblerRegister32 register, int bit, ulong variable, int flag)
-    {
-        Label present = _code.CreateLabel();
-        _code.bt(register, (byte)bit);
-        _code.jc(present);
-        _code.or(__qword_ptr[variable], flag);
-        _code.Label(ref present);
-    }
-
-    private void EmitStartControls()
-    {
-        _code.mov(rax, cr0);
-        _code.btr(rax, WriteProtectBit);
-        _code.btr(rax, AlignmentMaskBit);
-        _code.mov(__qword_ptr[StartCr0], rax);
-        _code.mov(rax, cr4);
-        foreach (byte bit in new[] { GlobalEnableBit, ExecutionPreventionBit, AccessPreventionBit })
-            _code.btr(rax, bit);
-        _code.mov(__qword_ptr[StartCr4], rax);
-        _code.mov(ecx, ExtendedFeatures);
-        _code.rdmsr();
-        _code.btr(eax, ExecuteDisableEnableBit);
-        _code.mov(__dword_ptr[StartFeatures], eax);
-        _code.mov(__dword_ptr[StartFeatures + 4], edx);
-    }
-
     /// <summary>The loops over groups and controls.</summary>
     private void EmitGroups()
     {
@@ -184,15 +103,15 @@ internal sealed class PageMatrixKernel
         _guest.Load(rbx, _tables.Descriptors);
         _code.Label(ref group);
         _code.mov(rax, __[rbx + PageMatrixTables.Needs]);
-        _code.test(__qword_ptr[Absent], rax);
+        _code.test(__qword_ptr[_processor.Absent], rax);
         _code.jnz(nextGroup);
         _code.mov(__qword_ptr[Controls], 0);
         _code.Label(ref controls);
         _code.mov(rax, __qword_ptr[Controls]);
-        _code.test(__qword_ptr[AbsentControls], rax);
+        _code.test(__qword_ptr[_processor.AbsentControls], rax);
         _code.jnz(nextControls);
         EmitCounts(nextControls);
-        EmitSetControls();
+        _processor.EmitSetControls(Controls);
         EmitFirstCase();
         _guest.Load(rbp, PageMatrixCases.DigestStart);
         EmitWriteProtectLoop();
@@ -231,25 +150,6 @@ internal sealed class PageMatrixKernel
         _code.mov(__qword_ptr[Others], rcx);
     }
 
-    private void EmitSetControls()
-    {
-        _code.mov(rdi, __qword_ptr[Controls]);
-        _code.mov(eax, __dword_ptr[StartFeatures]);
-        _code.mov(edx, __dword_ptr[StartFeatures + 4]);
-        _code.mov(ecx, edi);
-        _code.and(ecx, (int)PageMatrixControls.ExecuteDisable);
-        _code.shl(ecx, ExecuteDisableEnableBit);
-        _code.or(eax, ecx);
-        _code.mov(ecx, ExtendedFeatures);
-        _code.wrmsr();
-
-        // SMEP and SMAP are neighbours in CR4 as they are in the number of the controls.
-        _code.shr(edi, 1);
-        _code.shl(edi, ExecutionPreventionBit);
-        _code.or(rdi, __qword_ptr[StartCr4]);
-        _code.mov(cr4, rdi);
-    }
-
     /// <summary>Where the line begins depends on nothing but its place in the list: what else a processor has must not change its digest.</summary>
     private void EmitFirstCase()
     {
@@ -267,12 +167,7 @@ internal sealed class PageMatrixKernel
         Label again = _code.CreateLabel();
         _code.mov(__qword_ptr[WriteProtect], 0);
         _code.Label(ref again);
-        _code.mov(rax, __qword_ptr[WriteProtect]);
-        _code.shl(rax, WriteProtectBit);
-        _code.or(rax, __qword_ptr[StartCr0]);
-        _code.mov(cr0, rax);
-        _code.mov(rax, cr3);
-        _code.mov(cr3, rax);
+        _processor.EmitSetWriteProtect(WriteProtect);
         EmitCases();
         _code.inc(__qword_ptr[WriteProtect]);
         _code.cmp(__qword_ptr[WriteProtect], 2);
