@@ -49,6 +49,29 @@ public sealed class InspectionTests
         Assert.Contains(lines, line => (string?)line["exit"]?["kind"] == "nestedPageFault");
     }
 
+    [Fact]
+    public void Inspect_RealModeCodeInASegment_IsReadAtItsLinearAddressWithSixteenBits()
+    {
+        // jmp 0x07C0:0x0005; mov ax, 0x1234; mov ds, ax; mov cx, [0x10]; cli; hlt
+        byte[] sector = new byte[512];
+        ((ReadOnlySpan<byte>)[0xEA, 0x05, 0x00, 0xC0, 0x07, 0xB8, 0x34, 0x12, 0x8E, 0xD8, 0x8B, 0x0E, 0x10, 0x00, 0xFA, 0xF4]).CopyTo(sector);
+        (sector[510], sector[511]) = (0x55, 0xAA);
+        using var file = new TemporaryFile(sector);
+
+        ProcessResult result = Mmu86Process.RunInside("inspect", file.Path, "--from", "0x7c05", "--count", "3", "--json", "-");
+
+        Assert.Equal((0, ""), (result.Status, result.Error));
+        JsonNode[] lines = [.. result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+        Assert.Equal(
+            [
+                "0x7c05 mov ax, 0x1234: fetch 3 0x7c05",
+                "0x7c08 mov ds, ax: fetch 2 0x7c08",
+                "0x7c0a mov cx, [0x10]: fetch 4 0x7c0a",
+                "0x7c0a mov cx, [0x10]: read 2 0x12350",
+            ],
+            lines.Select(line => $"{line["rip"]} {line["asm"]}: {line["access"]!["kind"]} {line["access"]!["size"]} {line["linear"]}"));
+    }
+
     [Theory]
     [InlineData("native", "4k", "4k", 4)]
     [InlineData("native", "2m", "4k", 3)]

@@ -108,6 +108,9 @@ public sealed unsafe partial class Vcpu : IDisposable
     /// <summary>The operating mode, as <see cref="ModeChanged"/> found it.</summary>
     public ProcessorMode Mode => _mode.Processor;
 
+    /// <summary>Bits of operands and addresses of code without a prefix: 16, 32 or 64.</summary>
+    public int CodeBits => _mode.Bits;
+
     internal VcpuConfiguration Configuration => _configuration;
 
     internal CpuState* State => _s;

@@ -25,8 +25,8 @@ public static class GuestExplainer
         if (!address.TryEvaluate(new MachineNames(machine), out ulong linear, out string problem))
             throw new MomentNotReachedException(problem);
 
-        ulong rip = machine.Vcpu.Registers.Rip;
         var reader = new InstructionReader(machine);
+        ulong rip = reader.Next;
         reader.Read(rip, out Instruction instruction, out byte[] bytes);
         return new Explanation
         {

@@ -34,9 +34,9 @@ public sealed class GuestInspector : ITranslationObserver
         while (stepper.Retired < end)
         {
             ulong number = stepper.Retired;
-            ulong rip = machine.Vcpu.Registers.Rip;
+            ulong rip = reader.Next;
             reader.Read(rip, out Instruction instruction, out byte[] bytes);
-            _operands.Note(instruction, machine.Vcpu.Registers);
+            _operands.Note(rip, instruction, machine.Vcpu);
             ExitReport? exit = stepper.Step();
             Tell(number, rip, instruction, bytes, reader, sink);
             _traces.Clear();

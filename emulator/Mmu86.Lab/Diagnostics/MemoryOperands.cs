@@ -12,10 +12,13 @@ internal sealed class MemoryOperands
     private int _elementSize;
 
     /// <summary>Notes the operands of an instruction that is about to run.</summary>
-    public void Note(in Instruction instruction, RegisterFile registers)
+    /// <param name="rip">Its linear address.</param>
+    /// <param name="instruction">The instruction.</param>
+    /// <param name="vcpu">The processor before it.</param>
+    public void Note(ulong rip, in Instruction instruction, Vcpu vcpu)
     {
         _ranges.Clear();
-        _rip = instruction.IP;
+        _rip = rip;
         _elementSize = 0;
         if (instruction.IsInvalid || instruction.Length == 0)
             return;
@@ -29,8 +32,8 @@ internal sealed class MemoryOperands
         foreach (UsedMemory memory in _factory.GetInfo(instruction).GetUsedMemory())
         {
             int size = memory.MemorySize.GetSize();
-            if (size > 0 && memory.TryGetVirtualAddress(0, out ulong address, (Register register, int _, int _, out ulong value) => TryRead(registers, register, out value)))
-                _ranges.Add((address, size));
+            if (size > 0 && memory.TryGetVirtualAddress(0, out ulong address, (Register register, int _, int _, out ulong value) => TryRead(vcpu, register, out value)))
+                _ranges.Add((vcpu.Mode == ProcessorMode.Long64 ? address : (uint)address, size));
         }
     }
 
@@ -54,8 +57,9 @@ internal sealed class MemoryOperands
         return null;
     }
 
-    private static bool TryRead(RegisterFile registers, Register register, out ulong value)
+    private static bool TryRead(Vcpu vcpu, Register register, out ulong value)
     {
+        RegisterFile registers = vcpu.Registers;
         switch (register)
         {
             case Register.FS:
@@ -65,7 +69,7 @@ internal sealed class MemoryOperands
                 value = registers.GsBase;
                 return true;
             case Register.ES or Register.CS or Register.SS or Register.DS:
-                value = 0; // flat in 64-bit mode
+                value = vcpu.Mode == ProcessorMode.Long64 ? 0 : Base(vcpu.System, register);
                 return true;
             default:
                 bool isGeneral = register.IsGPR();
@@ -73,4 +77,12 @@ internal sealed class MemoryOperands
                 return isGeneral;
         }
     }
+
+    private static ulong Base(SystemState system, Register register) => register switch
+    {
+        Register.ES => system.Es.Base,
+        Register.CS => system.Cs.Base,
+        Register.SS => system.Ss.Base,
+        _ => system.Ds.Base,
+    };
 }

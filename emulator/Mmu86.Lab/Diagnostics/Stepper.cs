@@ -24,7 +24,8 @@ internal sealed class Stepper(GuestMachine machine, RunOptions options, Cancella
 
         if (!where.Address!.TryEvaluate(new MachineNames(machine), out ulong address, out string problem))
             throw new MomentNotReachedException(problem);
-        while (machine.Vcpu.Registers.Rip != address)
+        var reader = new InstructionReader(machine);
+        while (reader.Next != address)
         {
             if (Step() is { } end)
                 throw NotReached(where, end);
