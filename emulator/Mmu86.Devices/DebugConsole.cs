@@ -9,10 +9,13 @@ public sealed class DebugConsole(ISerialSink sink) : IPortDevice
     /// <summary>The port.</summary>
     public const ushort Port = 0xE9;
 
+    /// <summary>Another port, to which firmware of virtual machines writes; the same device may answer both.</summary>
+    public const ushort FirmwarePort = 0x402;
+
     /// <summary>How many ports the device takes.</summary>
     public const int PortCount = 1;
 
-    /// <summary>The number of the port itself, by which guests find out that there is a console.</summary>
+    /// <summary>E9H at either port, by which guests find out that there is a console.</summary>
     public uint Read(ushort port, int size) => (PortBytes.Ones(size) & ~0xFFu) | Port;
 
     /// <summary>Sends the low byte; what a wider OUT brings belongs to the ports above, where nobody is.</summary>

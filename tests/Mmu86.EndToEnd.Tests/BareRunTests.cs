@@ -70,6 +70,38 @@ public sealed class BareRunTests
         Assert.Equal($$"""{"ports":{"0x77":1},"mmioReads":1,"mmioWrites":1,{{Ports.Trim()}},{{Addresses.Trim()}}}""", JsonNode.Parse(result.Output)!["unsupported"]!.ToJsonString());
     }
 
+    [Fact]
+    public void Run_PostCodesAndDebugConsole_AreInTheReportAndOnStandardError()
+    {
+        // mov al, 0x11; out 0x80, al; mov al, 0x5A; out 0x80, al; mov al, 'd'; out 0xE9, al; mov dx, 0x402; out dx, al;
+        // mov dx, 0x3F8; mov al, 's'; out dx, al; cli; hlt
+        using var image = new TemporaryFile((byte[])
+        [
+            0xB0, 0x11, 0xE6, 0x80, 0xB0, 0x5A, 0xE6, 0x80, 0xB0, 0x64, 0xE6, 0xE9, 0x66, 0xBA, 0x02, 0x04, 0xEE,
+            0x66, 0xBA, 0xF8, 0x03, 0xB0, 0x73, 0xEE, 0xFA, 0xF4,
+        ]);
+        using var report = new TemporaryFile();
+
+        ProcessResult quiet = Mmu86Process.RunInside("run", image.Path, "--quiet", "--json", report.Path);
+        ProcessResult shown = Mmu86Process.RunInside("run", image.Path);
+
+        Assert.Equal(new ProcessResult(0, "s", "dd"), quiet);
+        Assert.Equal("""{"lastPostCode":"0x5a"}""", JsonNode.Parse(File.ReadAllText(report.Path))!["devices"]!.ToJsonString());
+        Assert.Contains("\n last POST code 0x5a\n", shown.Error);
+    }
+
+    [Fact]
+    public void Run_ResetControlRegister_EndsTheRunAsAReset()
+    {
+        // mov dx, 0xCF9; mov al, 2; out dx, al; mov al, 6; out dx, al; jmp $
+        using var image = new TemporaryFile((byte[])[0x66, 0xBA, 0xF9, 0x0C, 0xB0, 0x02, 0xEE, 0xB0, 0x06, 0xEE, 0xEB, 0xFE]);
+
+        ProcessResult result = Mmu86Process.RunInside("run", image.Path, "--quiet");
+
+        Assert.Equal((0, ""), (result.Status, result.Output));
+        Assert.Contains("the guest reset the machine at 0x10000a", result.Error);
+    }
+
     [SkippableTheory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]

@@ -152,6 +152,8 @@ internal sealed class RunReportView
                 Line($"physical addresses that are neither RAM nor a device: {Number(unsupported.MmioReads ?? 0)} reads, {Number(unsupported.MmioWrites ?? 0)} writes");
         }
 
+        if (_report.Devices?.LastPostCode is { } code)
+            Line($"last POST code {code}");
         if (_report.Host is { } time)
             Line(string.Create(CultureInfo.InvariantCulture, $"{time.Seconds:F3} s of CPU time, {time.WallSeconds:F3} s elapsed"));
     }

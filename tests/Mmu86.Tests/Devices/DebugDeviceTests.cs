@@ -41,11 +41,15 @@ public sealed class DebugDeviceTests
     public void DebugConsole_Write_SendsTheLowByteAndReadTellsThatItIsThere()
     {
         var sink = new RecordingSink();
-        _bus.Attach(DebugConsole.Port, DebugConsole.PortCount, new DebugConsole(sink));
+        var console = new DebugConsole(sink);
+        _bus.Attach(DebugConsole.Port, DebugConsole.PortCount, console);
+        _bus.Attach(DebugConsole.FirmwarePort, DebugConsole.PortCount, console);
         _bus.Write(0xE9, 'o', 1);
         _bus.Write(0xE9, 0x4D00 | 'k', 2);
-        Assert.Equal("ok", sink.Text);
+        _bus.Write(0x402, '!', 1);
+        Assert.Equal("ok!", sink.Text);
         Assert.Equal(0xE9u, _bus.Read(0xE9, 1));
+        Assert.Equal(0xE9u, _bus.Read(0x402, 1));
     }
 
     [Fact]

@@ -27,6 +27,21 @@ public sealed class PlatformDeviceTests
     }
 
     [Fact]
+    public void ResetControl_ResetsAsBitTwoBecomesOne()
+    {
+        var device = new ResetControl(_reset);
+        device.Write(0xCF9, 0x02, 1);
+        Assert.Equal((0, 0x02u), (_reset.Requests, device.Read(0xCF9, 1)));
+        device.Write(0xCF9, 0x06, 1);
+        Assert.Equal((1, 0x06u), (_reset.Requests, device.Read(0xCF9, 1)));
+        device.Write(0xCF9, 0xFE, 1);
+        Assert.Equal((1, 0xFF06u), (_reset.Requests, device.Read(0xCF9, 2)));
+        device.Write(0xCF9, 0x00, 1);
+        device.Write(0xCF9, 0x04, 1);
+        Assert.Equal(2, _reset.Requests);
+    }
+
+    [Fact]
     public void TestLatch_ReadsAsWrittenAndDropsAPage()
     {
         var translations = new RecordingTranslations();

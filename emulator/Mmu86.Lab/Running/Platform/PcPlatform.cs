@@ -51,7 +51,9 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         AttachStartUp(memoryBytes);
         Attach(SerialPort.FirstPort, SerialPort.PortCount, new SerialPort(new StreamSink(output.Standard), Line(SerialLine)));
         _ports.Attach(DebugExit.Port, DebugExit.PortCount, Exit);
-        _ports.Attach(DebugConsole.Port, DebugConsole.PortCount, new DebugConsole(new StreamSink(output.Debug)));
+        var console = new DebugConsole(new StreamSink(output.Debug));
+        _ports.Attach(DebugConsole.Port, DebugConsole.PortCount, console);
+        _ports.Attach(DebugConsole.FirmwarePort, DebugConsole.PortCount, console);
         _ports.Attach(PostPort.Port, PostPort.PortCount, Post);
         _ports.Attach(PostPort.AlternativePort, PostPort.PortCount, Post);
     }
@@ -125,6 +127,7 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         Attach(KeyboardController.DataPort, KeyboardController.PortCount, keyboard);
         Attach(KeyboardController.CommandPort, KeyboardController.PortCount, keyboard);
         _ports.Attach(SystemControlPortA.Port, SystemControlPortA.PortCount, new SystemControlPortA(a20, this));
+        _ports.Attach(ResetControl.Port, ResetControl.PortCount, new ResetControl(this));
         _ports.Attach(FirmwareConfiguration.SelectorPort, FirmwareConfiguration.PortCount, new FirmwareConfiguration(memoryBytes, cpuCount: 1));
         _ports.Attach(TestLatch.FirstPort, TestLatch.PortCount, new TestLatch(this));
         _mmio.Attach(new HostPhysicalAddress(TestMemory.Address), TestMemory.SizeInBytes, new TestMemory());
