@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Mmu86.Paging;
+using Mmu86.Timing;
 
 namespace Mmu86.Lab.Machines;
 
@@ -17,6 +18,9 @@ public sealed record MachineDescription
 
     /// <summary>What translates its addresses.</summary>
     public required MmuDescription Mmu { get; init; }
+
+    /// <summary>The caches of memory, for the fidelity <c>cycles</c>. Null: the machine does not have that fidelity.</summary>
+    public CachesConfiguration? Caches { get; init; }
 
     /// <summary>What its time is.</summary>
     public required ClockDescription Clock { get; init; }

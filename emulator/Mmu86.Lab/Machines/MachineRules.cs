@@ -42,6 +42,8 @@ internal sealed class MachineRules
         rules.CheckName(machine.Name, "name");
         rules.CheckCpuid(machine.Cpuid);
         rules.CheckMmu(machine.Mmu);
+        if (machine.Caches is { } caches)
+            rules._errors.AddRange(CacheRules.Check(caches));
         rules.CheckRange(machine.Clock.FrequencyHertz, 1, 1_000_000_000_000, "clock.frequencyHertz");
         if (machine.Clock.Counts == ClockSource.Cycles)
             rules.RefuseYet("clock.counts", "'cycles' is not supported yet; use 'instructions'");

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
 using Mmu86.Paging;
+using Mmu86.Timing;
 
 namespace Mmu86.Lab.Reports;
 
@@ -11,7 +12,7 @@ namespace Mmu86.Lab.Reports;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     Converters =
     [
-        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<CacheReplacement>), typeof(CamelCaseConverter<WalkEntryPoint>), typeof(CamelCaseConverter<ClockSource>),
         typeof(CamelCaseConverter<NestedFormat>),
         typeof(CamelCaseConverter<PagingMode>), typeof(CamelCaseConverter<Fidelity>), typeof(CamelCaseConverter<ExitKind>),
     ])]

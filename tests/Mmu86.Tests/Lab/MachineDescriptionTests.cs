@@ -117,6 +117,16 @@ public sealed class MachineDescriptionTests
     [InlineData("cpuid.features=[\"msr\",\"pae\"]", "cpuid.features: must have 'lm': 64-bit mode needs it")]
     [InlineData("cpuid.tlbDescriptors[0]=63", "cpuid.tlbDescriptors[0]: must be a byte such as 0x63, not '63'")]
     [InlineData("clock.frequencyHertz=0", "clock.frequencyHertz: must be 1 to 1000000000000, not 0")]
+    [InlineData("caches.l3.replacement=treePlru", "caches.l3.ways: must be a power of two for treePlru, not 12")]
+    [InlineData("caches.l1Data.ways=0", "caches.l1Data.ways: must be 1 to 64, not 0")]
+    [InlineData("caches.l2.sizeInBytes=262145", "caches.l2.sizeInBytes: must be a multiple of ways times lineBytes, 256, and 262145 is not")]
+    [InlineData("caches.l2.sizeInBytes=768", null)]
+    [InlineData("caches.l2.lineBytes=128", "caches.l2.lineBytes: must be 64 as in caches.l1Data, not 128")]
+    [InlineData("caches.l2.latencyCycles=3", "caches.l2.latencyCycles: must be at least the 4 of the level above, not 3")]
+    [InlineData("caches.memoryLatencyCycles=43", "caches.memoryLatencyCycles: must be at least the 44 of the slowest cache, not 43")]
+    [InlineData("caches.overlappingAccesses=0", "caches.overlappingAccesses: must be 1 to 64, not 0")]
+    [InlineData("caches.walkers=17", "caches.walkers: must be 1 to 16, not 17")]
+    [InlineData("caches.walksEnterAt=l2", null)]
     public void Apply_ImpossibleValue_IsRefusedByItsPath(string overriding, string? message)
     {
         Action apply = () => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]);
