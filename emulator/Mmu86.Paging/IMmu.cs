@@ -63,7 +63,8 @@ public interface IMmu
     /// <summary>Answers again a data access that was just made, where making it again would change nothing: a first-level hit.</summary>
     /// <remarks>
     /// For two accesses made in turn (a, b, a, b, ...) too: touching an entry is idempotent and the last touch decides, so when both
-    /// are resident behind the first pair, every further pair leaves the model as the first did. Nothing is counted.
+    /// are resident behind the first pair, every further pair leaves the model as the first did. Where a policy does not have it so, both are
+    /// the most recent of their sets or one of them is refused. Nothing is counted.
     /// </remarks>
     /// <param name="address">Any address in the 4 KiB page of the access just made.</param>
     /// <param name="kind">Read or write.</param>

@@ -147,13 +147,13 @@ public sealed unsafe partial class Mmu<TPolicy>
         return Answer(hit, linear, host, kind, mode);
     }
 
-    // A first-level entry answers, and is the most recent of its set.
+    // A first-level entry answers, and is the most recent of its set. The filter may answer the next time if that would change nothing.
     private Translation Answer(in TlbHit hit, ulong linear, ulong host, AccessKind kind, AccessMode mode)
     {
         HostPhysicalAddress answer = new(host);
         bool isRam = _memory.IsRam(answer);
         int accessClass = AccessRights.Class(kind, mode);
-        if (isRam && _slotTables[accessClass] >= 0)
+        if (isRam && _slotTables[accessClass] >= 0 && hit.IsSettled)
             Offer(hit.Lane, hit.Entry, accessClass, linear, host);
         return new Translation(answer, hit.Lane->Size, isRam);
     }

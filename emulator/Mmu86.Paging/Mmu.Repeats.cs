@@ -11,6 +11,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong linear = address.Value;
         if (_service == FilterService.Served
             && _l1Data.TryFind(linear, _space, _globalSpace, out TlbHit hit)
+            && (hit.Lane->Array->Entries.Replacement.IgnoresAlternation || hit.IsSettled)
             && _rights.Judge(AccessRights.Class(kind, mode), hit.Data) == AccessRights.Allowed)
         {
             HostPhysicalAddress answer = new(TlbEntry.HostAddress(hit.Data, linear, hit.Lane->Size));

@@ -72,8 +72,10 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         int instructionArrays = configuration.L1Instruction.Arrays.Count;
         int dataArrays = configuration.L1Data.Arrays.Count;
         ulong seed = configuration.Seed * 0x9E37_79B9_7F4A_7C15;
-        _l1Instruction = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Instruction, 0, service, seed);
-        _l1Data = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Data, instructionArrays, service, seed + 100);
+        FilterService fetchService = FilterCoverage.AnswersFetches(configuration.L1Instruction) ? service : FilterService.NotServed;
+        FilterService dataService = FilterCoverage.AnswersData(configuration.L1Data) ? service : FilterService.NotServed;
+        _l1Instruction = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Instruction, 0, fetchService, seed);
+        _l1Data = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Data, instructionArrays, dataService, seed + 100);
         _l2 = new TlbLevel(_arena, _filter, tlbPool, configuration.L2, instructionArrays + dataArrays, FilterService.NotServed, seed + 200);
         _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
         _tags = new TranslationTags(tlbPool, [_l1Instruction, _l1Data, _l2], structurePool, _caches);
@@ -81,9 +83,9 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _instructionDoor = _l1Instruction.Door;
         _dataDoor = _l1Data.Door;
         _verdicts = _rights.Verdicts;
-        _slotTables = SlotTables(_arena, service);
-        _service = service;
-        FetchesAreSilent = service == FilterService.Served && _l1Instruction.Exists;
+        _slotTables = SlotTables(_arena, dataService);
+        _service = dataService;
+        FetchesAreSilent = fetchService == FilterService.Served;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }
 

@@ -8,6 +8,12 @@ public enum IndexHash
 
     /// <summary>The low n bits xor the next n bits, n = log2(sets).</summary>
     Xor,
+
+    /// <summary>Bit i of the set is the parity of the page number and <see cref="TlbArrayConfiguration.IndexMasks"/>[i].</summary>
+    Masks,
+
+    /// <summary>Each way has an index of its own: <see cref="SkewedIndex"/>.</summary>
+    Skewed,
 }
 
 /// <summary>Which way of a full set gives way.</summary>
@@ -25,6 +31,17 @@ public enum Replacement
 
     /// <summary>Seeded pseudo-random.</summary>
     Random,
+
+    /// <summary>Not recently used: one reference bit a way, set by every use; where that sets the last one, all others are cleared. The victim is
+    /// the lowest way whose bit is clear.</summary>
+    Nru,
+
+    /// <summary>Static re-reference interval prediction with 2 bits and hit priority: filled at 2, 0 after a hit, the victim is the lowest way at 3,
+    /// and all ways age until there is one.</summary>
+    Srrip,
+
+    /// <summary>A list of the ways that every use permutes: <see cref="TlbArrayConfiguration.Permutations"/>.</summary>
+    Permutation,
 }
 
 /// <summary>One TLB array: the structure and the page sizes that it holds.</summary>
@@ -44,6 +61,17 @@ public sealed record TlbArrayConfiguration
     public required IndexHash Hash { get; init; }
 
     public required Replacement Replacement { get; init; }
+
+    /// <summary>With <see cref="IndexHash.Masks"/>: for each bit of the set, the lowest first, the bits of the page number whose parity it is, as
+    /// <c>0x...</c>. Else null.</summary>
+    public IReadOnlyList<string>? IndexMasks { get; init; }
+
+    /// <summary>With <see cref="Replacement.Permutation"/>: for n ways n + 1 permutations of 0 to n - 1. Else null.</summary>
+    /// <remarks>
+    /// A set is a list of its ways; position 0 is the next victim. A hit at position i applies permutation i: what was at position
+    /// p[j] moves to position j. A fill takes the way at position 0 and applies the last permutation.
+    /// </remarks>
+    public IReadOnlyList<IReadOnlyList<int>>? Permutations { get; init; }
 }
 
 /// <summary>One level for one kind of access. No arrays: the level does not exist and every lookup goes on.</summary>

@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Numerics;
 using Mmu86.Lab.Configuration;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Machines;
 
 /// <summary>What a machine description must obey beyond its shape: geometry that can be built, widths that exist, names that are unique.</summary>
-internal sealed class MachineRules
+internal sealed partial class MachineRules
 {
     /// <summary>The most sets of one array. Larger than any silicon, small enough that a typing error does not eat the host's memory.</summary>
     public const int MaximumSets = 1 << 16;
@@ -124,94 +123,6 @@ internal sealed class MachineRules
         CheckRange(mmu.Latencies.L2HitCycles, 0, MaximumCycles, "mmu.latencies.l2HitCycles");
         CheckRange(mmu.Latencies.WalkStartCycles, 0, MaximumCycles, "mmu.latencies.walkStartCycles");
         CheckRange(mmu.Latencies.WalkReferenceCycles, 0, MaximumCycles, "mmu.latencies.walkReferenceCycles");
-    }
-
-    private void CheckLevel(TlbLevelConfiguration level, string path)
-    {
-        if (level.Arrays.Count > MaximumArrays)
-            Refuse($"{path}.arrays", $"has {level.Arrays.Count} arrays; at most {MaximumArrays} are possible");
-        for (int i = 0; i < level.Arrays.Count; i++)
-            CheckArray(level.Arrays[i], $"{path}.arrays[{i}]");
-    }
-
-    private void CheckArray(TlbArrayConfiguration array, string path)
-    {
-        CheckName(array.Name, $"{path}.name");
-        if (!_arrayNames.TryAdd(array.Name, path))
-            Refuse($"{path}.name", $"'{array.Name}' is the name of {_arrayNames[array.Name]} already");
-        CheckPageSizes(array.PageSizes, $"{path}.pageSizes");
-
-        if (array.Sets == 0 && array.Ways == 0)
-            return; // No bound: nothing is ever replaced, and index and policy have no say.
-        if (array.Sets == 0 || array.Ways == 0)
-        {
-            Refuse(array.Sets == 0 ? $"{path}.sets" : $"{path}.ways", "is 0: an array without bounds has 0 sets and 0 ways, any other at least 1 of both");
-            return;
-        }
-
-        bool setsPossible = CheckRange(array.Sets, 1, MaximumSets, $"{path}.sets");
-        bool waysPossible = CheckRange(array.Ways, 1, MaximumWays, $"{path}.ways");
-        if (setsPossible && array.Hash == IndexHash.Xor && !BitOperations.IsPow2(array.Sets))
-            Refuse($"{path}.sets", $"must be a power of two for xor, not {array.Sets}");
-        if (waysPossible)
-            CheckReplacement(array.Replacement, array.Ways, $"{path}.ways");
-        if (setsPossible && waysPossible && (long)array.Sets * array.Ways > MaximumEntries)
-            Refuse(path, $"has {(long)array.Sets * array.Ways} entries; at most {MaximumEntries} are possible");
-    }
-
-    private void CheckPageSizes(IReadOnlyList<string> sizes, string path)
-    {
-        if (sizes.Count == 0)
-            Refuse(path, "must name at least one of 4k, 2m, 1g");
-        for (int i = 0; i < sizes.Count; i++)
-        {
-            if (!s_pageSizes.Contains(sizes[i]))
-                Refuse($"{path}[{i}]", $"must be one of 4k, 2m, 1g, not '{sizes[i]}'");
-            else if (sizes.Take(i).Contains(sizes[i]))
-                Refuse($"{path}[{i}]", $"'{sizes[i]}' appears twice");
-        }
-    }
-
-    private void CheckCache(StructureCacheConfiguration cache, string path)
-    {
-        if (cache.Entries == 0)
-        {
-            if (cache.Ways != 0)
-                Refuse($"{path}.ways", "must be 0 where entries are 0: the cache does not exist");
-            return;
-        }
-
-        bool entriesPossible = CheckRange(cache.Entries, 1, MaximumSets, $"{path}.entries");
-        bool waysPossible = CheckRange(cache.Ways, 1, MaximumWays, $"{path}.ways");
-        if (waysPossible)
-            CheckReplacement(cache.Replacement, cache.Ways, $"{path}.ways");
-        if (!entriesPossible || !waysPossible)
-            return;
-        if (cache.Entries % cache.Ways != 0)
-            Refuse($"{path}.ways", $"must divide the {cache.Entries} entries, and {cache.Ways} does not");
-    }
-
-    private void CheckReplacement(Replacement replacement, int ways, string path)
-    {
-        switch (replacement)
-        {
-            case Replacement.TreePlru:
-                if (!BitOperations.IsPow2(ways))
-                    Refuse(path, $"must be a power of two for treePlru, not {ways}");
-                else if (ways > MaximumTreeWays)
-                    Refuse(path, $"must be at most {MaximumTreeWays} for treePlru, not {ways}");
-                break;
-            case Replacement.Mru3Plru:
-                if (ways % 3 != 0 || !BitOperations.IsPow2(ways / 3))
-                    Refuse(path, $"must be three times a power of two for mru3Plru, not {ways}");
-                else if (ways / 3 > MaximumTreeWays / 4)
-                    Refuse(path, $"must be at most {MaximumTreeWays / 4 * 3} for mru3Plru, not {ways}");
-                break;
-            case Replacement.Lru:
-            case Replacement.Fifo:
-            case Replacement.Random:
-                break;
-        }
     }
 
     private void CheckName(string name, string path)

@@ -22,7 +22,11 @@ internal unsafe struct AssociativeArray
     private byte* _alive;
     private ushort* _used;
     private Unbounded* _unbounded;
+    private SkewedIndex* _skew;
+    private ulong* _masks;
     private long _dead;
+
+    // Sets whose index is no matter of a shift and a mask; else 0.
     private uint _modulus;
 
     /// <summary>Sets; 0 of an unbounded array.</summary>
@@ -49,9 +53,21 @@ internal unsafe struct AssociativeArray
     /// <summary>Whether nothing is ever evicted.</summary>
     public readonly bool IsUnbounded => _unbounded != null;
 
+    /// <summary>Whether each way has an index of its own. Such an array counts as one set, whose ways are the entries.</summary>
+    public readonly bool IsSkewed => _skew != null;
+
     /// <summary>Builds an empty array.</summary>
     public void Initialize(Arena arena, TagPool pool, int sets, int ways, IndexHash hash, Replacement replacement, ulong seed)
     {
+        TlbArrayConfiguration configuration = new() { Name = "", PageSizes = [], Sets = sets, Ways = ways, Hash = hash, Replacement = replacement };
+        Initialize(arena, pool, configuration, seed);
+    }
+
+    /// <summary>Builds an empty array of a geometry that can be built (<see cref="Geometry"/>).</summary>
+    public void Initialize(Arena arena, TagPool pool, TlbArrayConfiguration configuration, ulong seed)
+    {
+        int sets = configuration.Sets;
+        int ways = configuration.Ways;
         Sets = sets;
         Ways = ways;
         _alive = pool.Alive;
@@ -66,28 +82,47 @@ internal unsafe struct AssociativeArray
         {
             Stride = (ways + Lanes - 1) / Lanes * Lanes;
             Capacity = (long)sets * Stride;
-            _used = arena.Allocate<ushort>(sets);
-            _modulus = BitOperations.IsPow2(sets) ? 0 : (uint)sets;
+            _modulus = BitOperations.IsPow2(sets) && configuration.Hash <= IndexHash.Xor ? 0 : (uint)sets;
             SetMask = (uint)sets - 1;
             // A page number has at most 45 bits, so a shift by 63 leaves the linear index.
-            HashShift = hash == IndexHash.Xor && sets > 1 ? BitOperations.Log2((uint)sets) : 63;
-            Replacement.Initialize(arena, replacement, sets, ways, Stride, seed);
+            HashShift = configuration.Hash == IndexHash.Xor && sets > 1 ? BitOperations.Log2((uint)sets) : 63;
         }
 
         Tags = arena.Allocate<ulong>(Capacity);
         Data = arena.Allocate<ulong>(Capacity);
+        if (sets == 0)
+            return;
+        if (configuration.Hash == IndexHash.Skewed)
+        {
+            _skew = arena.Allocate<SkewedIndex>(1);
+            *_skew = new SkewedIndex(sets, ways, Stride, Tags);
+            Replacement.Initialize(arena, configuration, 1, (int)Capacity, (int)Capacity, seed, _skew);
+            return;
+        }
+
+        if (configuration.IndexMasks is { } masks)
+        {
+            _masks = arena.Allocate<ulong>(masks.Count);
+            for (int bit = 0; bit < masks.Count; bit++)
+                _masks[bit] = Geometry.ParseMask(configuration.Name, masks[bit]);
+        }
+
+        _used = arena.Allocate<ushort>(sets);
+        Replacement.Initialize(arena, configuration, sets, ways, Stride, seed, null);
     }
 
     /// <summary>The set of a page number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int SetOf(ulong pageNumber) =>
-        _modulus == 0 ? (int)((pageNumber ^ (pageNumber >> HashShift)) & SetMask) : (int)(pageNumber % _modulus);
+        _modulus == 0 ? (int)((pageNumber ^ (pageNumber >> HashShift)) & SetMask) : OtherSetOf(pageNumber);
 
     /// <summary>The entry that carries one of two tags, or -1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Find(int set, ulong tag, ulong other)
     {
-        return _unbounded != null ? FindUnbounded(tag, other) : FindInSet(Tags, set * Stride, Stride, tag, other);
+        if (_unbounded != null)
+            return FindUnbounded(tag, other);
+        return _skew != null ? _skew->Find(tag, other) : FindInSet(Tags, set * Stride, Stride, tag, other);
     }
 
     /// <summary>The entry of one set that carries one of two tags, or -1.</summary>
@@ -195,7 +230,7 @@ internal unsafe struct AssociativeArray
         _live[Tag.SizeAndSpace(tag)]--;
         if (_unbounded != null)
             _unbounded->Leave(Tags, entry);
-        else
+        else if (_used != null)
             _used[entry / Stride]--;
         Tags[entry] = 0;
     }
@@ -229,12 +264,44 @@ internal unsafe struct AssociativeArray
                 continue;
             if (_unbounded != null)
                 _unbounded->Leave(Tags, entry);
-            else
+            else if (_used != null)
                 _used[entry / Stride]--;
             Tags[entry] = 0;
         }
 
         _dead = 0;
+    }
+
+    /// <summary><see cref="Place"/> in a skewed array: a free way of those that the page may be in, else the victim among them.</summary>
+    public int PlaceSkewed(ulong pageNumber, out bool isEviction)
+    {
+        isEviction = false;
+        for (int way = 0; way < Ways; way++)
+        {
+            int entry = _skew->EntryOf(pageNumber, way);
+            if (Tags[entry] != 0 && _alive[Tag.Space(Tags[entry])] != 0)
+                continue;
+            if (Tags[entry] != 0)
+                _dead--;
+            return entry;
+        }
+
+        isEviction = true;
+        return Replacement.Victim(*_skew, pageNumber);
+    }
+
+    // No power of two, masks, or one set of all entries.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private readonly int OtherSetOf(ulong pageNumber)
+    {
+        if (_skew != null)
+            return 0;
+        if (_masks == null)
+            return (int)(pageNumber % _modulus);
+        int set = 0;
+        for (int bit = 0; 1 << bit < Sets; bit++)
+            set |= (BitOperations.PopCount(pageNumber & _masks[bit]) & 1) << bit;
+        return set;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -7,7 +7,7 @@ namespace Mmu86.Paging;
 /// <remarks>
 /// For LRU and FIFO a stamp for each entry; for the tree policies a word for each set, on which touching a way is
 /// <c>word = (word &amp; keep[way]) | point[way]</c>. So touching the way touched last changes nothing, which the filter relies on
-/// (ReplacementTests.Touch_MostRecentWayAgain_ChangesNothing holds it for every policy).
+/// (ReplacementTests.Touch_MostRecentWayAgain_ChangesNoVictim holds it for every policy that the filter serves).
 /// A tree is a heap: node 1 is the root, node i has the children 2i and 2i+1, and its bit says on which side the victim is.
 /// </remarks>
 internal unsafe struct ReplacementState
@@ -23,19 +23,33 @@ internal unsafe struct ReplacementState
     private ulong* _point;
     private ulong _clock;
     private ulong _random;
+    private NotRecentlyUsed _reference;
+    private ReferencePrediction _prediction;
+    private PermutationOrder _order;
+
+    // Where a hit of the entry used last may change something: its owner's notes of who was used last, which must not name it. Else null.
+    private int* _unsettled;
 
     /// <summary>Whether a hit changes nothing that decides a victim.</summary>
     public readonly bool IgnoresHits => _policy is Replacement.Fifo or Replacement.Random;
 
+    /// <summary>Whether the first hit behind a fill changes nothing: the entry filled counts as used.</summary>
+    public readonly bool FillsAreHits => _policy != Replacement.Srrip && _unsettled == null;
+
+    /// <summary>Whether hits of two entries in turn (a, b, a, b ...) change nothing behind the first pair.</summary>
+    public readonly bool IgnoresAlternation => _policy < Replacement.Nru;
+
     /// <summary>Prepares the state of an array.</summary>
     /// <param name="arena">Where it lives.</param>
-    /// <param name="policy">The policy; the geometry must suit it (<see cref="Geometry"/>).</param>
+    /// <param name="configuration">The policy; the geometry must suit it (<see cref="Geometry"/>).</param>
     /// <param name="sets">Sets.</param>
     /// <param name="ways">Ways.</param>
     /// <param name="stride">Distance between the first entries of neighbouring sets.</param>
     /// <param name="seed">For random replacement.</param>
-    public void Initialize(Arena arena, Replacement policy, int sets, int ways, int stride, ulong seed)
+    /// <param name="skew">The index of a skewed array, which counts as one set here; else null.</param>
+    public void Initialize(Arena arena, TlbArrayConfiguration configuration, int sets, int ways, int stride, ulong seed, SkewedIndex* skew)
     {
+        Replacement policy = configuration.Replacement;
         _policy = policy;
         _ways = ways;
         _stride = stride;
@@ -57,10 +71,23 @@ internal unsafe struct ReplacementState
                 break;
             case Replacement.Random:
                 break;
+            case Replacement.Nru:
+                _reference.Initialize(arena, sets, ways, stride, skew);
+                break;
+            case Replacement.Srrip:
+                _prediction.Initialize(arena, sets, ways, stride);
+                break;
+            case Replacement.Permutation:
+                _order.Initialize(arena, configuration.Permutations!, sets, ways, stride);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(policy), policy, "Not a replacement policy.");
         }
     }
+
+    /// <summary>A hit of the entry used last may change something: whoever notes it, so as not to touch it again, has his note taken away.</summary>
+    /// <param name="recent">Of each set, the entry used last.</param>
+    public void Unsettle(int* recent) => _unsettled = recent;
 
     /// <summary>A hit used a way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,6 +97,8 @@ internal unsafe struct ReplacementState
             _words[set] = (_words[set] & _keep[way]) | _point[way];
         else if (_policy == Replacement.Lru)
             _words[(set * _stride) + way] = ++_clock;
+        else if (_policy >= Replacement.Nru)
+            TouchOther(set, way);
     }
 
     /// <summary>A fill used a way.</summary>
@@ -78,21 +107,57 @@ internal unsafe struct ReplacementState
     {
         if (_keep != null)
             _words[set] = (_words[set] & _keep[way]) | _point[way];
-        else if (_policy != Replacement.Random)
+        else if (_policy < Replacement.Random)
             _words[(set * _stride) + way] = ++_clock;
+        else
+            FillOther(set, way);
     }
 
     /// <summary>The way of a full set that gives way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Victim(int set) => _policy == Replacement.TreePlru ? Descend(_words[set], _ways) : OtherVictim(set);
 
-    /// <summary>What a set remembers, for tests: equal words choose equal victims.</summary>
-    public readonly ulong Word(int set, int way) => _policy switch
+    /// <summary>The entry that gives way among those of a skewed array that a page may be in, all of them full.</summary>
+    public int Victim(in SkewedIndex skew, ulong pageNumber)
     {
-        Replacement.Lru or Replacement.Fifo => _words[(set * _stride) + way],
-        Replacement.Random => _random,
-        _ => _words[set],
-    };
+        if (_policy == Replacement.Nru)
+            return _reference.Victim(skew, pageNumber);
+        if (_policy == Replacement.Random)
+            return skew.EntryOf(pageNumber, (int)(NextRandom() % (uint)skew.Ways));
+        int oldest = skew.EntryOf(pageNumber, 0);
+        for (int way = 1; way < skew.Ways; way++)
+        {
+            int entry = skew.EntryOf(pageNumber, way);
+            if (_words[entry] < _words[oldest])
+                oldest = entry;
+        }
+
+        return oldest;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private readonly void TouchOther(int set, int way)
+    {
+        if (_policy == Replacement.Nru)
+            _reference.Touch(set, way);
+        else if (_policy == Replacement.Srrip)
+            _prediction.Touch(set, way);
+        else
+            _order.Touch(set, way);
+        if (_unsettled != null)
+            _unsettled[set] = -1;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private readonly void FillOther(int set, int way)
+    {
+        if (_policy == Replacement.Nru)
+            _reference.Touch(set, way);
+        else if (_policy == Replacement.Srrip)
+            _prediction.Fill(set, way);
+        else if (_policy == Replacement.Permutation)
+            _order.Fill(set, way);
+    }
 
     private int OtherVictim(int set)
     {
@@ -107,6 +172,12 @@ internal unsafe struct ReplacementState
                 if (group == 3)
                     group = 0;
                 return (group * ways) + Descend(_words[set] >> (GroupBits + (group * (ways - 1))), ways);
+            case Replacement.Nru:
+                return _reference.Victim(set);
+            case Replacement.Srrip:
+                return _prediction.Victim(set);
+            case Replacement.Permutation:
+                return _order.Victim(set);
             default:
                 return (int)(NextRandom() % (uint)_ways);
         }

@@ -30,6 +30,10 @@ internal static class Tag
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong PageNumber(ulong address, PageSize size) => (address << UnusedAddressBits) >> (UnusedAddressBits + size.Shift());
 
+    /// <summary>The page number in a tag.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong PageNumber(ulong tag) => tag >> 16;
+
     /// <summary>The page size in a tag.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static PageSize Size(ulong tag) => (PageSize)((tag >> 14) & 3);

@@ -7,7 +7,7 @@ internal unsafe struct TlbArray
 {
     public AssociativeArray Entries;
 
-    /// <summary>Of each set, the entry touched last; -1 before the first. Null where hits leave no trace.</summary>
+    /// <summary>Of each set, the entry touched last; -1 before the first, and where touching it once more would change something. Null where hits leave no trace.</summary>
     public int* Recent;
 
     /// <summary>Of each entry, the filter tables in which it may have slots: bit n is table n. Null for arrays that the filter does not serve.</summary>
@@ -34,12 +34,15 @@ internal unsafe struct TlbArray
         Geometry.Check(configuration);
         TlbArray* array = arena.Allocate<TlbArray>(1);
         array->Ordinal = ordinal;
-        array->Entries.Initialize(arena, pool, configuration.Sets, configuration.Ways, configuration.Hash, configuration.Replacement, seed);
+        array->Entries.Initialize(arena, pool, configuration, seed);
         bool isUnbounded = array->Entries.IsUnbounded;
         if (!isUnbounded && !array->Entries.Replacement.IgnoresHits)
         {
-            array->Recent = arena.Allocate<int>(configuration.Sets);
-            new Span<int>(array->Recent, configuration.Sets).Fill(-1);
+            int sets = array->Entries.IsSkewed ? 1 : configuration.Sets;
+            array->Recent = arena.Allocate<int>(sets);
+            new Span<int>(array->Recent, sets).Fill(-1);
+            if (!FilterCoverage.IsSettled(configuration))
+                array->Entries.Replacement.Unsettle(array->Recent);
         }
 
         array->SideCapacity = array->Entries.Capacity;

@@ -15,6 +15,9 @@ internal unsafe struct TlbHit
 
     /// <summary>The entry's tag word.</summary>
     public readonly ulong Tag => Lane->Array->Entries.Tags[Entry];
+
+    /// <summary>Whether another hit of the entry would change nothing.</summary>
+    public readonly bool IsSettled => Lane->Recent == null || Lane->Recent[Set] == Entry;
 }
 
 /// <summary>One level of the TLB for one kind of access: its arrays, and what is counted for the level as a whole.</summary>
@@ -197,7 +200,8 @@ internal sealed unsafe partial class TlbLevel
         TlbArray* array = lane->Array;
         AssociativeArray* entries = &array->Entries;
         int set = entries->SetOf(page);
-        int entry = entries->Place(_arena, set, out bool isEviction);
+        bool isEviction;
+        int entry = entries->IsSkewed ? entries->PlaceSkewed(page, out isEviction) : entries->Place(_arena, set, out isEviction);
         if (array->SideCapacity < entries->Capacity)
             array->GrowSides(_arena);
         _filter.Kill(array, entry);
@@ -225,7 +229,7 @@ internal sealed unsafe partial class TlbLevel
         if (recents == null)
             return;
         int recent = recents[set];
-        recents[set] = entry;
+        recents[set] = entries->Replacement.FillsAreHits ? entry : -1;
         if (recent >= 0 && recent != entry)
             _filter.Kill(array, recent);
     }

@@ -10,6 +10,7 @@ public sealed class ReferenceTlbArray
     private readonly List<ReferenceTlbEntry> _unbounded = [];
     private readonly ReferenceTlbEntry?[][] _sets;
     private readonly IReferencePolicy[] _policies;
+    private readonly ReferenceSkewing? _skewing;
 
     /// <summary>Makes an empty array.</summary>
     /// <exception cref="NotSupportedException">Random replacement cannot be told in advance.</exception>
@@ -18,6 +19,8 @@ public sealed class ReferenceTlbArray
         _configuration = configuration;
         Sizes = [.. configuration.PageSizes.Select(Parse)];
         _sets = [.. Enumerable.Range(0, configuration.Sets).Select(_ => new ReferenceTlbEntry?[configuration.Ways])];
+        if (configuration.Hash == IndexHash.Skewed)
+            _skewing = new ReferenceSkewing(configuration.Ways, configuration.Sets);
         _policies = [.. Enumerable.Range(0, configuration.Sets).Select(_ => NewPolicy(configuration))];
     }
 
@@ -31,11 +34,15 @@ public sealed class ReferenceTlbArray
             return _unbounded.Find(entry => entry.Serves(address, pcid));
         foreach (PageSize size in Sizes)
         {
-            int set = SetOf(address.Value, size);
-            int way = Array.FindIndex(_sets[set], entry => entry is not null && entry.Size == size && entry.Serves(address, pcid));
-            if (way < 0)
+            (int Set, int Way)[] places = Places(address.Value, size);
+            int found = Array.FindIndex(places, place => _sets[place.Set][place.Way] is { } entry && entry.Size == size && entry.Serves(address, pcid));
+            if (found < 0)
                 continue;
-            _policies[set].Hit(way);
+            (int set, int way) = places[found];
+            if (_skewing is null)
+                _policies[set].Hit(way);
+            else if (_configuration.Replacement != Replacement.Fifo)
+                _skewing.Use((set, way), PageNumber(address.Value, size));
             return _sets[set][way];
         }
 
@@ -51,12 +58,15 @@ public sealed class ReferenceTlbArray
             return;
         }
 
-        int set = SetOf(entry.PageNumber << entry.Size.Shift(), entry.Size);
-        int way = Array.IndexOf(_sets[set], null);
-        if (way < 0)
-            way = _policies[set].Victim();
+        ulong address = entry.PageNumber << entry.Size.Shift();
+        (int Set, int Way)[] places = Places(address, entry.Size);
+        int free = Array.FindIndex(places, place => _sets[place.Set][place.Way] is null);
+        (int set, int way) = free >= 0 ? places[free] : Victim(places[0].Set, PageNumber(address, entry.Size));
         _sets[set][way] = entry;
-        _policies[set].Filled(way);
+        if (_skewing is null)
+            _policies[set].Filled(way);
+        else
+            _skewing.Use((set, way), PageNumber(address, entry.Size));
     }
 
     /// <summary>Removes the entries that an invalidation names.</summary>
@@ -78,15 +88,40 @@ public sealed class ReferenceTlbArray
         return removed;
     }
 
-    private int SetOf(ulong address, PageSize size)
+    private (int Set, int Way) Victim(int set, ulong pageNumber)
     {
-        // Bits 56:0 are the widest linear address there is; the sign above tells nothing more.
-        ulong pageNumber = (address & ((1UL << 57) - 1)) >> size.Shift();
+        if (_skewing is null)
+            return (set, _policies[set].Victim());
+        return _configuration.Replacement == Replacement.Nru ? _skewing.NotReferenced(pageNumber) : _skewing.Oldest(pageNumber);
+    }
+
+    // The ways that may hold a page, the lowest first.
+    private (int Set, int Way)[] Places(ulong address, PageSize size)
+    {
+        ulong pageNumber = PageNumber(address, size);
+        return _skewing?.Places(pageNumber) ?? [.. Enumerable.Range(0, _configuration.Ways).Select(way => (SetOf(pageNumber), way))];
+    }
+
+    // Bits 56:0 are the widest linear address there is; the sign above tells nothing more.
+    private static ulong PageNumber(ulong address, PageSize size) => (address & ((1UL << 57) - 1)) >> size.Shift();
+
+    private int SetOf(ulong pageNumber)
+    {
         ulong sets = (ulong)_configuration.Sets;
         if (_configuration.Hash == IndexHash.Linear)
             return (int)(pageNumber % sets);
+        if (_configuration.Hash == IndexHash.Masks)
+            return _configuration.IndexMasks!.Select((mask, bit) => IsOdd(pageNumber & Convert.ToUInt64(mask, 16)) ? 1 << bit : 0).Sum();
         // n bits of the page number xor the next n, where 2^n is the number of sets.
         return (int)((pageNumber % sets) ^ (pageNumber / sets % sets));
+    }
+
+    private static bool IsOdd(ulong bits)
+    {
+        bool isOdd = false;
+        for (; bits != 0; bits >>= 1)
+            isOdd ^= (bits & 1) != 0;
+        return isOdd;
     }
 
     private static IReferencePolicy NewPolicy(TlbArrayConfiguration configuration) => configuration.Replacement switch
@@ -95,6 +130,9 @@ public sealed class ReferenceTlbArray
         Replacement.TreePlru => new ReferenceTreePlru(configuration.Ways),
         Replacement.Mru3Plru => new ReferenceMru3Plru(configuration.Ways),
         Replacement.Fifo => new ReferenceFifo(configuration.Ways),
+        Replacement.Nru => new ReferenceNru(configuration.Ways),
+        Replacement.Srrip => new ReferenceSrrip(configuration.Ways),
+        Replacement.Permutation => new ReferencePermutation(configuration.Ways, configuration.Permutations!),
         Replacement.Random => throw new NotSupportedException("The reference TLB has no random replacement."),
         _ => throw new ArgumentOutOfRangeException(nameof(configuration)),
     };

@@ -138,12 +138,47 @@ public static class TestMmuConfigurations
         {
             Replacement.TreePlru => 1 << random.Next(4),
             Replacement.Mru3Plru => 3 << random.Next(3),
-            Replacement.Lru or Replacement.Fifo or Replacement.Random => random.Next(1, 9),
+            Replacement.Lru or Replacement.Fifo or Replacement.Random or Replacement.Nru or Replacement.Srrip or Replacement.Permutation => random.Next(1, 9),
             _ => throw new InvalidOperationException(),
         };
-        IndexHash hash = (IndexHash)random.Next(2);
-        int sets = hash == IndexHash.Xor || random.Next(2) == 0 ? 1 << random.Next(5) : random.Next(1, 12);
-        return Array(name, sets, ways, hash, replacement, sizes);
+        IndexHash hash = (IndexHash)random.Next(Enum.GetValues<IndexHash>().Length);
+        if (hash == IndexHash.Skewed && replacement is not (Replacement.Lru or Replacement.Fifo or Replacement.Random or Replacement.Nru))
+            hash = IndexHash.Linear;
+        int sets = hash switch
+        {
+            IndexHash.Skewed => 4 << random.Next(4),
+            IndexHash.Linear when random.Next(2) != 0 => random.Next(1, 12),
+            _ => 1 << random.Next(5),
+        };
+        return Completed(Array(name, sets, ways, hash, replacement, sizes), random);
+    }
+
+    /// <summary>The array with masks and permutations where its hash and its replacement need them.</summary>
+    public static TlbArrayConfiguration Completed(TlbArrayConfiguration array, Random random) => array with
+    {
+        // A mask of nine bits, of which one lies where pages of a run differ.
+        IndexMasks = array.Hash == IndexHash.Masks
+            ? [.. Enumerable.Range(0, int.Log2(array.Sets)).Select(bit => $"0x{(1UL << bit) | ((ulong)random.Next(1, 256) << (bit + 1)):x}")]
+            : null,
+        Permutations = array.Replacement == Replacement.Permutation ? RandomPermutations(array.Ways, random) : null,
+    };
+
+    // Half of them such that the filter may answer hits.
+    private static IReadOnlyList<IReadOnlyList<int>> RandomPermutations(int ways, Random random)
+    {
+        if (random.Next(2) == 0)
+            return [.. Enumerable.Range(0, ways + 1).Select(_ => Shuffled(ways, random))];
+        // A hit goes to the end, however it shuffles the others.
+        int[][] lists = [.. Enumerable.Range(0, ways).Select(position => (int[])[.. Shuffled(ways, random).Where(other => other != position), position])];
+        lists[ways - 1] = [.. Enumerable.Range(0, ways)];
+        return [.. lists, [.. Shuffled(ways, random).Where(other => other != 0), 0]];
+    }
+
+    private static int[] Shuffled(int ways, Random random)
+    {
+        int[] list = [.. Enumerable.Range(0, ways)];
+        random.Shuffle(list);
+        return list;
     }
 
     private static StructureCacheConfiguration RandomStructure(Random random)
@@ -154,7 +189,7 @@ public static class TestMmuConfigurations
         {
             Entries = entries,
             Ways = entries == 0 ? 0 : ways,
-            Replacement = random.Next(2) == 0 ? Replacement.Lru : Replacement.TreePlru,
+            Replacement = random.Next(3) switch { 0 => Replacement.Lru, 1 => Replacement.TreePlru, _ => Replacement.Nru },
         };
     }
 }

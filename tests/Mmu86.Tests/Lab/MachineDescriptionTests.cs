@@ -84,7 +84,7 @@ public sealed class MachineDescriptionTests
             [
                 "mmu.l1Data.arrays[0].wayss: unknown key; did you mean 'ways'?",
                 "mmu.l1Data.arrays[1].sets: must be an integer of at most 2147483647, not 'eight'",
-                "mmu.l2.arrays[0].replacement: must be one of lru, treePlru, mru3Plru, fifo, random, not 'plru'; did you mean 'lru'?",
+                "mmu.l2.arrays[0].replacement: must be one of lru, treePlru, mru3Plru, fifo, random, nru, srrip, permutation, not 'plru'; did you mean 'lru'?",
                 "cpuid.vendor: is missing",
             ],
             errors.Select(error => error.ToString()).OrderBy(text => text.StartsWith('c')));
@@ -100,6 +100,13 @@ public sealed class MachineDescriptionTests
     [InlineData("mmu.l2.arrays[0].ways=8", "mmu.l2.arrays[0].ways: must be three times a power of two for mru3Plru, not 8")]
     [InlineData("mmu.l2.arrays[0].sets=100", "mmu.l2.arrays[0].sets: must be a power of two for xor, not 100")]
     [InlineData("mmu.l2.arrays[0].sets=65536", null)]
+    [InlineData("mmu.l1Data.arrays[0].hash=skewed", "mmu.l1Data.arrays[0].replacement: must be lru, fifo, random or nru in a skewed array: it has no sets for treePlru to work on")]
+    [InlineData("mmu.l1Data.arrays[0].hash=masks", "mmu.l1Data.arrays[0].indexMasks: is missing: the hash masks needs one for each bit of the index, the lowest first")]
+    [InlineData("mmu.l1Data.arrays[0].replacement=permutation", "mmu.l1Data.arrays[0].permutations: is missing: permutation needs one for a hit at each position, and one for a fill")]
+    [InlineData("mmu.l1Data.arrays[0].replacement=nru", null)]
+    [InlineData("mmu.l1Data.arrays[0].replacement=srrip", null)]
+    [InlineData("mmu.structureCaches.pde.replacement=srrip", "mmu.structureCaches.pde.replacement: srrip is for TLB arrays only")]
+    [InlineData("mmu.structureCaches.pde.replacement=nru", null)]
     [InlineData("mmu.l1Data.arrays[0].name=l1i-4k", "mmu.l1Data.arrays[0].name: 'l1i-4k' is the name of mmu.l1Instruction.arrays[0] already")]
     [InlineData("mmu.l1Data.arrays[0].pageSizes=[\"4k\",\"4k\"]", "mmu.l1Data.arrays[0].pageSizes[1]: '4k' appears twice")]
     [InlineData("mmu.l1Data.arrays[0].pageSizes=[\"16k\"]", "mmu.l1Data.arrays[0].pageSizes[0]: must be one of 4k, 2m, 1g, not '16k'")]
@@ -139,6 +146,26 @@ public sealed class MachineDescriptionTests
         ConfigurationException refused = Assert.Throws<ConfigurationException>(apply);
         Assert.Equal(message, Assert.Single(refused.Errors).ToString());
         Assert.Equal(ConfigurationOrigin.CommandLine, refused.Origin);
+    }
+
+    [Theory]
+    [InlineData("\"hash\": \"masks\", \"indexMasks\": [\"0x11\", \"0x22\"], \"replacement\": \"lru\"", null)]
+    [InlineData("\"hash\": \"masks\", \"indexMasks\": [\"0x11\"], \"replacement\": \"lru\"", "indexMasks: must have 2 masks for 4 sets, not 1")]
+    [InlineData("\"hash\": \"masks\", \"indexMasks\": [\"17\", \"0x22\"], \"replacement\": \"lru\"", "indexMasks[0]: must be the bits of a page number, such as 0x81, at most 45 of them and not none, not '17'")]
+    [InlineData("\"hash\": \"masks\", \"indexMasks\": [\"0x1\", \"0x200000000000\"], \"replacement\": \"lru\"", "indexMasks[1]: must be the bits of a page number, such as 0x81, at most 45 of them and not none, not '0x200000000000'")]
+    [InlineData("\"hash\": \"xor\", \"indexMasks\": [\"0x11\", \"0x22\"], \"replacement\": \"lru\"", "indexMasks: must be absent: belongs to the hash masks, not to xor")]
+    [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 0], [0, 1], [1, 0]]", null)]
+    [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 0], [0, 1]]", "permutations: must have 3 lists for 2 ways, not 2")]
+    [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 1], [0, 1], [1, 0]]", "permutations[0]: must have the numbers 0 to 1, each once")]
+    [InlineData("\"hash\": \"linear\", \"replacement\": \"lru\", \"permutations\": [[1, 0], [0, 1], [1, 0]]", "permutations: must be absent: belongs to the replacement permutation, not to lru")]
+    public void Apply_ArrayWithKeysOfItsHashOrReplacement_IsHeldAgainstThem(string keys, string? message)
+    {
+        string array = $"{{ \"name\": \"l2\", \"pageSizes\": [\"4k\"], \"sets\": 4, \"ways\": 2, {keys} }}";
+        Action apply = () => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [$"mmu.l2.arrays=[{array}]"]);
+        if (message is null)
+            apply();
+        else
+            Assert.Equal($"mmu.l2.arrays[0].{message}", Assert.Single(Assert.Throws<ConfigurationException>(apply).Errors).ToString());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
 using Mmu86.X86;
 using Xunit;
 
@@ -15,11 +16,14 @@ public sealed unsafe class AssociativeArrayTests : IDisposable
     [InlineData(16, 4, IndexHash.Linear)]
     [InlineData(3, 5, IndexHash.Linear)]
     [InlineData(8, 3, IndexHash.Xor)]
+    [InlineData(8, 3, IndexHash.Masks)]
+    [InlineData(16, 3, IndexHash.Skewed)]
     public void Anything_RandomOperations_AgreesWithADictionary(int sets, int ways, IndexHash hash)
     {
         var pool = new TagPool(_arena);
         AssociativeArray* array = _arena.Allocate<AssociativeArray>(1);
-        array->Initialize(_arena, pool, sets, ways, hash, Replacement.Lru, 1);
+        TlbArrayConfiguration shape = Machines.Array("any", ["4k"], sets, ways, Replacement.Lru, hash);
+        array->Initialize(_arena, pool, hash == IndexHash.Masks ? shape with { IndexMasks = ["0x9", "0x12", "0x24"] } : shape, 1);
         var model = new Dictionary<ulong, (int Entry, ulong Data)>();
         var spaces = new List<uint> { pool.Take(), pool.Take(), pool.Take() };
         var random = new Random(11);
@@ -65,7 +69,8 @@ public sealed unsafe class AssociativeArrayTests : IDisposable
                 default:
                     if (found >= 0)
                         break;
-                    int entry = array->Place(_arena, set, out bool isEviction);
+                    bool isEviction;
+                    int entry = array->IsSkewed ? array->PlaceSkewed(page, out isEviction) : array->Place(_arena, set, out isEviction);
                     if (isEviction)
                     {
                         Assert.True(model.Remove(array->Tags[entry]), "the victim was not resident");
@@ -91,6 +96,63 @@ public sealed unsafe class AssociativeArrayTests : IDisposable
         array.Initialize(_arena, new TagPool(_arena), 128, 12, IndexHash.Xor, Replacement.Mru3Plru, 1);
         Assert.Equal(0x55 ^ 0x2A, array.SetOf((0x2AUL << 7) | 0x55));
         Assert.Equal(0x2A, array.SetOf((0x7FUL << 14) | (0x2AUL << 7)));
+    }
+
+    [Fact]
+    public void SetOf_Masks_IsTheParityUnderEachMask()
+    {
+        AssociativeArray array = default;
+        TlbArrayConfiguration shape = Machines.Array("any", ["4k"], 4, 1, Replacement.Lru, IndexHash.Masks) with { IndexMasks = ["0x7", "0x100000000001"] };
+        array.Initialize(_arena, new TagPool(_arena), shape, 1);
+        Assert.Equal(0, array.SetOf(0));
+        Assert.Equal(0b11, array.SetOf(1));
+        Assert.Equal(0b01, array.SetOf(2));
+        Assert.Equal(0b00, array.SetOf(6));
+        Assert.Equal(0b11, array.SetOf(7));
+        Assert.Equal(0b10, array.SetOf(1UL << 44));
+    }
+
+    [Theory]
+    [InlineData(4, 2)]
+    [InlineData(64, 5)]
+    [InlineData(128, 12)]
+    public void EntryOf_Skewed_IsWhereTheLiteralFunctionsSay(int sets, int ways)
+    {
+        int stride = (ways + 3) / 4 * 4;
+        var index = new SkewedIndex(sets, ways, stride, null);
+        var reference = new ReferenceSkewing(ways, sets);
+        var random = new Random(17);
+        for (int i = 0; i < 2000; i++)
+        {
+            ulong page = (ulong)random.NextInt64() >> (19 + random.Next(40));
+            (int Set, int Way)[] places = reference.Places(page);
+            Assert.Equal(places.Select(place => (place.Set * stride) + place.Way), Enumerable.Range(0, ways).Select(way => index.EntryOf(page, way)));
+        }
+    }
+
+    [Fact]
+    public void EntryOf_PagesThatMeetInOneWay_MostlyPartInTheOthers()
+    {
+        var index = new SkewedIndex(64, 4, 4, null);
+        // Pages that a linear index puts into one set.
+        ulong[] pages = [.. Enumerable.Range(0, 64).Select(i => ((ulong)i << 6) | 5)];
+        for (int way = 0; way < 4; way++)
+        {
+            int[] rows = [.. pages.Select(page => index.EntryOf(page, way) / 4)];
+            Assert.Equal(64, rows.Distinct().Count());
+        }
+
+        int meetings = 0;
+        int everywhere = 0;
+        for (ulong a = 0; a < 1024; a++)
+        {
+            int[] ways = [.. Enumerable.Range(0, 4).Where(way => index.EntryOf(a, way) == index.EntryOf(0x12345, way))];
+            meetings += ways.Length;
+            everywhere += ways.Length > 1 ? 1 : 0;
+        }
+
+        Assert.Equal(64, meetings);
+        Assert.InRange(everywhere, 0, 4);
     }
 
     [Fact]

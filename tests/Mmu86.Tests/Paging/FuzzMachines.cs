@@ -14,6 +14,28 @@ internal static class FuzzMachines
         ["tree-plru"] = Small(Replacement.TreePlru),
         ["fifo"] = Small(Replacement.Fifo),
         ["random"] = Small(Replacement.Random),
+        ["nru"] = Small(Replacement.Nru),
+        ["srrip"] = Small(Replacement.Srrip),
+        // A permutation that the filter serves, and one that it cannot: a hit climbs one position.
+        ["permutation"] = Small(Replacement.TreePlru) with
+        {
+            L1Instruction = Machines.Level(Permuted("l1i", PermutationVectors.Of(Replacement.TreePlru, 4))),
+            L1Data = Machines.Level(Permuted("l1d", PermutationVectors.Of(Replacement.Lru, 4))),
+        },
+        ["climbing"] = Small(Replacement.Lru) with
+        {
+            L1Instruction = Machines.Level(Permuted("l1i", [[1, 0, 2], [0, 2, 1], [0, 1, 2], [0, 1, 2]])),
+            L1Data = Machines.Level(Permuted("l1d", [[1, 0, 2], [0, 2, 1], [0, 1, 2], [0, 1, 2]])),
+        },
+        ["masks"] = Small(Replacement.Lru) with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m"], 4, 2, Replacement.TreePlru, IndexHash.Masks) with { IndexMasks = ["0x11", "0xa"] }),
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 8, 2, Replacement.Lru, IndexHash.Masks) with { IndexMasks = ["0x9", "0x12", "0x24"] }),
+        },
+        ["skewed-lru"] = Skewed(Replacement.Lru),
+        ["skewed-fifo"] = Skewed(Replacement.Fifo),
+        ["skewed-nru"] = Skewed(Replacement.Nru),
+        ["skewed-random"] = Skewed(Replacement.Random),
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.
@@ -50,6 +72,16 @@ internal static class FuzzMachines
     public static IEnumerable<string> Names => All.Keys;
 
     public static MmuConfiguration Get(string name) => All[name];
+
+    private static TlbArrayConfiguration Permuted(string name, IReadOnlyList<IReadOnlyList<int>> permutations) =>
+        Machines.Array(name, ["4k", "2m"], 4, permutations.Count - 1, Replacement.Permutation) with { Permutations = permutations };
+
+    private static MmuConfiguration Skewed(Replacement replacement) => Small(replacement) with
+    {
+        L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m"], 4, 3, replacement, IndexHash.Skewed)),
+        L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m", "1g"], 8, 3, replacement, IndexHash.Skewed)),
+        L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 5, replacement, IndexHash.Skewed)),
+    };
 
     private static MmuConfiguration Small(Replacement replacement) => Machines.Uncached with
     {
