@@ -9,6 +9,8 @@ internal static class NarrowOperands
     // What POPF may load: not TF.
     private const ulong PoppedFlags = 0x24_7ED5;
 
+    private const int MostEnterLevels = 31;
+
     private static readonly Register[] Segments = [Register.ES, Register.CS, Register.SS, Register.DS, Register.FS, Register.GS];
 
     private static readonly ushort[] DataSelectors =
@@ -224,10 +226,32 @@ internal static class NarrowOperands
         if (isBranch && form.Mnemonic == Mnemonic.Call && register.Base == ScratchMemory.CodeStart)
             return false;
         ulong offset = Offset(draft, register, bytes, use, splitLocks);
+        if (form.Mnemonic == Mnemonic.Bound && IsDivided(register, offset, bytes))
+            return false;
         if (isBranch)
             draft.Store(register.Base + offset, BranchTarget(draft), bytes);
         ulong popped = form.Mnemonic == Mnemonic.Pop && first == Register.ESP ? (ulong)bytes : 0;
-        return TrySolve(draft, ref instruction, kind, new AddressForm(first, second, scale, isWide), offset - popped);
+        return TrySolve(draft, ref instruction, kind, new AddressForm(first, second, scale, isWide), offset - popped)
+            && !(isWide && BitIndexWrapsAround(draft, form, instruction, offset, bytes));
+    }
+
+    // Whether BOUND reads the upper bound when the lower one is missed is the processor's own choice: both can be read or none.
+    private static bool IsDivided(SegmentRegister segment, ulong offset, int bytes)
+    {
+        ulong last = offset + (ulong)bytes - 1;
+        bool crossesPage = ((segment.Base + offset) ^ (segment.Base + last)) >> 12 != 0;
+        return crossesPage || (offset <= segment.Limit && last > segment.Limit);
+    }
+
+    // BT and its like reach away from their operand, as far as to the bytes on both sides of 4 GiB: the processor's own choice again.
+    private static bool BitIndexWrapsAround(CaseDraft draft, OpCodeInfo form, in Instruction instruction, ulong offset, int bytes)
+    {
+        if (form.Mnemonic is not (Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc) || instruction.Op1Kind != OpKind.Register)
+            return false;
+        ulong index = draft[instruction.Op1Register];
+        long bit = bytes == 2 ? (short)index : (int)index;
+        long word = bit >> (bytes == 2 ? 4 : 5);
+        return (uint)(offset + (ulong)(word * bytes)) + (ulong)bytes > uint.MaxValue + 1UL;
     }
 
     /// <summary>Stack, counters and shift counts.</summary>
@@ -247,7 +271,12 @@ internal static class NarrowOperands
             case Mnemonic.Push or Mnemonic.Pushf or Mnemonic.Pushfd or Mnemonic.Call or Mnemonic.Enter:
                 PinStack(draft, Register.RSP, StackOffset(draft, stack, bytes, OperandUse.Data) + (ulong)bytes);
                 if (form.Mnemonic == Mnemonic.Enter)
-                    PinStack(draft, Register.RBP, StackOffset(draft, stack, bytes, OperandUse.Data));
+                {
+                    // It reads as many frame pointers below as it has levels, which shall not lie on both sides of 4 GiB.
+                    ulong lowest = (ulong)(MostEnterLevels * bytes);
+                    PinStack(draft, Register.RBP, Math.Max(StackOffset(draft, stack, bytes, OperandUse.Data), lowest));
+                }
+
                 break;
             case Mnemonic.Pusha or Mnemonic.Pushad:
                 PinStack(draft, Register.RSP, StackOffset(draft, stack, 8 * bytes, OperandUse.Data) + (8UL * (ulong)bytes));
