@@ -51,7 +51,7 @@ internal static class RunEnds
     public static ExitReport HostMemoryExhausted(in VmExit exit, Vcpu vcpu) => new()
     {
         Kind = ExitKind.Limit,
-        Status = NotAvailableStatus,
+        Status = ExitReport.LimitStatus,
         Detail = $"the host has no frame left for {exit.GuestPhysical} (0x{vcpu.Registers.Rip:x}); --host-memory is too small",
     };
 

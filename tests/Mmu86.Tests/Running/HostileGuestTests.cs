@@ -230,7 +230,7 @@ public sealed class HostileGuestTests
     {
         RunOptions options = SmallRuns.Options("gups 8192 20000", PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostMemoryBytes = 8UL << 20 };
         RunTrace run = SmallRuns.Run(options, null, null);
-        Assert.StartsWith("Limit 69", run.Exit);
+        Assert.StartsWith("Limit 75", run.Exit);
         Assert.Contains("--host-memory", run.Exit);
     }
 
