@@ -41,7 +41,8 @@ internal static class Mmu86Process
     /// <summary>Starts it; the caller waits for it.</summary>
     public static Process Start(IReadOnlyDictionary<string, string> environment, params string[] words)
     {
-        var start = new ProcessStartInfo("dotnet")
+        // A shell's background jobs ignore SIGINT and so would what the test run starts: env puts signals back.
+        var start = new ProcessStartInfo("env")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -49,6 +50,8 @@ internal static class Mmu86Process
             StandardOutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
             StandardErrorEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
         };
+        start.ArgumentList.Add("--default-signal=INT,TERM");
+        start.ArgumentList.Add("dotnet");
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "mmu86.dll"));
         foreach (string word in words)
             start.ArgumentList.Add(word);
