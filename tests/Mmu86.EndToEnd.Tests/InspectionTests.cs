@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Xunit;
 
@@ -5,6 +6,18 @@ namespace Mmu86.EndToEnd.Tests;
 
 public sealed class InspectionTests
 {
+    [Theory]
+    [InlineData("inspect gups")]
+    [InlineData("inspect gups --json -")]
+    public void Inspect_WhoseReaderLeaves_EndsAtOnce(string words)
+    {
+        using Process process = Mmu86Process.Start(new Dictionary<string, string>(), words.Split(' '));
+        Assert.NotEqual("", process.StandardOutput.ReadLine());
+        process.StandardOutput.Close();
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(60)));
+        Assert.Equal((74, "mmu86: standard output cannot be written\n"), (process.ExitCode, process.StandardError.ReadToEnd()));
+    }
+
     [Fact]
     public void Explain_NestedWalkWithoutCaches_Has24ReferencesAndEndsWithTheHostFrame()
     {

@@ -18,7 +18,7 @@ internal sealed class StandardStreams(Stream output, Stream error)
 
     /// <summary>Those of this process.</summary>
     public static StandardStreams OfProcess() =>
-        new(Console.OpenStandardOutput(), Console.OpenStandardError()) { ErrorIsTerminal = !Console.IsErrorRedirected };
+        new(new DescriptorStream(1), new DescriptorStream(2)) { ErrorIsTerminal = !Console.IsErrorRedirected };
 
     /// <summary>Writes a text to standard output.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
