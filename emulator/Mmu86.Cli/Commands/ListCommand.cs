@@ -37,7 +37,7 @@ internal static class ListCommand
         switch (kind)
         {
             case "guests":
-                Print(streams, GuestCatalogue.All.Select(guest => (Usage(guest), guest.Question)));
+                Print(streams, GuestCatalogue.All.Select(guest => (Usage(guest, ""), guest.Question)));
                 return ExitStatus.Success;
             case "machines":
                 Print(streams, MachineCatalogue.Names.Select(name => (name, MachineCatalogue.Preset(name).Description)));
@@ -54,8 +54,10 @@ internal static class ListCommand
     }
 
     /// <summary>A guest with its parameters, such as <c>pointer-chase [PAGES [STEPS]]</c>.</summary>
-    public static string Usage(GuestProgram guest) =>
-        guest.Name + string.Concat(guest.Parameters.Select(parameter => $" [{parameter.Name}")) + new string(']', guest.Parameters.Count);
+    /// <param name="guest">The guest.</param>
+    /// <param name="suffix">What names one of its images, such as <c>@bare</c>; empty for the usual one.</param>
+    public static string Usage(GuestProgram guest, string suffix) =>
+        guest.Name + suffix + string.Concat(guest.Parameters.Select(parameter => $" [{parameter.Name}")) + new string(']', guest.Parameters.Count);
 
     private static void Print(StandardStreams streams, IEnumerable<(string Name, string Text)> lines)
     {

@@ -44,9 +44,10 @@ internal static class ShowCommand
     {
         byte[] image = guest.Build(new GuestBuildOptions());
         var text = new StringBuilder();
-        text.Append(guest.Name).Append('\n');
+        string suffix = guest.DefaultVariant == GuestVariant.Bare && guest.Variants.HasFlag(GuestVariants.RingThree) ? GuestCatalogue.BareSuffix : "";
+        text.Append(guest.Name).Append(suffix).Append('\n');
         text.Append("  question    ").Append(guest.Question).Append('\n');
-        text.Append("  usage       mmu86 run ").Append(ListCommand.Usage(guest)).Append('\n');
+        text.Append("  usage       mmu86 run ").Append(ListCommand.Usage(guest, suffix)).Append('\n');
         foreach (GuestParameter parameter in guest.Parameters)
         {
             text.Append("  ").Append(parameter.Name.PadRight(10)).Append("  ")
