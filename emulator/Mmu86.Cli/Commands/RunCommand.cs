@@ -60,7 +60,7 @@ internal static class RunCommand
         using var standard = json is { IsStandardOutput: true } ? new GuestStream(streams.Error, "standard error") : new GuestStream(streams.Output, "standard output");
         using var progress = new ProgressLine(options.Program.Name, streams)
         {
-            IsWanted = verbosity == Verbosity.Reporting && streams.ErrorIsTerminal,
+            IsWanted = verbosity == Verbosity.Reporting && streams.ErrorIsTerminal && !TerminalFactory.IsDumb,
             Slice = () =>
             {
                 standard.Flush();

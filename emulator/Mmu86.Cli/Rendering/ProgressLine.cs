@@ -12,6 +12,7 @@ internal sealed class ProgressLine(string program, StandardStreams streams) : IP
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(200);
 
+    // To the writer itself: a console without colour, as NO_COLOR asks for, would leave it out and lines would pile up.
     private const string EraseLine = "\r\u001b[K";
 
     private readonly Stopwatch _time = Stopwatch.StartNew();
@@ -35,7 +36,7 @@ internal sealed class ProgressLine(string program, StandardStreams streams) : IP
         _next = _time.Elapsed + s_interval;
         _writer ??= streams.ErrorWriter();
         _console ??= TerminalFactory.Create(_writer, streams);
-        _console.Write(new ControlCode(EraseLine));
+        _writer.Write(EraseLine);
         _console.Write(new Text(string.Create(CultureInfo.InvariantCulture, $"{program}: {value / 1e6:N0} million instructions, {value / 1e6 / _time.Elapsed.TotalSeconds:F0} million a second")));
         _writer.Flush();
         _isShown = true;
@@ -47,8 +48,8 @@ internal sealed class ProgressLine(string program, StandardStreams streams) : IP
         if (!_isShown)
             return;
         _isShown = false;
-        _console!.Write(new ControlCode(EraseLine));
-        _writer!.Flush();
+        _writer!.Write(EraseLine);
+        _writer.Flush();
     }
 
     /// <inheritdoc/>

@@ -9,12 +9,15 @@ internal static class TerminalFactory
     // Tables of numbers are not cut to an old terminal's width: it wraps lines, which is easier to read than wrapped cells.
     private const int LeastWidth = 120;
 
+    /// <summary>Whether the terminal knows no control sequences at all.</summary>
+    public static bool IsDumb => Environment.GetEnvironmentVariable("TERM") == "dumb";
+
     /// <summary>The console.</summary>
     /// <param name="writer">Standard error as text; the caller's to flush.</param>
     /// <param name="streams">Knows whether it is a terminal.</param>
     public static IAnsiConsole Create(TextWriter writer, StandardStreams streams)
     {
-        bool hasColour = streams.ErrorIsTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
+        bool hasColour = streams.ErrorIsTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && !IsDumb;
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = hasColour ? AnsiSupport.Yes : AnsiSupport.No,
