@@ -35,6 +35,11 @@ public sealed class CommandLineTests
     [InlineData("run sieve --seed x", 64, "mmu86: --seed: 'x' is not a number from 0 to 2^64-1\n")]
     [InlineData("run sieve --seed -1", 64, "mmu86: --seed: '-1' is not a number from 0 to 2^64-1\n")]
     [InlineData("run sieve --max-instructions", 64, "mmu86: ")]
+    [InlineData("run sieve --json --quiet", 64, "mmu86: --json: '--quiet' is an option, not a value; see 'mmu86 run --help'\n")]
+    [InlineData("--quiet --memory=4K run sieve", 64, "mmu86: --memory: '4K' must be a multiple of 4K from 1M to 1T\n")]
+    [InlineData("--machine run run sieve", 65, "mmu86: machine run: is neither a preset")]
+    [InlineData("--quiet list guests", 64, "mmu86: unknown option '--quiet'; see 'mmu86 list --help'\n")]
+    [InlineData("--quiet", 64, "mmu86: unknown option '--quiet'")]
     [InlineData("run sieve --paging nestd", 64, "mmu86: --paging: 'nestd' is none of native, nested, shadow; did you mean 'nested'?\n")]
     [InlineData("run sieve --paging shadow", 69, "mmu86: --paging shadow is not available yet\n")]
     [InlineData("run sieve --fidelity cycles", 69, "mmu86: --fidelity cycles is not available yet\n")]
@@ -100,6 +105,15 @@ public sealed class CommandLineTests
         ProcessResult result = Mmu86Process.Run("list", "guests");
         Assert.Equal((0, ""), (result.Status, result.Error));
         Assert.Contains(result.Output.Split('\n'), line => line.StartsWith("pointer-chase [PAGES [STEPS]] "));
+    }
+
+    [Fact]
+    public void ShowGuest_RingZeroImage_IsNamedAsRunTakesIt()
+    {
+        string[] lines = Mmu86Process.RunInside("show", "guest", "quicksort@bare").Output.Split('\n');
+        Assert.Equal("quicksort@bare", lines[0]);
+        Assert.Equal("  usage       mmu86 run quicksort@bare [N]", lines[2]);
+        Assert.NotEqual(lines[^2], Mmu86Process.RunInside("show", "guest", "quicksort").Output.Split('\n')[^2]);
     }
 
     [Fact]

@@ -26,7 +26,8 @@ internal static class Application
             int dashes = Array.IndexOf(words, "--");
             string[] ours = dashes < 0 ? words : words[..dashes];
             string[] guestWords = dashes < 0 ? [] : words[(dashes + 1)..];
-            ParseResult parsed = Build(guestWords, streams).Parse(ours, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+            RootCommand root = Build(guestWords, streams);
+            ParseResult parsed = root.Parse(CommandFirst(ours, root), new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
             if (!AsksForHelpOrVersion(parsed) && !LaterCommands.Has(parsed.CommandResult.Command.Name))
                 Mistakes.Refuse(parsed, guestWords);
             using StreamWriter output = new(streams.Output, leaveOpen: true) { NewLine = "\n" };
@@ -98,6 +99,17 @@ internal static class Application
         root.Options.Remove(root.Options.First(option => option is HelpOption));
         root.Add(new HelpOption("--help", "-h") { Description = "Show help and usage information" });
         return root;
+    }
+
+    // Options may stand before the command too; the parser knows them behind it only.
+    private static string[] CommandFirst(string[] words, RootCommand root)
+    {
+        ILookup<string, Option> options = root.Subcommands.SelectMany(command => command.Options).ToLookup(option => option.Name);
+        int at = 0;
+        while (at < words.Length && options[words[at].Split('=', ':')[0]].FirstOrDefault() is { } option)
+            at += option.Arity.MaximumNumberOfValues > 0 && option.ValueType != typeof(bool) && words[at] == option.Name ? 2 : 1;
+        bool isCommand = at > 0 && at < words.Length && root.Subcommands.Any(command => command.Name == words[at]);
+        return isCommand ? [words[at], .. words[..at], .. words[(at + 1)..]] : words;
     }
 
     private static bool AsksForHelpOrVersion(ParseResult parsed) => parsed.Action is not null && parsed.Action != parsed.CommandResult.Command.Action

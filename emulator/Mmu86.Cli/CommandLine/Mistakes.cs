@@ -20,6 +20,8 @@ internal static class Mistakes
         string name = FullName(command);
         if (StrayOption(parsed) is string stray)
             throw UserErrorException.Usage(StrayMessage(stray, command.Command, name));
+        if (ValueForgotten(command) is (string option, string value))
+            throw UserErrorException.Usage($"{option}: '{value}' is an option, not a value; see '{name} --help'");
         if (command.Command.Subcommands.Count > 0)
             throw UserErrorException.Usage(NoCommandMessage(parsed, command.Command, name));
         if (parsed.UnmatchedTokens.Count > 0)
@@ -42,6 +44,19 @@ internal static class Mistakes
     {
         IEnumerable<string> taken = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
         return taken.Concat(parsed.UnmatchedTokens).FirstOrDefault(word => word.StartsWith('-'));
+    }
+
+    // The parser takes whatever follows as the value, --quiet as the name of a file too.
+    private static (string Option, string Value)? ValueForgotten(CommandResult command)
+    {
+        string[] names = [.. command.Command.Options.Select(option => option.Name)];
+        foreach (OptionResult option in command.Children.OfType<OptionResult>())
+        {
+            if (option.Tokens.FirstOrDefault(token => names.Contains(token.Value)) is { } token)
+                return (option.Option.Name, token.Value);
+        }
+
+        return null;
     }
 
     private static string StrayMessage(string word, Command command, string name)
