@@ -10,12 +10,17 @@ namespace Mmu86.Lab.Configuration;
 /// </remarks>
 internal sealed class JsonShape(JsonSerializerOptions options, List<ConfigurationError> errors)
 {
+    /// <summary>A type that has a reader of its own, which finds its errors: its values are passed over.</summary>
+    public Type? CheckedElsewhere { get; init; }
+
     /// <summary>Checks a value and everything below it.</summary>
     /// <param name="value">The value as it was read.</param>
     /// <param name="type">What it shall be.</param>
     /// <param name="path">Its path; empty for the document.</param>
     public void Check(JsonElement value, JsonTypeInfo type, string path)
     {
+        if (type.Type == CheckedElsewhere)
+            return;
         switch (type.Kind)
         {
             case JsonTypeInfoKind.Object:
@@ -122,6 +127,16 @@ internal sealed class JsonShape(JsonSerializerOptions options, List<Configuratio
         {
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out _))
                 Refuse(path, $"must be an integer, not {Describe(value)}");
+        }
+        else if (type == typeof(ulong))
+        {
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetUInt64(out _))
+                Refuse(path, $"must be an integer of at least 0, not {Describe(value)}");
+        }
+        else if (type == typeof(double))
+        {
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || !double.IsFinite(number))
+                Refuse(path, $"must be a number, not {Describe(value)}");
         }
         else if (type.IsEnum)
         {

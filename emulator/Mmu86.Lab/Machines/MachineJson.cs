@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Unicode;
 using Mmu86.Lab.Configuration;
 
 namespace Mmu86.Lab.Machines;
@@ -10,9 +9,6 @@ public static class MachineJson
     /// <summary>The largest machine file that is read, in bytes.</summary>
     public const int MaximumBytes = 1 << 20;
 
-    // Some editors begin a UTF-8 file with it.
-    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
-
     /// <summary>Reads a description and checks it.</summary>
     /// <param name="json">UTF-8.</param>
     /// <param name="errors">Everything that is wrong, empty where the result is not null.</param>
@@ -21,38 +17,24 @@ public static class MachineJson
     {
         List<ConfigurationError> found = [];
         errors = found;
-        if (json.Span.StartsWith(ByteOrderMark))
-            json = json[ByteOrderMark.Length..];
-        if (!Utf8.IsValid(json.Span))
-        {
-            found.Add(new ConfigurationError("", "is not UTF-8"));
-            return null;
-        }
-
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json);
-            new JsonShape(MachineJsonContext.Default.Options, found).Check(document.RootElement, MachineJsonContext.Default.MachineDescription, "");
-            if (found.Count > 0)
-                return null;
-            MachineDescription machine = document.Deserialize(MachineJsonContext.Default.MachineDescription)!;
-            found.AddRange(MachineRules.Check(machine));
-            return found.Count == 0 ? machine : null;
-        }
-        catch (JsonException exception)
-        {
-            // Lines and bytes count from 0 in the exception, from 1 in editors.
-            found.Add(new ConfigurationError("", $"is not JSON at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}"));
-            return null;
-        }
-        catch (InvalidOperationException)
-        {
-            // The reader hands out escaped halves of surrogate pairs only when a text is asked for.
-            found.Add(new ConfigurationError("", "has a text with half of a surrogate pair"));
-            return null;
-        }
+        return JsonText.Read(json, found, document => Read(document, found));
     }
 
     /// <summary>The description as indented JSON with a final newline.</summary>
     public static string Write(MachineDescription machine) => JsonText.Write(machine, MachineJsonContext.Default.MachineDescription);
+
+    /// <summary>Reads a description that is part of a document.</summary>
+    /// <param name="value">The description.</param>
+    /// <param name="errors">Gets everything that is wrong, with paths from the description's root.</param>
+    /// <returns>Null where its shape was refused.</returns>
+    internal static MachineDescription? Read(JsonElement value, List<ConfigurationError> errors)
+    {
+        int before = errors.Count;
+        new JsonShape(MachineJsonContext.Default.Options, errors).Check(value, MachineJsonContext.Default.MachineDescription, "");
+        if (errors.Count > before)
+            return null;
+        MachineDescription machine = value.Deserialize(MachineJsonContext.Default.MachineDescription)!;
+        errors.AddRange(MachineRules.Check(machine));
+        return machine;
+    }
 }

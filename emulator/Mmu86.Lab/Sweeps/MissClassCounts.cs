@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Mmu86.Lab.Sweeps;
 
 /// <summary>Misses by class.</summary>
@@ -16,5 +18,6 @@ public sealed record MissClassCounts
     public required long Invalidation { get; init; }
 
     /// <summary>All of them.</summary>
+    [JsonIgnore]
     public long Total => Compulsory + Capacity + Conflict + Invalidation;
 }

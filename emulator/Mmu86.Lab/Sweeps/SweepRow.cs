@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Mmu86.Lab.Sweeps;
 
 /// <summary>What one configuration of a grid did: a row of the table, and a line of the CSV.</summary>
@@ -49,5 +51,6 @@ public sealed record SweepRow
     public long? Walks { get; init; }
 
     /// <summary>Entries that the configuration can hold, for charts and for the smallest that suffices; null where it is not one array.</summary>
+    [JsonIgnore]
     public long? Entries => Sets is int sets && Ways is int ways ? (long)sets * ways : null;
 }
