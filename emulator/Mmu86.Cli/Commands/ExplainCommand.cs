@@ -40,7 +40,7 @@ internal static class ExplainCommand
 
     private static int Explain(RunOptions options, Where at, AddressExpression address, AccessKind kind, string? jsonPath, StandardStreams streams)
     {
-        using ReportTarget? json = ReportTarget.Open(jsonPath, streams);
+        using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
         using var interruption = new Interruption();
         using var guestOutput = new GuestStream(streams.Error, "standard error");
         Explanation explanation;
@@ -62,7 +62,7 @@ internal static class ExplainCommand
         TranslationRecord record = new TranslationRecords(options.Machine).Build(explanation.Instruction, new InspectedAccess(0, null, explanation.Trace));
         json.Write(TranslationRecords.ToJson(record).Span);
         json.Write("\n"u8);
-        json.Flush();
+        json.Complete();
         return ExitStatus.Success;
     }
 

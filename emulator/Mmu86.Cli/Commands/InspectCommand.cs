@@ -42,7 +42,7 @@ internal static class InspectCommand
 
     private static int Inspect(RunOptions options, InspectionOptions inspection, string? jsonPath, StandardStreams streams)
     {
-        using ReportTarget? json = ReportTarget.Open(jsonPath, streams);
+        using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
         using var interruption = new Interruption();
         using var error = new GuestStream(streams.Error, "standard error");
         // Translations have standard output for themselves, unless they go to a file.
@@ -61,7 +61,7 @@ internal static class InspectCommand
         }
 
         lines.Flush();
-        json?.Flush();
+        json?.Complete();
         if (end is { Kind: not ExitKind.Exited, Detail: string detail })
             streams.Diagnose($"{options.Program.Name}: {detail}");
         return end?.Status ?? ExitStatus.Success;

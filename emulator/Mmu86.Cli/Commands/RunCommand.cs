@@ -38,7 +38,7 @@ internal static class RunCommand
 
     private static int Run(RunOptions options, string? jsonPath, Verbosity verbosity, StandardStreams streams)
     {
-        using ReportTarget? json = ReportTarget.Open(jsonPath, streams);
+        using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
         RunReport report;
         using (var interruption = new Interruption())
         {
@@ -46,7 +46,7 @@ internal static class RunCommand
         }
 
         json?.Write(ReportJson.Write(report));
-        json?.Flush();
+        json?.Complete();
         if (verbosity == Verbosity.Reporting)
             WriteReport(report, streams);
         if (report.Exit.Kind != ExitKind.Exited && report.Exit.Detail is string detail)
