@@ -88,12 +88,24 @@ public sealed unsafe partial class Mmu<TPolicy>
             _filter.Install(lane, entry, table + 1, page, payload);
     }
 
+    // Reads and writes see different arrays: an entry that answered one says nothing of the other.
+    private void OfferPart(TlbLane* lane, int entry, int accessClass, ulong linear, ulong host)
+    {
+        if (TPolicy.Counts && !_data.Admits(lane))
+            return;
+        bool isWrite = accessClass >> 2 == (int)AccessKind.Write;
+        if (isWrite && _memory.CodeLines(new HostFrameNumber(host >> 12)) != 0)
+            return;
+        ulong page = linear & ~0xFFFUL;
+        _filter.Install(lane, entry, _partTables[accessClass] + (isWrite ? 1 : 0), page, (ulong)_ram + (host & ~0xFFFUL) - page);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryTranslateElsewhere(ulong linear, AccessKind kind, AccessMode mode, TlbLane* lane, int entry, int set, out Translation translation)
     {
-        TlbLevel level = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;
+        TlbLevel level = FirstLevel(kind);
         TlbHit hit = new() { Lane = lane, Entry = entry, Set = set };
-        if (entry >= 0 || (level.MayBeElsewhere && level.TryFindElsewhere(linear, _space, _globalSpace, out hit)))
+        if (entry >= 0 || (level.Door == lane ? level.MayBeElsewhere && level.TryFindElsewhere(linear, _space, _globalSpace, out hit) : level.TryFind(linear, _space, _globalSpace, out hit)))
         {
             ulong data = hit.Data;
             byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
@@ -108,7 +120,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             return true;
         }
 
-        if (!_l2.TryFind(linear, _space, _globalSpace, out hit))
+        if (!level.Below.TryFind(linear, _space, _globalSpace, out hit))
             return TryWalk(linear, kind, mode, level, WalkReason.Miss, TranslationHit.None, hit, out translation);
         return TryTakeFromL2(linear, kind, mode, level, hit, out translation);
     }
@@ -155,6 +167,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         int accessClass = AccessRights.Class(kind, mode);
         if (isRam && _slotTables[accessClass] >= 0 && hit.IsSettled)
             Offer(hit.Lane, hit.Entry, accessClass, linear, host);
+        else if (isRam && _partTables[accessClass] >= 0 && hit.IsSettled)
+            OfferPart(hit.Lane, hit.Entry, accessClass, linear, host);
         return new Translation(answer, hit.Lane->Size, isRam);
     }
 

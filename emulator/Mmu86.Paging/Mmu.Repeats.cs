@@ -9,7 +9,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     public bool TryRepeat(LinearAddress address, AccessKind kind, AccessMode mode, out Translation translation)
     {
         ulong linear = address.Value;
-        if (_service == FilterService.Served
+        if (_repeats
             && _l1Data.TryFind(linear, _space, _globalSpace, out TlbHit hit)
             && (hit.Lane->Array->Entries.Replacement.IgnoresAlternation || hit.IsSettled)
             && _rights.Judge(AccessRights.Class(kind, mode), hit.Data) == AccessRights.Allowed)

@@ -9,7 +9,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     public MmuStatistics Statistics => Read(0, 0);
 
     /// <summary>Misses of the three levels: cheap enough to compare after every access.</summary>
-    internal (ulong L1Instruction, ulong L1Data, ulong L2) Misses => (_l1Instruction.Misses, _l1Data.Misses, _l2.Misses);
+    internal (ulong L1Instruction, ulong L1Data, ulong L2) Misses => (_l1Instruction.Misses, _l1Data.Misses, _l2.Misses + (_l2Instruction?.Misses ?? 0));
 
     /// <inheritdoc/>
     public bool AttributionIsDue => TPolicy.Counts && _data.IsDue;
@@ -32,12 +32,13 @@ public sealed unsafe partial class Mmu<TPolicy>
             return Failure(address.Value, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
         TranslationHit where = TranslationHit.None;
         WalkReason reason = WalkReason.Miss;
-        TlbLevel first = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;
-        if (first.TryFind(linear, _space, _globalSpace, out TlbHit hit) || _l2.TryFind(linear, _space, _globalSpace, out hit))
+        TlbLevel first = FirstLevel(kind);
+        bool isInFirst = first.TryFind(linear, _space, _globalSpace, out TlbHit hit);
+        if (isInFirst || first.Below.TryFind(linear, _space, _globalSpace, out hit))
         {
             byte verdict = _rights.Judge(AccessRights.Class(kind, mode), hit.Data);
             if (verdict == AccessRights.Allowed)
-                where = hit.Lane->Array->Ordinal < _configuration.L1Instruction.Arrays.Count + _configuration.L1Data.Arrays.Count ? TranslationHit.L1 : TranslationHit.L2;
+                where = isInFirst ? TranslationHit.L1 : TranslationHit.L2;
             else
                 reason = verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
         }
@@ -53,11 +54,18 @@ public sealed unsafe partial class Mmu<TPolicy>
         AddArrays(structures, _configuration.L1Instruction, _l1Instruction, _fetch.Admitted, fetchOutstanding);
         AddArrays(structures, _configuration.L1Data, _l1Data, _data.Admitted, dataOutstanding);
         AddArrays(structures, _configuration.L2, _l2, null, 0);
+        TlbStatistics second = StatisticsReader.Level("l2", _l2, null, 0);
+        if (_l2Instruction is not null)
+        {
+            AddArrays(structures, _configuration.L2Instruction!, _l2Instruction, null, 0);
+            second = second.Plus(StatisticsReader.Level("l2", _l2Instruction, null, 0));
+        }
+
         return new MmuStatistics
         {
             L1Instruction = StatisticsReader.Level("l1i", _l1Instruction, _fetch.Admitted, fetchOutstanding),
             L1Data = StatisticsReader.Level("l1d", _l1Data, _data.Admitted, dataOutstanding),
-            L2 = StatisticsReader.Level("l2", _l2, null, 0),
+            L2 = second,
             Structures = structures,
             Walks = new WalkStatistics
             {

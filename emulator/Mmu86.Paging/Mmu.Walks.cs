@@ -30,14 +30,14 @@ public sealed unsafe partial class Mmu<TPolicy>
         uint space = result.IsGlobal ? _globalSpace : _space;
         if (where == TranslationHit.None)
         {
-            int held = _l2.Held(result.Size);
+            int held = level.Below.Held(result.Size);
             if (held < 0)
             {
-                _l2.Unheld[(int)result.Size]++;
+                level.Below.Unheld[(int)result.Size]++;
             }
             else
             {
-                _l2.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out TlbHit filled);
+                level.Below.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out TlbHit filled);
                 filled.Lane->Misses++;
             }
 
@@ -62,7 +62,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         if (where != TranslationHit.L1)
             level.Unheld[(int)result.Size]++;
         if (where == TranslationHit.None)
-            _l2.Unheld[(int)result.Size]++;
+            level.Below.Unheld[(int)result.Size]++;
         else
             found.Lane->Hits++;
         if (TPolicy.Observes)
@@ -77,27 +77,27 @@ public sealed unsafe partial class Mmu<TPolicy>
         found.Lane->Hits++;
         if (where == TranslationHit.L2)
         {
-            if (Holds(_l2, found, linear, space, result.Size))
+            if (Holds(level.Below, found, linear, space, result.Size))
             {
-                _l2.Update(found, result.Host, result.Flags);
+                level.Below.Update(found, result.Host, result.Flags);
             }
             else
             {
-                _l2.Remove(found.Lane->Array, found.Entry);
-                if (_l2.Held(result.Size) is var held and >= 0)
-                    _l2.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
+                level.Below.Remove(found.Lane->Array, found.Entry);
+                if (level.Below.Held(result.Size) is var held and >= 0)
+                    level.Below.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
             }
 
             return Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
         }
 
         // The copy in the second level was not looked up, and it would bring the old translation back.
-        if (_l2.TryFind(linear, _space, _globalSpace, out TlbHit copy))
+        if (level.Below.TryFind(linear, _space, _globalSpace, out TlbHit copy))
         {
-            if (Holds(_l2, copy, linear, space, result.Size))
-                _l2.Update(copy, result.Host, result.Flags);
+            if (Holds(level.Below, copy, linear, space, result.Size))
+                level.Below.Update(copy, result.Host, result.Flags);
             else
-                _l2.Remove(copy.Lane->Array, copy.Entry);
+                level.Below.Remove(copy.Lane->Array, copy.Entry);
         }
 
         TlbHit hit = found;
@@ -132,7 +132,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         _walks.Failed(_walker);
         // Nobody answered the lookup, whatever was found on the way.
         level.Unresolved++;
-        _l2.Unresolved++;
+        level.Below.Unresolved++;
         bool concernsPage = (_fault.Failure == TranslationFailure.EptViolation && (_fault.Qualification & EptViolationQualification.FinalTranslation) != 0)
             || (_fault.Failure == TranslationFailure.NestedPageFault && (_fault.NestedErrorCode & NestedPageFaultErrorCode.FinalAddress) != 0);
         if (!concernsPage)
@@ -146,7 +146,11 @@ public sealed unsafe partial class Mmu<TPolicy>
     private void RemovePage(ulong linear, uint space)
     {
         _l1Instruction.RemovePage(linear, space);
-        _l1Data.RemovePage(linear, space);
+        // By parts: where an array of each holds a page size, the whole would not know which to look in.
+        _l1Loads.RemovePage(linear, space);
+        if (_l1Stores != _l1Loads)
+            _l1Stores.RemovePage(linear, space);
         _l2.RemovePage(linear, space);
+        _l2Instruction?.RemovePage(linear, space);
     }
 }

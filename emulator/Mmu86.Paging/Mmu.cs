@@ -24,17 +24,28 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly AccessRights _rights;
     private readonly TlbLevel _l1Instruction;
     private readonly TlbLevel _l1Data;
+
+    // The parts of _l1Data that reads and writes see: itself where they see the same.
+    private readonly TlbLevel _l1Loads;
+    private readonly TlbLevel _l1Stores;
     private readonly TlbLevel _l2;
+
+    // Where fetches have a second level of their own; else null.
+    private readonly TlbLevel? _l2Instruction;
+    private readonly PcidSlots[] _pcidSlots;
     private readonly StructureCaches _caches;
     private readonly TranslationTags _tags;
     private readonly Walker _walker;
-    private readonly FilterService _service;
+    private readonly bool _repeats;
 
     // What the hot part of a lookup reads, one step away.
     private readonly TlbLane* _instructionDoor;
     private readonly TlbLane* _dataDoor;
     private readonly byte* _verdicts;
     private readonly sbyte* _slotTables;
+
+    // The same where reads and writes see different arrays, and all entries of _slotTables are -1.
+    private readonly sbyte* _partTables;
 
     private PagingContext _context;
     private LinearAddressRules _addresses;
@@ -77,14 +88,28 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _l1Instruction = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Instruction, 0, fetchService, seed);
         _l1Data = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Data, instructionArrays, dataService, seed + 100);
         _l2 = new TlbLevel(_arena, _filter, tlbPool, configuration.L2, instructionArrays + dataArrays, FilterService.NotServed, seed + 200);
+        _l1Instruction.PutAbove(_l2);
+        _l1Data.PutAbove(_l2);
+        if (configuration.L2Instruction is { } ofFetches)
+        {
+            _l2Instruction = new TlbLevel(_arena, _filter, tlbPool, ofFetches, instructionArrays + dataArrays + configuration.L2.Arrays.Count, FilterService.NotServed, seed + 400);
+            _l1Instruction.PutAbove(_l2Instruction);
+        }
+
+        bool differ = configuration.L1Data.Arrays.Any(array => array.Serves is not null);
+        _l1Loads = differ ? _l1Data.Part(i => configuration.L1Data.Arrays[i].Serves != AccessesServed.Stores) : _l1Data;
+        _l1Stores = differ ? _l1Data.Part(i => configuration.L1Data.Arrays[i].Serves != AccessesServed.Loads) : _l1Data;
+        _pcidSlots = [.. Slots(configuration)];
         _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
-        _tags = new TranslationTags(tlbPool, [_l1Instruction, _l1Data, _l2], structurePool, _caches);
+        _tags = new TranslationTags(tlbPool, _l2Instruction is null ? [_l1Instruction, _l1Data, _l2] : [_l1Instruction, _l1Data, _l2, _l2Instruction], structurePool, _caches);
         _walker = new Walker(memory, _arena, _caches, _rights, configuration);
         _instructionDoor = _l1Instruction.Door;
-        _dataDoor = _l1Data.Door;
+        // Reads and writes that see different arrays take the long way.
+        _dataDoor = differ ? _arena.Allocate<TlbLane>(1) : _l1Data.Door;
         _verdicts = _rights.Verdicts;
-        _slotTables = SlotTables(_arena, dataService);
-        _service = dataService;
+        _slotTables = SlotTables(_arena, differ ? FilterService.NotServed : dataService);
+        _partTables = SlotTables(_arena, differ ? dataService : FilterService.NotServed);
+        _repeats = dataService == FilterService.Served && !differ;
         FetchesAreSilent = fetchService == FilterService.Served;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }
@@ -111,9 +136,14 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _addresses = new LinearAddressRules(context);
         _filter.Clear();
         _rights.Prepare(context);
+        int left = _spaceIndex;
         // The space, its global one, and that of its guest-physical mappings.
         if (!_tags.HasRoom(3))
+        {
             _tags.ForgetAll();
+            left = -1;
+        }
+
         ulong root = EptPointer.RootTag(context.Eptp);
         GuestPagingMode mode = context.Mode;
         _spaceIndex = _tags.Enter(context.Vpid, root, context.IsPaging ? context.Pcid : AddressSpaces.NoPaging, mode);
@@ -122,6 +152,8 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
             : _spaceIndex;
         _guestPhysicalIndex = context.IsNested ? _tags.Enter(GuestPhysicalVpid, root, AddressSpaces.GuestPhysical, GuestPagingMode.None) : _spaceIndex;
         LoadTags();
+        if (_pcidSlots.Length != 0 && left != _spaceIndex)
+            SwitchSlots(left);
     }
 
     /// <inheritdoc/>
@@ -170,6 +202,34 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         long slots = Math.Clamp(entries * SlotsPerEntry, TranslationFilter.FewestSlots, TranslationFilter.MostSlots);
         return (int)BitOperations.RoundUpToPowerOf2((ulong)slots);
     }
+
+    private IEnumerable<PcidSlots> Slots(MmuConfiguration configuration)
+    {
+        if (configuration.L1Instruction.PcidSlots is { } ofL1Instruction)
+            yield return new PcidSlots(_l1Instruction, ofL1Instruction);
+        if (configuration.L1Data.PcidSlots is { } ofL1Data)
+            yield return new PcidSlots(_l1Data, ofL1Data);
+        if (configuration.L2.PcidSlots is { } ofL2)
+            yield return new PcidSlots(_l2, ofL2);
+        if (configuration.L2Instruction?.PcidSlots is { } ofL2Instruction)
+            yield return new PcidSlots(_l2Instruction!, ofL2Instruction);
+    }
+
+    // Another address space runs than the one left, which is -1 where none is known any more.
+    private void SwitchSlots(int left)
+    {
+        foreach (PcidSlots slots in _pcidSlots)
+        {
+            if (left < 0)
+                slots.Forget();
+            else
+                slots.Switch(left, _spaceIndex, _tags.Spaces);
+        }
+    }
+
+    // The first level that an access sees.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private TlbLevel FirstLevel(AccessKind kind) => kind == AccessKind.Fetch ? _l1Instruction : kind == AccessKind.Write ? _l1Stores : _l1Loads;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool FailNonCanonical(ulong linear, AccessKind kind, AccessMode mode, out Translation translation)

@@ -72,12 +72,28 @@ public sealed record TlbArrayConfiguration
     /// p[j] moves to position j. A fill takes the way at position 0 and applies the last permutation.
     /// </remarks>
     public IReadOnlyList<IReadOnlyList<int>>? Permutations { get; init; }
+
+    /// <summary>In the first level of data: the accesses for which it is probed and filled; null for both.</summary>
+    public AccessesServed? Serves { get; init; }
+}
+
+/// <summary>The data accesses that an array is for.</summary>
+public enum AccessesServed
+{
+    /// <summary>Reads.</summary>
+    Loads,
+
+    /// <summary>Writes, and reads that a write follows in the same instruction.</summary>
+    Stores,
 }
 
 /// <summary>One level for one kind of access. No arrays: the level does not exist and every lookup goes on.</summary>
 public sealed record TlbLevelConfiguration
 {
     public required IReadOnlyList<TlbArrayConfiguration> Arrays { get; init; }
+
+    /// <summary>How many address spaces beside the running one may have entries, the least recently left going first; null for any number.</summary>
+    public int? PcidSlots { get; init; }
 }
 
 /// <summary>A fully or set-associative cache of paging-structure entries.</summary>
@@ -135,6 +151,9 @@ public sealed record MmuConfiguration
     public required TlbLevelConfiguration L1Data { get; init; }
 
     public required TlbLevelConfiguration L2 { get; init; }
+
+    /// <summary>The second level of fetches, where they have one of their own; <see cref="L2"/> is that of data then. Else null.</summary>
+    public TlbLevelConfiguration? L2Instruction { get; init; }
 
     public required StructureCachesConfiguration StructureCaches { get; init; }
 

@@ -71,7 +71,7 @@ internal sealed class RunReportView
         Table table = NewTable("TLB", "lookups", "hits", "misses", "missed", "MPKI", "evictions");
         AddLookups(table, "l1i", tlb.L1i, "l1i-");
         AddLookups(table, "l1d", tlb.L1d, "l1d-");
-        AddLookups(table, "l2", tlb.L2, "l2-");
+        AddLookups(table, "l2", tlb.L2, "l2");
         _console.Write(table);
         _console.WriteLine();
     }

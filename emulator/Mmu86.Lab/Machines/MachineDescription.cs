@@ -39,6 +39,7 @@ public sealed record MachineDescription
         L1Instruction = Mmu.L1Instruction,
         L1Data = Mmu.L1Data,
         L2 = Mmu.L2,
+        L2Instruction = Mmu.L2Instruction,
         StructureCaches = Mmu.StructureCaches,
         Latencies = Mmu.Latencies,
         PhysicalAddressBits = Cpuid.PhysicalAddressBits,

@@ -13,6 +13,24 @@ internal sealed partial class MachineRules
             Refuse($"{path}.arrays", $"has {level.Arrays.Count} arrays; at most {MaximumArrays} are possible");
         for (int i = 0; i < level.Arrays.Count; i++)
             CheckArray(level.Arrays[i], $"{path}.arrays[{i}]");
+        if (level.PcidSlots is { } slots)
+            CheckRange(slots, 0, MaximumPcidSlots, $"{path}.pcidSlots");
+    }
+
+    // Loads and stores may have arrays of their own, but each must have some.
+    private void CheckServes(MmuDescription mmu)
+    {
+        IReadOnlyList<TlbArrayConfiguration> data = mmu.L1Data.Arrays;
+        if (data.Count > 0 && data.All(array => array.Serves == AccessesServed.Loads))
+            Refuse("mmu.l1Data.arrays", "must have an array that serves stores");
+        if (data.Count > 0 && data.All(array => array.Serves == AccessesServed.Stores))
+            Refuse("mmu.l1Data.arrays", "must have an array that serves loads");
+        foreach ((TlbLevelConfiguration? level, string path) in ((TlbLevelConfiguration?, string)[])
+            [(mmu.L1Instruction, "mmu.l1Instruction"), (mmu.L2, "mmu.l2"), (mmu.L2Instruction, "mmu.l2Instruction")])
+        {
+            for (int i = 0; i < (level?.Arrays.Count ?? 0); i++)
+                CheckAbsent(level!.Arrays[i].Serves, $"{path}.arrays[{i}].serves", "only the first level of data tells loads from stores");
+        }
     }
 
     private void CheckArray(TlbArrayConfiguration array, string path)

@@ -19,6 +19,9 @@ internal sealed partial class MachineRules
     /// <summary>The most entries of one array.</summary>
     public const int MaximumEntries = 1 << 20;
 
+    /// <summary>The most address spaces that a level may be told to keep: PCIDs have 12 bits.</summary>
+    public const int MaximumPcidSlots = 4096;
+
     /// <summary>The most arrays of one level.</summary>
     public const int MaximumArrays = 8;
 
@@ -106,6 +109,9 @@ internal sealed partial class MachineRules
         CheckLevel(mmu.L1Instruction, "mmu.l1Instruction");
         CheckLevel(mmu.L1Data, "mmu.l1Data");
         CheckLevel(mmu.L2, "mmu.l2");
+        if (mmu.L2Instruction is { } ofFetches)
+            CheckLevel(ofFetches, "mmu.l2Instruction");
+        CheckServes(mmu);
         StructureCachesConfiguration caches = mmu.StructureCaches;
         if (caches.Pml5e is { } pml5e)
             CheckCache(pml5e, "mmu.structureCaches.pml5e");

@@ -12,8 +12,11 @@ public sealed record MmuDescription
     /// <summary>First level for loads and stores.</summary>
     public required TlbLevelConfiguration L1Data { get; init; }
 
-    /// <summary>Second level for both.</summary>
+    /// <summary>Second level: for both, or for data alone.</summary>
     public required TlbLevelConfiguration L2 { get; init; }
+
+    /// <summary>Second level of fetches, where they have one of their own.</summary>
+    public TlbLevelConfiguration? L2Instruction { get; init; }
 
     /// <summary>The caches of partial walks.</summary>
     public required StructureCachesConfiguration StructureCaches { get; init; }

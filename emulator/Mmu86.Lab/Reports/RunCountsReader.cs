@@ -63,7 +63,8 @@ public sealed class RunCountsReader
 
     private TlbCounts ReadTlb(MmuStatistics mmu)
     {
-        TlbArrayConfiguration[] arrays = [.. _mmu.L1Instruction.Arrays, .. _mmu.L1Data.Arrays, .. _mmu.L2.Arrays];
+        TlbArrayConfiguration[] second = [.. _mmu.L2.Arrays, .. _mmu.L2Instruction?.Arrays ?? []];
+        TlbArrayConfiguration[] arrays = [.. _mmu.L1Instruction.Arrays, .. _mmu.L1Data.Arrays, .. second];
         OrderedDictionary<string, LookupCounts> structures = [];
         foreach (TlbStatistics array in mmu.Structures)
             structures.Add(array.Name, ReadLookups(array, arrays.Where(configuration => configuration.Name == array.Name)));
@@ -71,7 +72,7 @@ public sealed class RunCountsReader
         {
             L1i = ReadLookups(mmu.L1Instruction, _mmu.L1Instruction.Arrays),
             L1d = ReadLookups(mmu.L1Data, _mmu.L1Data.Arrays),
-            L2 = ReadLookups(mmu.L2, _mmu.L2.Arrays),
+            L2 = ReadLookups(mmu.L2, second),
             Structures = structures,
         };
     }

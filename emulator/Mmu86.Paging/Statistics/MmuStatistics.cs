@@ -62,6 +62,16 @@ public sealed record TlbStatistics
         _ => throw new ArgumentOutOfRangeException(nameof(size)),
     };
 
+    /// <summary>The sum with another structure, under this one's name.</summary>
+    public TlbStatistics Plus(TlbStatistics other) => this with
+    {
+        Exists = Exists || other.Exists,
+        Size4K = Size4K + other.Size4K,
+        Size2M = Size2M + other.Size2M,
+        Size1G = Size1G + other.Size1G,
+        Unresolved = Unresolved + other.Unresolved,
+    };
+
     /// <summary>What was counted since an earlier state of the same structure.</summary>
     public TlbStatistics Since(TlbStatistics start) => this with
     {
@@ -161,7 +171,7 @@ public sealed record MmuStatistics
 
     public required TlbStatistics L2 { get; init; }
 
-    /// <summary>The arrays, as configured: first-level instruction, first-level data, second level.</summary>
+    /// <summary>The arrays, as configured: first-level instruction, first-level data, second level, second level of fetches.</summary>
     public required IReadOnlyList<TlbStatistics> Structures { get; init; }
 
     public required WalkStatistics Walks { get; init; }

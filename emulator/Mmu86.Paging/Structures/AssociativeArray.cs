@@ -241,6 +241,15 @@ internal unsafe struct AssociativeArray
     /// <summary>One past the last entry that may be live: the bound of a scan.</summary>
     public readonly int ScanEnd => _unbounded != null ? _unbounded->Top : (int)Capacity;
 
+    /// <summary>How many live entries of a space there are.</summary>
+    public readonly uint Live(uint space)
+    {
+        uint live = 0;
+        for (uint size = 0; size < 4; size++)
+            live += _live[(size << 13) | space];
+        return live;
+    }
+
     /// <summary>A space was retired: its entries are dead from now on.</summary>
     /// <returns>How many entries of the page size died.</returns>
     public uint Bury(uint space, int size)

@@ -57,6 +57,20 @@ internal sealed unsafe partial class TlbLevel
         return total;
     }
 
+    /// <summary>Invalidates the entries of a space in this level alone.</summary>
+    public void RemoveSpace(uint space)
+    {
+        foreach (TlbArray* array in _arrays)
+        {
+            int end = array->Entries.ScanEnd;
+            for (int entry = 0; entry < end && array->Entries.Live(space) != 0; entry++)
+            {
+                if (array->Entries.Tags[entry] != 0 && Tag.Space(array->Entries.Tags[entry]) == space)
+                    Remove(array, entry);
+            }
+        }
+    }
+
     /// <summary>Empties the ways of dead entries.</summary>
     public void Sweep()
     {

@@ -41,8 +41,9 @@ internal sealed unsafe partial class TlbLevel
     private readonly TlbLane* _door1G;
     private readonly TlbArray** _choices;
     private readonly int* _choiceCounts;
+    private readonly Totals _totals;
 
-    /// <summary>Builds the level.</summary>
+    /// <summary>Builds the level with its arrays.</summary>
     /// <param name="arena">Where its arrays live.</param>
     /// <param name="filter">Who is told when an entry changes.</param>
     /// <param name="pool">The spaces of its tags.</param>
@@ -51,17 +52,22 @@ internal sealed unsafe partial class TlbLevel
     /// <param name="service">Whether the filter serves this level.</param>
     /// <param name="seed">For random replacement.</param>
     public TlbLevel(Arena arena, FilterKeeper filter, TagPool pool, TlbLevelConfiguration configuration, int firstOrdinal, FilterService service, ulong seed)
+        : this(arena, filter, Build(arena, pool, configuration, firstOrdinal, service, seed), new Totals())
+    {
+    }
+
+    private TlbLevel(Arena arena, FilterKeeper filter, TlbArray*[] arrays, Totals totals)
     {
         _arena = arena;
         _filter = filter;
-        int count = configuration.Arrays.Count;
-        _arrays = new TlbArray*[count];
+        _totals = totals;
+        int count = arrays.Length;
+        _arrays = arrays;
         _choices = (TlbArray**)arena.Allocate<nint>(PageSizeCount * Math.Max(1, count));
         _choiceCounts = arena.Allocate<int>(PageSizeCount);
         _held = arena.Allocate<int>(PageSizeCount);
         for (int i = 0; i < count; i++)
         {
-            _arrays[i] = TlbArray.Build(arena, pool, configuration.Arrays[i], firstOrdinal + i, service, seed + (ulong)i);
             for (int size = 0; size < PageSizeCount; size++)
             {
                 if (_arrays[i]->Lane(size) != null)
@@ -76,6 +82,7 @@ internal sealed unsafe partial class TlbLevel
             _held[size] = largest;
         }
 
+        Below = this;
         _door4K = BuildDoor(0);
         _door2M = BuildDoor(1);
         _door1G = BuildDoor(2);
@@ -87,14 +94,21 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>The arrays, as configured.</summary>
     public int ArrayCount => _arrays.Length;
 
+    /// <summary>The level that is asked where this one misses. Itself of a second level.</summary>
+    public TlbLevel Below { get; private set; }
+
     /// <summary>Lookups of accesses that failed.</summary>
-    public ulong Unresolved { get; set; }
+    public ulong Unresolved
+    {
+        get => _totals.Unresolved;
+        set => _totals.Unresolved = value;
+    }
 
     /// <summary>Counts up whenever an entry was evicted or invalidated.</summary>
     public ulong Changes { get; private set; }
 
     /// <summary>Misses whose translation the level holds in no size, by page size.</summary>
-    public ulong[] Unheld { get; } = new ulong[PageSizeCount];
+    public ulong[] Unheld => _totals.Unheld;
 
     /// <summary>Lookups that the level did not answer.</summary>
     public ulong Misses
@@ -114,6 +128,20 @@ internal sealed unsafe partial class TlbLevel
 
     /// <summary>The lane at which a lookup of a 4 KiB page begins. Its stride is 0 where that takes <see cref="TryFindElsewhere"/>.</summary>
     public TlbLane* Door => _door4K;
+
+    /// <summary>Puts a level below this one.</summary>
+    public void PutAbove(TlbLevel below) => Below = below;
+
+    /// <summary>The part of the level that some accesses see: some of its arrays. What belongs to no array is counted for the whole.</summary>
+    /// <param name="isSeen">For each array whether it is in the part.</param>
+    public TlbLevel Part(Predicate<int> isSeen)
+    {
+        int[] seen = [.. Enumerable.Range(0, _arrays.Length).Where(i => isSeen(i))];
+        var arrays = new TlbArray*[seen.Length];
+        for (int i = 0; i < seen.Length; i++)
+            arrays[i] = _arrays[seen[i]];
+        return new TlbLevel(_arena, _filter, arrays, _totals) { Below = Below };
+    }
 
     /// <summary>One of the arrays.</summary>
     public TlbArray* Array(int index) => _arrays[index];
@@ -272,6 +300,14 @@ internal sealed unsafe partial class TlbLevel
         return arrays[(int)(page / (uint)sets % (uint)_choiceCounts[size])]->Lane(size);
     }
 
+    private static TlbArray*[] Build(Arena arena, TagPool pool, TlbLevelConfiguration configuration, int firstOrdinal, FilterService service, ulong seed)
+    {
+        var arrays = new TlbArray*[configuration.Arrays.Count];
+        for (int i = 0; i < arrays.Length; i++)
+            arrays[i] = TlbArray.Build(arena, pool, configuration.Arrays[i], firstOrdinal + i, service, seed + (ulong)i);
+        return arrays;
+    }
+
     private TlbLane* BuildDoor(int size)
     {
         if (_choiceCounts[size] == 1)
@@ -280,5 +316,12 @@ internal sealed unsafe partial class TlbLevel
         // No array: nothing is ever resident. Several: somebody may be, and the page number says where.
         door->Resident = _choiceCounts[size];
         return door;
+    }
+
+    // What is counted of a level and belongs to none of its arrays: the same for all its parts.
+    private sealed class Totals
+    {
+        public ulong Unresolved;
+        public readonly ulong[] Unheld = new ulong[PageSizeCount];
     }
 }

@@ -73,6 +73,7 @@ internal sealed class AccessStream
                 break;
             default:
                 _machine.Use(_machine.Tables, pcid);
+                reference.Use(pcid);
                 break;
         }
     }

@@ -109,7 +109,7 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     }
 
     private string Describe() =>
-        $"look up every access: {configuration.LookUpEveryAccess}; " + string.Join("; ", ((TlbLevelConfiguration[])[configuration.L1Instruction, configuration.L1Data, configuration.L2])
-            .SelectMany(level => level.Arrays)
-            .Select(array => $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement}"));
+        $"look up every access: {configuration.LookUpEveryAccess}; " + string.Join("; ", TestMmuConfigurations.Levels(configuration)
+            .SelectMany(level => level.Arrays.Select(array =>
+                $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} slots {level.PcidSlots}")));
 }

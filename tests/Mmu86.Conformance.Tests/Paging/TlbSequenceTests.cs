@@ -15,7 +15,7 @@ public sealed class TlbSequenceTests
     public void Access_RandomStreamOnRandomMachines_HitsAndMissesAsTheReferenceDoes()
     {
         var log = new MismatchLog();
-        int machines = TestTiers.Pick(60, 600, 20_000);
+        int machines = TestTiers.Pick(80, 600, 20_000);
         int filtered = 0;
         int repeated = 0;
         for (int number = 0; number < machines && !log.IsFull; number++)
@@ -77,7 +77,7 @@ public sealed class TlbSequenceTests
         while (true)
         {
             MmuConfiguration machine = TestMmuConfigurations.Random(random);
-            bool isRandom = ((TlbLevelConfiguration[])[machine.L1Instruction, machine.L1Data, machine.L2])
+            bool isRandom = TestMmuConfigurations.Levels(machine)
                 .SelectMany(level => level.Arrays)
                 .Any(array => array.Replacement == Replacement.Random);
             if (!isRandom)

@@ -53,8 +53,9 @@ public static class TestMmuConfigurations
     public static MmuConfiguration Random(Random random) => Uncached() with
     {
         L1Instruction = RandomLevel(random, "l1i"),
-        L1Data = RandomLevel(random, "l1d"),
+        L1Data = random.Next(3) == 0 ? RandomSplitLevel(random) : RandomLevel(random, "l1d"),
         L2 = RandomLevel(random, "l2"),
+        L2Instruction = random.Next(3) == 0 ? RandomLevel(random, "l2i") : null,
         StructureCaches = new StructureCachesConfiguration
         {
             Pml5e = RandomStructure(random),
@@ -69,6 +70,10 @@ public static class TestMmuConfigurations
         LookUpEveryAccess = random.Next(3) == 0,
         Seed = (ulong)random.NextInt64(),
     };
+
+    /// <summary>The levels that a machine has.</summary>
+    public static IEnumerable<TlbLevelConfiguration> Levels(MmuConfiguration machine) =>
+        new[] { machine.L1Instruction, machine.L1Data, machine.L2, machine.L2Instruction }.OfType<TlbLevelConfiguration>();
 
     /// <summary>EPT with all pages, execute-only, accessed and dirty flags.</summary>
     public static NestedPagingConfiguration Nested() => new()
@@ -126,7 +131,27 @@ public static class TestMmuConfigurations
             sizes.RemoveRange(0, take);
         }
 
-        return Level(arrays);
+        return Level(arrays) with { PcidSlots = random.Next(3) == 0 ? random.Next(3) : null };
+    }
+
+    // Loads and stores have arrays of their own, but perhaps for one that both see.
+    private static TlbLevelConfiguration RandomSplitLevel(Random random)
+    {
+        TlbLevelConfiguration level = RandomLevel(random, "l1d");
+        var arrays = new List<TlbArrayConfiguration>();
+        foreach (TlbArrayConfiguration array in level.Arrays)
+        {
+            if (random.Next(4) == 0)
+            {
+                arrays.Add(array);
+                continue;
+            }
+
+            arrays.Add(array with { Serves = AccessesServed.Loads });
+            arrays.Add(RandomArray(random, $"{array.Name}-store", array.PageSizes) with { Serves = AccessesServed.Stores });
+        }
+
+        return level with { Arrays = arrays };
     }
 
     private static TlbArrayConfiguration RandomArray(Random random, string name, IReadOnlyList<string> sizes)

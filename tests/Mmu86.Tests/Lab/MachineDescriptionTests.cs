@@ -157,6 +157,7 @@ public sealed class MachineDescriptionTests
     [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 0], [0, 1], [1, 0]]", null)]
     [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 0], [0, 1]]", "permutations: must have 3 lists for 2 ways, not 2")]
     [InlineData("\"hash\": \"linear\", \"replacement\": \"permutation\", \"permutations\": [[1, 1], [0, 1], [1, 0]]", "permutations[0]: must have the numbers 0 to 1, each once")]
+    [InlineData("\"hash\": \"linear\", \"replacement\": \"lru\", \"serves\": \"loads\"", "serves: must be absent: only the first level of data tells loads from stores")]
     [InlineData("\"hash\": \"linear\", \"replacement\": \"lru\", \"permutations\": [[1, 0], [0, 1], [1, 0]]", "permutations: must be absent: belongs to the replacement permutation, not to lru")]
     public void Apply_ArrayWithKeysOfItsHashOrReplacement_IsHeldAgainstThem(string keys, string? message)
     {
@@ -166,6 +167,17 @@ public sealed class MachineDescriptionTests
             apply();
         else
             Assert.Equal($"mmu.l2.arrays[0].{message}", Assert.Single(Assert.Throws<ConfigurationException>(apply).Errors).ToString());
+    }
+
+    [Theory]
+    [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": -1 }", "mmu.l1Data.pcidSlots: must be 0 to 4096, not -1")]
+    [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": 0 }", "mmu.l1Data.arrays: must have an array that serves stores")]
+    public void Apply_LevelThatCannotBe_IsRefusedByItsPath(string overriding, string message)
+    {
+        string array = "{ \"name\": \"only\", \"pageSizes\": [\"4k\"], \"sets\": 4, \"ways\": 2, \"hash\": \"linear\", \"replacement\": \"lru\", \"serves\": \"loads\" }";
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(
+            MachineCatalogue.Preset("skylake"), [overriding.Replace("ARRAY", array, StringComparison.Ordinal)]));
+        Assert.Contains(message, refused.Errors.Select(error => error.ToString()));
     }
 
     [Fact]

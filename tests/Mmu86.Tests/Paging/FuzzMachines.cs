@@ -36,6 +36,22 @@ internal static class FuzzMachines
         ["skewed-fifo"] = Skewed(Replacement.Fifo),
         ["skewed-nru"] = Skewed(Replacement.Nru),
         ["skewed-random"] = Skewed(Replacement.Random),
+        // The shape of Ice Lake: loads have arrays by size, stores one for all sizes; fetches have a second level of their own, as on Zen.
+        ["loads-and-stores"] = Small(Replacement.TreePlru) with
+        {
+            L1Data = Machines.Level(
+                Machines.Array("l1d-load-4k", ["4k"], 4, 4) with { Serves = AccessesServed.Loads },
+                Machines.Array("l1d-load-2m", ["2m"], 2, 2) with { Serves = AccessesServed.Loads },
+                Machines.Array("l1d-1g", ["1g"], 1, 2),
+                Machines.Array("l1d-store", ["4k", "2m"], 1, 8) with { Serves = AccessesServed.Stores }),
+            L2Instruction = Machines.Level(Machines.Array("l2i", ["4k", "2m"], 4, 4, Replacement.Lru)),
+        },
+        ["pcid-slots"] = Small(Replacement.Lru) with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m"], 4, 4)) with { PcidSlots = 1 },
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 4, 4)) with { PcidSlots = 0 },
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 8)) with { PcidSlots = 2 },
+        },
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.

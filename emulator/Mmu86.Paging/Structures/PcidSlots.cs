@@ -1,0 +1,26 @@
+namespace Mmu86.Paging;
+
+/// <summary>How many address spaces a level keeps entries of beside the running one.</summary>
+/// <remarks>Which slot an address space has is not modelled, only how many there are: the space left longest ago loses its entries.</remarks>
+internal sealed class PcidSlots(TlbLevel level, int slots)
+{
+    // Indices of address spaces, the one left last first.
+    private readonly List<int> _kept = [];
+
+    /// <summary>Another address space runs.</summary>
+    /// <param name="left">The index of the one that ran.</param>
+    /// <param name="entered">The index of the one that runs.</param>
+    /// <param name="spaces">What the indices mean.</param>
+    public void Switch(int left, int entered, AddressSpaces spaces)
+    {
+        _kept.Remove(entered);
+        _kept.Insert(0, left);
+        if (_kept.Count <= slots)
+            return;
+        level.RemoveSpace(spaces[_kept[^1]].TlbTag);
+        _kept.RemoveAt(_kept.Count - 1);
+    }
+
+    /// <summary>No address space has entries any more.</summary>
+    public void Forget() => _kept.Clear();
+}
