@@ -52,6 +52,8 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
 
             if (instruction.Length == 0)
                 throw new System.Diagnostics.UnreachableException();
+            if (IsTooLong(instruction, page + at, 4096 - at, form.Mode))
+                instruction = InstructionLength.TooLong;
             Instruction next = default;
             uint behind = at + (uint)instruction.Length;
             bool fused = form.Kind == BlockKind.Chained && block.Instructions + 1 < limit && Fusing.CanLead(instruction)
@@ -87,6 +89,8 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         cross->Destination = form.Mode.Value;
         cache.SetHandler(cross, Handlers.Of(&Managed.CrossPage));
         decoder.Decode(out Instruction instruction);
+        if (IsTooLong(instruction, bytes, 16 + (4096 - offset), form.Mode))
+            instruction = InstructionLength.TooLong;
         length = (uint)instruction.Length;
         cross->Length = (byte)length;
         if (!Emit(ref block, offset, instruction))
@@ -104,6 +108,9 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         cache.SetHandler(op, Handlers.Of(&Managed.Execute));
         return op;
     }
+
+    private static bool IsTooLong(in Instruction instruction, byte* bytes, uint available, CodeMode mode) =>
+        instruction.Code == Code.INVALID && instruction.Length == InstructionLength.Most && InstructionLength.IsExceeded(bytes, available, mode.Bits, Options);
 
     // True where the instruction ends the block.
     private bool Emit(ref BlockInProgress block, uint at, in Instruction instruction)

@@ -31,8 +31,10 @@ internal static unsafe class AbsentInstructions
             case Mnemonic.Getsec:
             case Mnemonic.Rsm:
                 return &Unsupported.Undefined;
+            case Mnemonic.Db:
+                return &Unsupported.TooLong;
             default:
-                return IsBaseline(instruction) ? &Unsupported.Refuse : &Unsupported.Undefined;
+                return IsBaseline(instruction) ? &FloatingPoint.Refuse : &Unsupported.Undefined;
         }
     }
 

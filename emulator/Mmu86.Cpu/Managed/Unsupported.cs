@@ -13,6 +13,9 @@ internal static class Unsupported
         return ManagedOutcome.Fault;
     }
 
+    /// <summary>#GP(0): more than 15 bytes.</summary>
+    public static ManagedOutcome TooLong(Vcpu vcpu, in Instruction instruction) => Raise.GeneralProtection(vcpu, 0);
+
     /// <summary>No operation.</summary>
     public static ManagedOutcome Nothing(Vcpu vcpu, in Instruction instruction) => ManagedOutcome.Next;
 

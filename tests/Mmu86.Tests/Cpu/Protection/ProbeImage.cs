@@ -1,4 +1,4 @@
-using System.Text;
+using System.Globalization;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -134,6 +134,9 @@ internal static class ProbeImage
         c.clts();
         c.xor(eax, eax);
         c.mov(dr7, eax);
+        c.mov(cr4, eax);
+        c.mov(eax, 0x11); // PE, ET
+        c.mov(cr0, eax);
         c.mov(eax, __dword_ptr[Index]);
         c.cmp(eax, count);
         c.je(last);
@@ -299,15 +302,9 @@ internal static class ProbeImage
     }
 
     /// <summary>Puts the names of the probes before their lines.</summary>
-    public static string Annotate(string output, IReadOnlyList<Probe> probes)
-    {
-        var text = new StringBuilder();
-        foreach (string line in output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            int index = Convert.ToInt32(line.Split(' ')[0], 16);
-            text.Append(probes[index].Name).Append(": ").Append(line).Append('\n');
-        }
+    public static string[] Annotate(string output, IReadOnlyList<Probe> probes) =>
+        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => $"{Name(line, probes)}: {line}")];
 
-        return text.ToString();
-    }
+    private static string Name(string line, IReadOnlyList<Probe> probes) =>
+        int.TryParse(line.Split(' ')[0], NumberStyles.HexNumber, null, out int index) && index < probes.Count ? probes[index].Name : "no probe";
 }

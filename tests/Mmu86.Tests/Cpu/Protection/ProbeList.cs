@@ -16,9 +16,12 @@ internal static partial class ProbeList
     private const uint CallGate16 = 0x84;
     private const uint Level3 = 0x60;
 
-    /// <summary>All of them.</summary>
-    public static IReadOnlyList<Probe> All { get; } =
+    /// <summary>What segments, gates and tasks do.</summary>
+    public static IReadOnlyList<Probe> Protection { get; } =
         [.. SegmentLoads(), .. FarTransfers(), .. CallGates(), .. Returns(), .. Interrupts(), .. Tasks(), .. Virtual(), .. Real()];
+
+    /// <summary>Virtual interrupts, debug exceptions, stacks, I/O maps, control registers, encodings.</summary>
+    public static IReadOnlyList<Probe> Corners { get; } = [.. VirtualInterrupts(), .. DebugExceptions(), .. Stacks(), .. InputAndOutput(), .. Control()];
 
     private static void Load(ProbeWriter w, ushort selector, ulong descriptor, byte register)
     {
