@@ -249,6 +249,11 @@ public sealed partial class LocalApic
             return;
         }
 
+        // The de-assert of INIT is for processors older than any that has this APIC's version: nobody takes it.
+        const uint Level = 1 << 14;
+        if (mode == ApicDeliveryMode.Init && (value & Level) == 0)
+            return;
+
         // IPIs are edge-triggered whatever bit 15 says.
         var message = new ApicMessage(vector, mode, destination, (value & (1 << 11)) != 0, IsLevel: false);
         switch ((value >> 18) & 3)

@@ -10,6 +10,7 @@ public sealed partial class LocalApic : ITimedDevice
 
     private readonly ApicBus _bus;
     private readonly IProcessorRegisters _processor;
+    private readonly IMachineReset _reset;
     private readonly LocalApicTimer _timer;
     private VectorSet _requests;
     private VectorSet _inService;
@@ -21,8 +22,10 @@ public sealed partial class LocalApic : ITimedDevice
     /// <param name="id">Its id.</param>
     /// <param name="processor">What it shares with its processor.</param>
     /// <param name="bus">How it reaches others.</param>
-    public LocalApic(uint id, IProcessorRegisters processor, ApicBus bus)
+    /// <param name="reset">What INIT does to a machine whose only processor gets it.</param>
+    public LocalApic(uint id, IProcessorRegisters processor, ApicBus bus, IMachineReset reset)
     {
+        _reset = reset;
         Id = id;
         _initialId = id;
         _processor = processor;
@@ -119,8 +122,11 @@ public sealed partial class LocalApic : ITimedDevice
             case ApicDeliveryMode.NonMaskable:
                 IsNonMaskableRequested = true;
                 return true;
+            case ApicDeliveryMode.Init:
+                _reset.RequestReset();
+                return true;
             default:
-                return false; // the only processor runs already, and has no SMM
+                return false; // a processor that does not wait for a start-up message ignores it; there is no SMM
         }
     }
 

@@ -8,6 +8,7 @@ public sealed class LocalApicTests
 {
     private readonly ApicBus _bus = new();
     private readonly FakeProcessor _processor = new();
+    private readonly FakeMachine _machine = new();
     private readonly LocalApic _apic;
     private readonly LocalApicMemory _memory;
     private readonly LocalApicMsrs _msrs;
@@ -15,7 +16,7 @@ public sealed class LocalApicTests
 
     public LocalApicTests()
     {
-        _apic = new LocalApic(0, _processor, _bus);
+        _apic = new LocalApic(0, _processor, _bus, _machine);
         _memory = new LocalApicMemory(_apic);
         _msrs = new LocalApicMsrs(_apic);
     }
@@ -390,10 +391,30 @@ public sealed class LocalApicTests
         Assert.False(_msrs.TryWrite(number, value));
     }
 
+    // INIT for others or for nobody, its de-assert and start-up messages leave this processor alone.
+    [Theory]
+    [InlineData(0u, 0x0_4500u, 1)]
+    [InlineData(0u, 0x4_4500u, 1)]
+    [InlineData(0u, 0x8_C500u, 1)]
+    [InlineData(0xFFu, 0x0_4500u, 1)]
+    [InlineData(0u, 0xC_4500u, 0)]
+    [InlineData(5u, 0x0_4500u, 0)]
+    [InlineData(0u, 0x0_8500u, 0)]
+    [InlineData(0u, 0x8_8500u, 0)]
+    [InlineData(0u, 0x0_4608u, 0)]
+    public void Init_OfTheOnlyProcessor_ResetsTheMachine(uint destination, uint command, int resets)
+    {
+        Write(0x310, destination << 24);
+        Write(0x300, command);
+
+        Assert.Equal(resets, _machine.Resets);
+        Assert.Equal(0u, Read(0x300) & (1 << 12));
+    }
+
     [Fact]
     public void X2Apic_InterruptsItselfByAllItsWays()
     {
-        var apic = new LocalApic(0x25, _processor, _bus);
+        var apic = new LocalApic(0x25, _processor, _bus, _machine);
         var msrs = new LocalApicMsrs(apic);
         apic.TrySetMode(true, true);
         Assert.True(msrs.TryWrite(0x80F, 0x1FF));
@@ -495,6 +516,13 @@ public sealed class LocalApicTests
     {
         _now += ticks;
         _apic.AdvanceTo(_now);
+    }
+
+    private sealed class FakeMachine : IMachineReset
+    {
+        public int Resets { get; private set; }
+
+        public void RequestReset() => Resets++;
     }
 
     private sealed class FakeProcessor : IProcessorRegisters

@@ -42,7 +42,7 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         _stopper = stopper;
         _connection = new ProcessorConnection(frequency);
         _timeline = new Timeline(_connection);
-        _localApic = new LocalApic(0, _connection, _apicBus);
+        _localApic = new LocalApic(0, _connection, _apicBus, this);
         _ioApic = new IoApic(_apicBus);
         Exit = new DebugExit(stopper);
         _timeline.Add(_localApic);
