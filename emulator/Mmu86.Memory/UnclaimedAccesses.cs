@@ -1,6 +1,6 @@
 namespace Mmu86.Memory;
 
-/// <summary>What a guest asked of ports or addresses where nobody is: how often, and from where first. What is absent gets a name by it.</summary>
+/// <summary>What a guest asked of ports, addresses or registers where nobody is: how often, and from where first. What is absent gets a name by it.</summary>
 public sealed class UnclaimedAccesses
 {
     /// <summary>The most places told apart: a guest that looks through an address space must not fill ours.</summary>
@@ -20,15 +20,15 @@ public sealed class UnclaimedAccesses
     /// <summary>Writes of all places.</summary>
     public ulong Writes { get; private set; }
 
-    /// <summary>A read was answered with ones.</summary>
-    internal void NoteRead(ulong place)
+    /// <summary>A read found nobody.</summary>
+    public void NoteRead(ulong place)
     {
         Reads++;
         Note(place, reads: 1, writes: 0);
     }
 
-    /// <summary>A write was dropped.</summary>
-    internal void NoteWrite(ulong place)
+    /// <summary>A write found nobody.</summary>
+    public void NoteWrite(ulong place)
     {
         Writes++;
         Note(place, reads: 0, writes: 1);

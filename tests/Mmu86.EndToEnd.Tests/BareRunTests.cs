@@ -71,6 +71,29 @@ public sealed class BareRunTests
     }
 
     [Fact]
+    public void Run_RegistersThatDoNotExist_AreInTheReport()
+    {
+        // mov ecx, 0x3A; rdmsr, which faults with an empty IDT: the guest ends there
+        using var image = new TemporaryFile((byte[])[0xB9, 0x3A, 0x00, 0x00, 0x00, 0x0F, 0x32]);
+        using var report = new TemporaryFile();
+        ProcessResult result = Mmu86Process.RunInside("run", image.Path, "--json", report.Path);
+        Assert.Contains("\n model-specific registers that the processor does not have: 0x3a (1)\n", result.Error);
+        Assert.Equal(
+            """{"modelSpecificRegisters":{"0x3a":{"reads":1,"writes":0,"firstRip":"0x100005"}}}""",
+            JsonNode.Parse(File.ReadAllText(report.Path))!["unsupported"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Run_InitOfItself_EndsTheRunAsAReset()
+    {
+        // mov eax, 0xFEE00300; mov dword [rax], 0x44500 (INIT, self); jmp $
+        using var image = new TemporaryFile((byte[])[0xB8, 0x00, 0x03, 0xE0, 0xFE, 0xC7, 0x00, 0x00, 0x45, 0x04, 0x00, 0xEB, 0xFE]);
+        ProcessResult result = Mmu86Process.RunInside("run", image.Path, "--quiet", "--max-instructions", "1000");
+        Assert.Equal((0, ""), (result.Status, result.Output));
+        Assert.Contains("the guest reset the machine at 0x10000b", result.Error);
+    }
+
+    [Fact]
     public void Run_PostCodesAndDebugConsole_AreInTheReportAndOnStandardError()
     {
         // mov al, 0x11; out 0x80, al; mov al, 0x5A; out 0x80, al; mov al, 'd'; out 0xE9, al; mov dx, 0x402; out dx, al;

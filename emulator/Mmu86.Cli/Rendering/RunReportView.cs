@@ -149,7 +149,9 @@ internal sealed class RunReportView
             WriteUnsupported("system calls that nobody answered", unsupported.SystemCalls);
             WriteUnsupported("ports that no device claims", unsupported.Ports);
             if ((unsupported.MmioReads ?? unsupported.MmioWrites) is not null)
-                Line($"physical addresses that are neither RAM nor a device: {Number(unsupported.MmioReads ?? 0)} reads, {Number(unsupported.MmioWrites ?? 0)} writes");
+                Line($"physical addresses that are neither RAM nor a device: {Number(unsupported.MmioReads ?? 0)} reads, {Number(unsupported.MmioWrites ?? 0)} writes; {Places(unsupported.MmioAccesses)}");
+            if (unsupported.ModelSpecificRegisters is { } registers)
+                Line($"model-specific registers that the processor does not have: {Places(registers)}");
         }
 
         if (_report.Devices?.LastPostCode is { } code)
@@ -162,6 +164,16 @@ internal sealed class RunReportView
     {
         if (counts is { Count: > 0 })
             Line($"{what}: {string.Join(", ", counts.Select(pair => $"{pair.Key} ({Number(pair.Value)})"))}");
+    }
+
+    // The first few of them; the JSON report has hundreds.
+    private static string Places(IReadOnlyDictionary<string, UnclaimedUse>? places)
+    {
+        const int Shown = 12;
+        if (places is null)
+            return "";
+        IEnumerable<string> first = places.Take(Shown).Select(pair => $"{pair.Key} ({Number(pair.Value.Reads + pair.Value.Writes)})");
+        return string.Join(", ", first) + (places.Count > Shown ? $" and {Number(places.Count - Shown)} more" : "");
     }
 
     private void Line(string text) => _console.Write(new Text($" {text}\n"));

@@ -42,6 +42,7 @@ public sealed unsafe partial class Vcpu : IDisposable
         Mmu = mmu;
         _filter = mmu.Filter;
         _emptyFilter = new TranslationFilter(_filter.Slots);
+        AbsentRegisters = new UnclaimedAccesses { InstructionPointer = () => _s->Rip };
         _s->SlotOffsetMask = _filter.OffsetMask;
         Counters = new CpuCounters();
         Faults = new FaultState();
@@ -53,6 +54,9 @@ public sealed unsafe partial class Vcpu : IDisposable
         _code = new CodeCache(_s, bus.Memory, mmu, configuration.MaximumMicroOps);
         ModeChanged();
     }
+
+    /// <summary>Model-specific registers that RDMSR and WRMSR named at level 0 and that do not exist.</summary>
+    public UnclaimedAccesses AbsentRegisters { get; }
 
     /// <summary>General-purpose registers, RIP and RFLAGS. Valid between runs and inside managed instructions.</summary>
     public RegisterFile Registers { get; }

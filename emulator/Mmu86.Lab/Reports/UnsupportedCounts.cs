@@ -20,4 +20,7 @@ public sealed record UnsupportedCounts
 
     /// <summary>Physical addresses where neither RAM nor a device is, likewise; the lowest hundreds of those used.</summary>
     public IReadOnlyDictionary<string, UnclaimedUse>? MmioAccesses { get; init; }
+
+    /// <summary>Model-specific registers that the processor does not have, by number, likewise. Each such access was #GP(0).</summary>
+    public IReadOnlyDictionary<string, UnclaimedUse>? ModelSpecificRegisters { get; init; }
 }

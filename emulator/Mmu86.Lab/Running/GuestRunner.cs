@@ -96,7 +96,8 @@ public sealed class GuestRunner
             (ports ??= []).Add($"0x{port:x}", (long)(use.Reads + use.Writes));
         long? reads = machine.Mmio.Unclaimed.Reads is > 0 and var read ? (long)read : null;
         long? writes = machine.Mmio.Unclaimed.Writes is > 0 and var written ? (long)written : null;
-        return calls is null && ports is null && reads is null && writes is null
+        IReadOnlyDictionary<string, UnclaimedUse>? registers = Places(machine.Vcpu.AbsentRegisters);
+        return calls is null && ports is null && reads is null && writes is null && registers is null
             ? null
             : new UnsupportedCounts
             {
@@ -106,6 +107,7 @@ public sealed class GuestRunner
                 MmioWrites = writes,
                 PortAccesses = Places(machine.Ports.Unclaimed),
                 MmioAccesses = Places(machine.Mmio.Unclaimed),
+                ModelSpecificRegisters = registers,
             };
     }
 

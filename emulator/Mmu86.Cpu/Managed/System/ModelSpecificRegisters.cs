@@ -34,8 +34,15 @@ internal static class ModelSpecificRegisters
     /// <summary>RDMSR.</summary>
     public static ManagedOutcome Read(Vcpu vcpu, in Instruction instruction)
     {
-        if (vcpu.System.Cpl != 0 || !TryRead(vcpu, (uint)vcpu.Registers.Rcx, out ulong value))
+        var number = (uint)vcpu.Registers.Rcx;
+        if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
+        if (!TryRead(vcpu, number, out ulong value))
+        {
+            vcpu.AbsentRegisters.NoteRead(number);
+            return Raise.GeneralProtection(vcpu, 0);
+        }
+
         vcpu.Registers.Rax = (uint)value;
         vcpu.Registers.Rdx = value >> 32;
         return ManagedOutcome.Next;
@@ -45,9 +52,16 @@ internal static class ModelSpecificRegisters
     public static ManagedOutcome Write(Vcpu vcpu, in Instruction instruction)
     {
         ulong value = (uint)vcpu.Registers.Rax | (vcpu.Registers.Rdx << 32);
-        if (vcpu.System.Cpl != 0 || !TryWrite(vcpu, (uint)vcpu.Registers.Rcx, value))
+        var number = (uint)vcpu.Registers.Rcx;
+        if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
-        return ManagedOutcome.EndBlock;
+        if (TryWrite(vcpu, number, value))
+            return ManagedOutcome.EndBlock;
+
+        // Where it can be read, it was the value that was refused; those of the interrupt controller that can only be written are there too.
+        if (vcpu.Events?.OwnsRegister(number) != true && !TryRead(vcpu, number, out _))
+            vcpu.AbsentRegisters.NoteWrite(number);
+        return Raise.GeneralProtection(vcpu, 0);
     }
 
     private static bool TryRead(Vcpu vcpu, uint number, out ulong value)
