@@ -20,12 +20,11 @@ internal static class PageMatrixOutput
         AssertEachIsSeen(deviations, different);
     }
 
-    /// <summary>The same for deviations that few cases show: they must be seen somewhere, and no line may differ that none of them covers.</summary>
+    /// <summary>The same for deviations that few cases, or some versions, show: no line may differ that none of them covers.</summary>
     public static void AssertDiffersWithin(IReadOnlyList<Deviation> deviations, IReadOnlyList<string> expected, string actual)
     {
         string[] different = Differences(expected, actual, out _);
         Assert.DoesNotContain(different, line => !deviations.Any(deviation => Regex.IsMatch(line, deviation.Lines)));
-        AssertEachIsSeen(deviations, different);
     }
 
     private static string[] Differences(IReadOnlyList<string> expected, string actual, out IReadOnlyCollection<string> lines)

@@ -10,7 +10,9 @@ internal static class PeerEmulators
     private const string BochsBios = "/usr/share/bochs/BIOS-bochs-latest";
     private const string BochsVideoBios = "/usr/share/bochs/VGABIOS-lgpl-latest";
     private const string Haswell = "corei7_haswell_4770";
-    private const string IntelProcessor = "Skylake-Client-noTSX-IBRS";
+
+    // Under KVM QEMU's models have the host's vendor unless told otherwise, and reserved bits go by it.
+    private const string IntelProcessor = "Skylake-Client-noTSX-IBRS,vendor=GenuineIntel";
     private const int CylinderSize = 16 * 63 * 512;
 
     /// <summary>Runs an image in QEMU's system emulation without acceleration.</summary>
