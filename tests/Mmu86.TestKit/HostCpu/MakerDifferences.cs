@@ -26,7 +26,8 @@ internal static class MakerDifferences
         return CaseText.Decode(test).Any(instruction => instruction.IP == at && instruction.Mnemonic switch
         {
             // Both bounds may be read before the index is held against the lower one.
-            Mnemonic.Bound => host is (ulong)ExceptionVector.PageFault && other is (ulong)ExceptionVector.BoundRange,
+            Mnemonic.Bound => host is (ulong)ExceptionVector.PageFault or (ulong)ExceptionVector.GeneralProtection or (ulong)ExceptionVector.StackFault
+                && other is (ulong)ExceptionVector.BoundRange,
 
             // An access that wraps around at 4 GiB: past the limit, or at the address where it begins.
             Mnemonic.Enter => host is (ulong)ExceptionVector.StackFault && other is (ulong)ExceptionVector.PageFault && address >= LastBytes,

@@ -237,6 +237,7 @@ public sealed class GeneralPurposeTests
 
     [Theory]
     [InlineData("addps", "unsupported")]
+    [InlineData("addps without OSFXSR", "#UD")]
     [InlineData("fld1", "unsupported")]
     [InlineData("fxsave", "unsupported")]
     [InlineData("vaddps", "#UD")]
@@ -251,11 +252,13 @@ public sealed class GeneralPurposeTests
     {
         using var machine = new BareMachine();
         machine.Registers.Rsi = BareMachine.Data;
+        if (name == "addps")
+            machine.System.Cr4 |= Cr4.OsFxsr;
         machine.Assemble(c =>
         {
             switch (name)
             {
-                case "addps": c.addps(xmm0, xmm1); break;
+                case "addps" or "addps without OSFXSR": c.addps(xmm0, xmm1); break;
                 case "fld1": c.fld1(); break;
                 case "fxsave": c.fxsave(__[rsi]); break;
                 case "vaddps": c.vaddps(xmm0, xmm1, xmm2); break;
@@ -309,6 +312,7 @@ public sealed class GeneralPurposeTests
     public void NotSupported_Instruction_IsNamedWithItsAddress()
     {
         using var machine = new BareMachine();
+        machine.System.Cr4 |= Cr4.OsFxsr;
         machine.Assemble(c =>
         {
             c.nop();
