@@ -17,6 +17,9 @@ public interface IMmu
     /// <summary>What the slow side counted. Hits that the filter answered are not in it: a report takes <see cref="Snapshot"/>.</summary>
     MmuStatistics Statistics { get; }
 
+    /// <summary>What the clock of the fidelity <c>tlb</c> follows, cheap enough to be read at any instruction.</summary>
+    TranslationWork Work { get; }
+
     /// <summary>Everything counted so far, the hits included that the filter answered.</summary>
     /// <param name="dataLookups">Data lookups that the CPU made: one for each page an access touches, answered by the filter or by
     /// <see cref="TryTranslate"/>. An attempt at a non-canonical address is none.</param>

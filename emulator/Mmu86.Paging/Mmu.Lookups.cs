@@ -48,6 +48,8 @@ public sealed unsafe partial class Mmu<TPolicy>
                     if (isRam && _slotTables[accessClass] >= 0)
                         Offer(lane, entry, accessClass, linear, answer.Value);
                     translation = new Translation(answer, PageSize.Size4K, isRam);
+                    if (TPolicy.KeepsTime)
+                        _policy.Accessed(kind, translation, TranslationHit.L1);
                     return true;
                 }
             }
@@ -115,6 +117,8 @@ public sealed unsafe partial class Mmu<TPolicy>
             hit.Lane->Hits++;
             TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
             translation = Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode);
+            if (TPolicy.KeepsTime)
+                _policy.Accessed(kind, translation, TranslationHit.L1);
             if (TPolicy.Observes)
                 TellHit(TranslationHit.L1, hit, translation.EntryPageSize, linear, kind, mode);
             return true;
@@ -138,6 +142,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         found.Lane->Hits++;
         TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
         translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, Tag.Space(found.Tag), kind, mode);
+        if (TPolicy.KeepsTime)
+            _policy.Accessed(kind, translation, TranslationHit.L2);
         if (TPolicy.Observes)
             TellHit(TranslationHit.L2, found, translation.EntryPageSize, linear, kind, mode);
         return true;

@@ -12,6 +12,12 @@ public sealed unsafe partial class Mmu<TPolicy>
     internal (ulong L1Instruction, ulong L1Data, ulong L2) Misses => (_l1Instruction.Misses, _l1Data.Misses, _l2.Misses + (_l2Instruction?.Misses ?? 0));
 
     /// <inheritdoc/>
+    public TranslationWork Work => new(
+        SecondLevelHits,
+        _walks.Miss + _walks.Dirty + _walks.Rights + _walks.Faulted,
+        _walks.GuestReferences + _walks.EptReferences + _walks.FaultedReferences);
+
+    /// <inheritdoc/>
     public bool AttributionIsDue => TPolicy.Counts && _data.IsDue;
 
     /// <inheritdoc/>
@@ -91,6 +97,24 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         for (int i = 0; i < level.ArrayCount; i++)
             structures.Add(StatisticsReader.Array(configuration.Arrays[i].Name, level.Array(i), served, outstanding));
+    }
+
+    private ulong SecondLevelHits
+    {
+        get
+        {
+            ulong hits = 0;
+            for (int i = 0; i < _l2.ArrayCount; i++)
+            {
+                for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
+                {
+                    TlbLane* lane = _l2.Array(i)->Lane((int)size);
+                    hits += lane == null ? 0 : lane->Hits;
+                }
+            }
+
+            return hits;
+        }
     }
 
     private MemoryTyping Typing => new(_context, _configuration.Nested.Format == NestedFormat.Npt);

@@ -11,8 +11,9 @@ public sealed unsafe partial class Mmu<TPolicy>
     private bool TryWalk(
         ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, WalkReason reason, TranslationHit where, in TlbHit found, out Translation translation)
     {
-        bool walked = TPolicy.Observes
-            ? _walker.TryWalk<ObservedWalk>(linear, kind, mode, out WalkResult result)
+        WalkResult result;
+        bool walked = TPolicy.KeepsTime ? TryWalkTimed(linear, kind, mode, out result)
+            : TPolicy.Observes ? _walker.TryWalk<ObservedWalk>(linear, kind, mode, out result)
             : _walker.TryWalk<ArchitecturalWalk>(linear, kind, mode, out result);
         if (!walked)
         {
@@ -48,9 +49,23 @@ public sealed unsafe partial class Mmu<TPolicy>
             translation = Refresh(linear, kind, mode, level, where, found, space, result);
         }
 
+        if (TPolicy.KeepsTime)
+            _policy.Accessed(kind, translation, TranslationHit.None);
         if (TPolicy.Observes)
             TellWalk(result, translation, linear, kind, mode, reason);
         return true;
+    }
+
+    private bool TryWalkTimed(ulong linear, AccessKind kind, AccessMode mode, out WalkResult result)
+    {
+        bool walked = TPolicy.Observes
+            ? _walker.TryWalk<ObservedTimedWalk>(linear, kind, mode, out result)
+            : _walker.TryWalk<TimedWalk>(linear, kind, mode, out result);
+        if (walked)
+            _policy.Walked(_walker.Noted);
+        else
+            _policy.WalkFailed(_walker.Noted);
+        return walked;
     }
 
     // The tables permit the access, and no entry may say so: sub-page permissions, guest-mode execute trap. Nothing is cached.
@@ -65,6 +80,8 @@ public sealed unsafe partial class Mmu<TPolicy>
             level.Below.Unheld[(int)result.Size]++;
         else
             found.Lane->Hits++;
+        if (TPolicy.KeepsTime)
+            _policy.Accessed(kind, translation, TranslationHit.None);
         if (TPolicy.Observes)
             TellWalk(result, translation, linear, kind, mode, reason);
         return true;

@@ -77,7 +77,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _policy = policy;
         _filter = new FilterKeeper(_arena, FilterSlots(configuration));
         _rights = new AccessRights(_arena);
-        FilterService service = TPolicy.Observes || configuration.LookUpEveryAccess ? FilterService.NotServed : FilterService.Served;
+        FilterService service = TPolicy.Observes || TPolicy.KeepsTime || configuration.LookUpEveryAccess ? FilterService.NotServed : FilterService.Served;
         TagPool tlbPool = new(_arena);
         TagPool structurePool = new(_arena);
         int instructionArrays = configuration.L1Instruction.Arrays.Count;

@@ -42,7 +42,7 @@ public sealed class CommandLineTests
     [InlineData("--quiet", 64, "mmu86: unknown option '--quiet'")]
     [InlineData("run sieve --paging nestd", 64, "mmu86: --paging: 'nestd' is none of native, nested, shadow; did you mean 'nested'?\n")]
     [InlineData("run sieve --paging shadow", 69, "mmu86: --paging shadow is not available yet\n")]
-    [InlineData("run sieve --fidelity cycles", 69, "mmu86: --fidelity cycles is not available yet\n")]
+    [InlineData("run sieve --fidelity fast --set clock.counts=cycles", 64, "mmu86: --fidelity fast: clock.counts: is 'cycles', and fast has none; use tlb or cycles\n")]
     [InlineData("run sieve --classify", 69, "mmu86: --classify is not available yet\n")]
     [InlineData("run sieve --format rom", 65, "mmu86: A ROM has 64, 128 or 256 KiB; ")]
     [InlineData("run sieve --machine haswell", 69, "mmu86: machine haswell: is not supported yet; there are skylake, ideal, uncached\n")]

@@ -98,7 +98,7 @@ internal sealed class GuestOptions
             Paging = Values.Choice<PagingMode>("--paging", parsed.GetValue(_paging) ?? "native", [
                 new("native", PagingMode.Native), new("nested", PagingMode.Nested), Choice<PagingMode>.Later("shadow")]),
             Fidelity = Values.Choice<Fidelity>("--fidelity", parsed.GetValue(_fidelity) ?? "tlb", [
-                new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), Choice<Fidelity>.Later("cycles")]),
+                new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), new("cycles", Fidelity.Cycles)]),
             GuestPage = guestPage,
             HostPage = Page(parsed, _hostPage),
             MemoryBytes = memory,

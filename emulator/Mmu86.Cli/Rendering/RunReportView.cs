@@ -1,5 +1,6 @@
 using System.Globalization;
 using Mmu86.Lab.Diagnostics;
+using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Spectre.Console;
 
@@ -33,6 +34,7 @@ internal sealed class RunReportView
         WriteCounts();
         WriteTlb();
         WriteWalks();
+        WriteCaches();
         WriteRest();
         _console.WriteLine();
     }
@@ -112,7 +114,9 @@ internal sealed class RunReportView
             Row("faulted walks", counts => counts.Faulted, $"{Number(walks.FaultedReferences)} references");
         Row("A/D updates", counts => counts.AdUpdates, "");
         if (walks.Cycles is long cycles)
-            Row("walk cycles", counts => counts.Cycles ?? 0, $"{Percent(cycles, _whole.Cycles ?? 0)} of all cycles");
+            Row("walk cycles", counts => counts.Cycles ?? 0, $"{Percent(cycles, _whole.Cycles ?? 0)} of all cycles{(walks.ReferenceHits is null ? "" : ", as if nothing overlapped")}");
+        foreach (string level in walks.ReferenceHits?.Keys ?? [])
+            Row($"  found in {level}", counts => counts.ReferenceHits![level], $"{Percent(walks.ReferenceHits![level], walks.References)} of references");
         StructureCacheCounts caches = walks.StructureCaches;
         Cache("PML5E cache hits", caches.Pml5e, counts => counts.Pml5e);
         Cache("PML4E cache hits", caches.Pml4e, counts => counts.Pml4e);
@@ -134,8 +138,26 @@ internal sealed class RunReportView
         }
     }
 
+    private void WriteCaches()
+    {
+        if (_whole.Caches is not { } caches)
+            return;
+        Table table = NewTable("caches", "references", "hits", "misses", "missed", "MPKI", "of walks", "walks' hits");
+        foreach ((string name, CacheCounts counts) in caches)
+        {
+            table.AddRow(
+                name, Number(counts.References), Number(counts.Hits), Number(counts.Misses), Percent(counts.Misses, counts.References),
+                Ratio(counts.Misses * 1000.0, _whole.Instructions), Number(counts.WalkReferences), Number(counts.WalkHits));
+        }
+
+        _console.Write(table);
+        _console.WriteLine();
+    }
+
     private void WriteRest()
     {
+        if (_report.Machine.Clock.Counts == ClockSource.Cycles)
+            Line("the guest's clock counts cycles: what it sees depends on the fidelity");
         if (_report.Memory is { } memory)
         {
             if (memory.GuestFramesTouched is long guest)

@@ -93,6 +93,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
             instruction = InstructionLength.TooLong;
         length = (uint)instruction.Length;
         cross->Length = (byte)length;
+        cache.NoteFacts(cross, instruction);
         if (!Emit(ref block, offset, instruction))
             EmitFallThrough(ref block, offset + length);
         return cross;
@@ -126,6 +127,7 @@ internal sealed unsafe class BlockBuilder(CodeCache cache)
         }
 
         cache.SetHandler(op, handler);
+        cache.NoteFacts(op, instruction);
         block.Instructions++;
         block.Counts += PackedCounts.Of(1, selection.Loads, selection.Stores, selection.ReadModifyWrites);
         if (selection.ReadModifyWrites != 0)

@@ -24,6 +24,10 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     private readonly Reservation _detailMemory;
     private readonly Reservation _instructionMemory;
     private readonly Reservation _entryMemory;
+
+    // Parallel to the ops; null where nobody keeps time.
+    private readonly Reservation? _factMemory;
+    private readonly InstructionFactsReader? _factsReader;
     private readonly List<CodePage> _pages = [];
     private readonly Dictionary<(HostFrameNumber Frame, BlockForm Form), CodePage> _byFrame = [];
     private readonly List<nint> _stubbed = [];
@@ -34,7 +38,11 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     private int _used;
     private int _instructions;
 
-    public CodeCache(CpuState* state, HostMemory memory, IMmu mmu, int maximumMicroOps)
+    // The page that was asked for last, and its form: single steps ask for the same one over and over.
+    private CodePage? _lastPage;
+    private BlockForm _lastForm;
+
+    public CodeCache(CpuState* state, HostMemory memory, IMmu mmu, int maximumMicroOps, FactKeeping facts)
     {
         if (maximumMicroOps < 4 * BlockBuilder.MostOpsOfABlock)
             throw new ArgumentOutOfRangeException(nameof(maximumMicroOps), maximumMicroOps, "Too few micro-ops for one block.");
@@ -46,6 +54,12 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         _detailMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(MicroOpDetail));
         _instructionMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(Instruction));
         _entryMemory = new Reservation((ulong)MaximumPages * EntryTableBytes);
+        if (facts == FactKeeping.Kept)
+        {
+            _factMemory = new Reservation((ulong)maximumMicroOps * (ulong)sizeof(InstructionFacts));
+            _factsReader = new InstructionFactsReader();
+        }
+
         state->Pool = (MicroOp*)_opMemory.Pointer;
         state->Details = (MicroOpDetail*)_detailMemory.Pointer;
         *Registers.Pointer(state, CpuState.FarBiasRegister) = CpuState.FarBias;
@@ -63,6 +77,8 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     /// <summary>The entry table of a frame: for each offset the index of the first op of the block there, or 0.</summary>
     public uint* Page(HostFrameNumber frame, BlockForm form)
     {
+        if (_lastPage is { } last && last.Frame == frame && _lastForm == form)
+            return last.Entries;
         if (!_byFrame.TryGetValue((frame, form), out CodePage? page))
         {
             if (_pages.Count == MaximumPages)
@@ -74,6 +90,8 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
                 _forms.Add(form);
         }
 
+        _lastPage = page;
+        _lastForm = form;
         LastPage = page.Index;
         return page.Entries;
     }
@@ -184,6 +202,16 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         return op;
     }
 
+    /// <summary>Facts of an op, where they are kept.</summary>
+    public InstructionFacts* Facts(MicroOp* op) => (InstructionFacts*)_factMemory!.Pointer + (op - _state->Pool);
+
+    /// <summary>Keeps the facts of the instruction of an op, where somebody wants them.</summary>
+    public void NoteFacts(MicroOp* op, in Instruction instruction)
+    {
+        if (_factsReader is { } reader)
+            *Facts(op) = reader.Read(instruction);
+    }
+
     /// <summary>Detail of an op.</summary>
     public MicroOpDetail* Detail(MicroOp* op) => _state->Details + (op - _state->Pool);
 
@@ -227,6 +255,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         _detailMemory.Dispose();
         _instructionMemory.Dispose();
         _entryMemory.Dispose();
+        _factMemory?.Dispose();
     }
 
     private CodePage Prepare(HostPhysicalAddress address, BlockForm form)
@@ -290,6 +319,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         }
 
         _pages.Clear();
+        _lastPage = null;
         _byFrame.Clear();
         _forms.Clear();
         _stubbed.Clear();

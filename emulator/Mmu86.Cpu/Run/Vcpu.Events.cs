@@ -26,7 +26,9 @@ public sealed unsafe partial class Vcpu
     internal bool IsLeaveRequested => _stopRequested || _eventsAreDue;
 
     /// <summary>How many elements a string instruction may do before a timer is due: at least one.</summary>
-    internal ulong ElementsUntilDeadline => _deadline == ulong.MaxValue ? ulong.MaxValue : Math.Max(1, _deadline - Math.Min(_deadline, VirtualTime));
+    internal ulong ElementsUntilDeadline => _deadline == ulong.MaxValue ? ulong.MaxValue
+        : _configuration.Clock.IsUniform ? Math.Max(1, _deadline - Math.Min(_deadline, VirtualTime))
+        : 1;
 
     /// <summary>Connects the CPU to its interrupt controller. Before it runs.</summary>
     public void Connect(IProcessorEvents events)
@@ -56,8 +58,10 @@ public sealed unsafe partial class Vcpu
     // Something must be looked at before the next instruction.
     private bool IsEventWindow => _eventsAreDue || (_interruptWaits && InterruptsAreEnabled);
 
-    // Instructions that may run before a timer is due.
-    private ulong InstructionsUntilDeadline => _deadline == ulong.MaxValue ? ulong.MaxValue : _deadline - Math.Min(_deadline - 1, VirtualTime);
+    // Instructions that may run before a timer is due. What the next one costs is not known where the clock counts cycles.
+    private ulong InstructionsUntilDeadline => _deadline == ulong.MaxValue ? ulong.MaxValue
+        : _configuration.Clock.IsUniform ? _deadline - Math.Min(_deadline - 1, VirtualTime)
+        : 1;
 
     // Between two instructions: timers that are due, then NMI, then an interrupt. A halted CPU waits here for one of them.
     private VmExit? TakeEvents(IProcessorEvents events)

@@ -45,12 +45,20 @@ public sealed unsafe partial class Vcpu
         }
 
         if (op != null)
-            return op;
+            return Begun(op, kind);
         op = BuildCrossing(translation.Address, form);
         if (op == null || IsWithinCodeLimit(op->Length))
-            return op;
+            return Begun(op, kind);
         Counters.ExtraFetchLookups++;
         return null;
+    }
+
+    // Who keeps time is told of every instruction; its MMU is one that has every fetch looked up, so no block is longer.
+    private MicroOp* Begun(MicroOp* op, BlockKind kind)
+    {
+        if (kind == BlockKind.SingleStep && op != null && _configuration.Timing is { } timing)
+            timing.Begin(*_code.Facts(op));
+        return op;
     }
 
     private ulong LinearInstructionPointer => (_s->CodeBase + _s->Rip) & ~_s->AbsentAddressBits;

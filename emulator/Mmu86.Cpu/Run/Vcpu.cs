@@ -51,7 +51,7 @@ public sealed unsafe partial class Vcpu : IDisposable
         Registers = new RegisterFile(_s);
         Breakpoints = new Breakpoints(System);
         Data = new DataAccess(_s, mmu, bus.Memory, bus.Mmio, Faults, Counters, Breakpoints);
-        _code = new CodeCache(_s, bus.Memory, mmu, configuration.MaximumMicroOps);
+        _code = new CodeCache(_s, bus.Memory, mmu, configuration.MaximumMicroOps, configuration.Timing is null ? FactKeeping.NotKept : FactKeeping.Kept);
         ModeChanged();
     }
 

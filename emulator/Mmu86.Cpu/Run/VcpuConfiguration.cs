@@ -17,6 +17,9 @@ public interface IVirtualClock
     /// <param name="instructions">Retired instructions.</param>
     /// <param name="repIterations">Elements of REP string instructions.</param>
     ulong Read(ulong instructions, ulong repIterations);
+
+    /// <summary>Whether it advances by one for each instruction and element and by nothing else: then a block can be known not to pass a moment.</summary>
+    bool IsUniform { get; }
 }
 
 /// <summary>The default clock: instructions plus REP elements, the same in every fidelity.</summary>
@@ -24,6 +27,9 @@ public sealed class InstructionClock : IVirtualClock
 {
     /// <inheritdoc/>
     public ulong Read(ulong instructions, ulong repIterations) => instructions + repIterations;
+
+    /// <inheritdoc/>
+    public bool IsUniform => true;
 }
 
 /// <summary>How a virtual CPU behaves besides what its guest does.</summary>
@@ -38,6 +44,9 @@ public sealed record VcpuConfiguration
     public required ICpuidSource Cpuid { get; init; }
 
     public required IVirtualClock Clock { get; init; }
+
+    /// <summary>Told of every instruction that begins; null where nobody keeps time. Only with an MMU that looks every fetch up.</summary>
+    public IInstructionTiming? Timing { get; init; }
 
     /// <summary>Decoded micro-ops kept at most; when they are used up all code is decoded anew.</summary>
     public required int MaximumMicroOps { get; init; }

@@ -28,13 +28,14 @@ public static class GuestExplainer
         var reader = new InstructionReader(machine);
         ulong rip = reader.Next;
         reader.Read(rip, out Instruction instruction, out byte[] bytes);
+        WalkTrace trace = machine.Mmu.Inspect(new LinearAddress(linear), kind, machine.CurrentMode);
         return new Explanation
         {
             Instruction = new InstructionText((long)stepper.Retired, rip, bytes.Length == 0 ? null : bytes, bytes.Length == 0 ? null : reader.Format(instruction)),
             Place = machine.Image.Symbols.Nearest(new LinearAddress(rip))?.ToString(),
             Expression = address.Text,
             Context = machine.Mmu.Context,
-            Trace = machine.Mmu.Inspect(new LinearAddress(linear), kind, machine.CurrentMode),
+            Trace = machine.Timing?.Forecast(trace) ?? trace,
         };
     }
 }

@@ -79,7 +79,8 @@ public sealed class TranslationRecords
         Before = Hex(reference.Before),
         After = Hex(reference.After),
         Source = TranslationWords.Key(reference.Source),
-        Cycles = reference.Source == WalkSource.Memory ? _referenceCycles : 0,
+        FoundIn = reference.FoundIn is { } level ? TranslationWords.Key(level) : null,
+        Cycles = reference.Source == WalkSource.Memory ? reference.Cycles ?? _referenceCycles : 0,
     };
 
     private static FaultRecord? FaultOf(TranslationFault? fault) => fault?.Failure switch

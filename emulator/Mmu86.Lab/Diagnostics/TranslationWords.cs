@@ -93,6 +93,26 @@ public static class TranslationWords
         _ => throw new ArgumentOutOfRangeException(nameof(source)),
     };
 
+    /// <summary>The key of a level of the memory hierarchy in records and reports.</summary>
+    public static string Key(MemoryLevel level) => level switch
+    {
+        MemoryLevel.L1Data => "l1d",
+        MemoryLevel.L2 => "l2",
+        MemoryLevel.L3 => "l3",
+        MemoryLevel.Memory => "memory",
+        _ => throw new ArgumentOutOfRangeException(nameof(level)),
+    };
+
+    /// <summary>A level of the memory hierarchy for a sentence.</summary>
+    public static string Of(MemoryLevel level) => level switch
+    {
+        MemoryLevel.L1Data => "the L1 data cache",
+        MemoryLevel.L2 => "the L2 cache",
+        MemoryLevel.L3 => "the L3 cache",
+        MemoryLevel.Memory => "memory",
+        _ => throw new ArgumentOutOfRangeException(nameof(level)),
+    };
+
     /// <summary>A source for a sentence.</summary>
     public static string Of(WalkSource source, NestedFormat format) => source switch
     {

@@ -27,6 +27,9 @@ public sealed record WalkStepRecord
     /// <summary><c>memory</c>, or the cache that answered.</summary>
     public required string Source { get; init; }
 
+    /// <summary>Where in the caches of memory the entry was found: <c>l1d</c>, <c>l2</c>, <c>l3</c> or <c>memory</c>. Null where none are modelled.</summary>
+    public string? FoundIn { get; init; }
+
     /// <summary>What it cost at the machine's prices.</summary>
     public required int Cycles { get; init; }
 }

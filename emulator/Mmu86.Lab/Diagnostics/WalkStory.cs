@@ -123,7 +123,8 @@ public sealed class WalkStory
         string where = step.Entry is { } host ? $"{(step.GuestEntry is { } guest && _context.IsNested ? $"{guest} = " : "")}{host}" : "";
         string flags = EntryFlags.Of(step.Dimension, _format, step.Level, step.Before);
         string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
-        string found = step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source, _format)} answers";
+        string found = step is { FoundIn: { } level, Cycles: { } cycles } ? $"read from {TranslationWords.Of(level)}, {Count(cycles, "cycle")}"
+            : step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source, _format)} answers";
         string type = step.MemoryType is { } known ? $"  (entry in {TranslationWords.Of(known)} memory)" : "";
         Line($"{indentation}{_number,2}  {name}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}  [{found}]");
     }

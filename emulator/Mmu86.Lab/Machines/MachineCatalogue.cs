@@ -29,6 +29,16 @@ public static class MachineCatalogue
         return fast with { Name = described.Name, Description = described.Description, Cpuid = described.Cpuid, Clock = described.Clock, Sources = null, Mmu = fast.Mmu with { Nested = described.Mmu.Nested } };
     }
 
+    /// <summary>Refuses a fidelity whose time the machine does not describe, and a clock whose time the fidelity does not model.</summary>
+    /// <exception cref="ConfigurationException">The machine is wrong for the fidelity.</exception>
+    public static void RequireTimeOf(MachineDescription machine, Fidelity fidelity)
+    {
+        if (fidelity == Fidelity.Cycles && machine.Caches is null)
+            throw new ConfigurationException($"machine {machine.Name}", ConfigurationOrigin.File, [new("caches", "is missing, and --fidelity cycles needs it")]);
+        if (fidelity == Fidelity.Fast && machine.Clock.Counts == ClockSource.Cycles)
+            throw new ConfigurationException("--fidelity fast", ConfigurationOrigin.CommandLine, [new("clock.counts", "is 'cycles', and fast has none; use tlb or cycles")]);
+    }
+
     /// <summary>Finds a machine by the name of a preset or the path of a file, and applies overrides.</summary>
     /// <param name="nameOrFile">What <c>--machine</c> was given.</param>
     /// <param name="overrides">What each <c>--set</c> was given: <c>PATH=VALUE</c>.</param>

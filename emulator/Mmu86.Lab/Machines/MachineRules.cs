@@ -47,8 +47,6 @@ internal sealed partial class MachineRules
         if (machine.Caches is { } caches)
             rules._errors.AddRange(CacheRules.Check(caches));
         rules.CheckRange(machine.Clock.FrequencyHertz, 1, 1_000_000_000_000, "clock.frequencyHertz");
-        if (machine.Clock.Counts == ClockSource.Cycles)
-            rules.RefuseYet("clock.counts", "'cycles' is not supported yet; use 'instructions'");
         return rules._errors;
     }
 
@@ -148,6 +146,4 @@ internal sealed partial class MachineRules
     private static bool IsPrintable(string text) => text.All(c => c is >= ' ' and <= '~');
 
     private void Refuse(string path, string message) => _errors.Add(new ConfigurationError(path, message));
-
-    private void RefuseYet(string path, string message) => _errors.Add(new ConfigurationError(path, message) { IsNotYet = true });
 }

@@ -21,6 +21,9 @@ public sealed record RunCounts
     /// <summary>Walks. Null where not modelled.</summary>
     public WalkCounts? Walks { get; init; }
 
+    /// <summary>Caches of memory by name. Null where not modelled.</summary>
+    public IReadOnlyDictionary<string, CacheCounts>? Caches { get; init; }
+
     /// <summary>Faults and VM exits.</summary>
     public required FaultCounts Faults { get; init; }
 
@@ -33,6 +36,9 @@ public sealed record RunCounts
         Accesses = Accesses.Since(earlier.Accesses),
         Tlb = earlier.Tlb is null ? Tlb : Tlb?.Since(earlier.Tlb),
         Walks = earlier.Walks is null ? Walks : Walks?.Since(earlier.Walks),
+        Caches = Caches is { } caches && earlier.Caches is { } before
+            ? new OrderedDictionary<string, CacheCounts>(caches.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Since(before[pair.Key]))))
+            : Caches,
         Faults = Faults.Since(earlier.Faults),
     };
 }

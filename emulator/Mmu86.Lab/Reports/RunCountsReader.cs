@@ -1,6 +1,8 @@
 using Mmu86.Cpu;
+using Mmu86.Lab.Diagnostics;
 using Mmu86.Lab.Machines;
 using Mmu86.Paging;
+using Mmu86.Timing;
 
 namespace Mmu86.Lab.Reports;
 
@@ -22,18 +24,24 @@ public sealed class RunCountsReader
         _fidelity = fidelity;
     }
 
+    /// <summary>Everything counted so far, in a fidelity other than <c>cycles</c>.</summary>
+    /// <param name="cpu">The CPU's counters, exact: between two instructions.</param>
+    /// <param name="mmu">The MMU's, by <see cref="IMmu.Snapshot"/> at the same moment.</param>
+    public RunCounts Read(CpuCounters cpu, MmuStatistics mmu) => Read(cpu, mmu, null);
+
     /// <summary>Everything counted so far.</summary>
     /// <param name="cpu">The CPU's counters, exact: between two instructions.</param>
     /// <param name="mmu">The MMU's, by <see cref="IMmu.Snapshot"/> at the same moment.</param>
-    public RunCounts Read(CpuCounters cpu, MmuStatistics mmu)
+    /// <param name="timing">What the fidelity <c>cycles</c> counted up to the same moment; null in others.</param>
+    public RunCounts Read(CpuCounters cpu, MmuStatistics mmu, TimingStatistics? timing)
     {
         bool isModelled = _fidelity != Fidelity.Fast;
-        long walkCycles = WalkCycles(mmu.Walks);
+        var work = new TranslationWork(mmu.L2.Hits, mmu.Walks.Count + mmu.Walks.Faulted, mmu.Walks.References + mmu.Walks.FaultedReferences);
         return new RunCounts
         {
             Instructions = Count(cpu.Instructions),
             RepIterations = Count(cpu.RepIterations),
-            Cycles = isModelled ? Count(cpu.Instructions) + (Count(mmu.L2.Hits) * _mmu.Latencies.L2HitCycles) + walkCycles : null,
+            Cycles = isModelled ? Count(timing?.Cycles ?? cpu.Instructions + work.Cycles(_mmu.Latencies)) : null,
             Accesses = new AccessCounts
             {
                 Loads = Count(cpu.Loads),
@@ -43,7 +51,8 @@ public sealed class RunCountsReader
                 Implicit = Count(cpu.Implicit),
             },
             Tlb = isModelled ? ReadTlb(mmu) : null,
-            Walks = isModelled ? ReadWalks(mmu.Walks, walkCycles) : null,
+            Walks = isModelled ? ReadWalks(mmu.Walks, Count(timing?.WalkCycles ?? work.WalkCycles(_mmu.Latencies)), timing) : null,
+            Caches = timing is null ? null : ReadCaches(timing),
             Faults = new FaultCounts
             {
                 PageFaults = Count(cpu.PageFaults),
@@ -55,11 +64,6 @@ public sealed class RunCountsReader
     }
 
     private bool HasEpt => _paging == PagingMode.Nested && _mmu.Nested.Format == NestedFormat.Ept;
-
-    // A walk that ends in a fault keeps the walker as busy as one that ends in a translation.
-    private long WalkCycles(WalkStatistics walks) =>
-        (Count(walks.Count + walks.Faulted) * _mmu.Latencies.WalkStartCycles)
-        + (Count(walks.References + walks.FaultedReferences) * _mmu.Latencies.WalkReferenceCycles);
 
     private TlbCounts ReadTlb(MmuStatistics mmu)
     {
@@ -109,13 +113,14 @@ public sealed class RunCountsReader
         Invalidations = Count(size.Invalidations),
     };
 
-    private WalkCounts ReadWalks(WalkStatistics walks, long cycles) => new()
+    private WalkCounts ReadWalks(WalkStatistics walks, long cycles, TimingStatistics? timing) => new()
     {
         Count = Count(walks.Count),
         References = Count(walks.References),
         GuestReferences = Count(walks.GuestReferences),
         EptReferences = Count(walks.EptReferences),
         Cycles = cycles,
+        ReferenceHits = timing is null ? null : ReadReferenceHits(timing),
         Faulted = Count(walks.Faulted),
         FaultedReferences = Count(walks.FaultedReferences),
         AdUpdates = Count(walks.FlagUpdates),
@@ -138,6 +143,36 @@ public sealed class RunCountsReader
             NestedTlb = ReadEptCache(walks, "nestedTlb"),
         },
     };
+
+    private static OrderedDictionary<string, long> ReadReferenceHits(TimingStatistics timing)
+    {
+        OrderedDictionary<string, long> hits = [];
+        foreach (MemoryLevel level in Enum.GetValues<MemoryLevel>())
+        {
+            if (level == MemoryLevel.Memory || timing.Caches.Any(cache => cache.Name == TranslationWords.Key(level)))
+                hits.Add(TranslationWords.Key(level), Count(timing.ReferenceHits[(int)level]));
+        }
+
+        return hits;
+    }
+
+    private static OrderedDictionary<string, CacheCounts> ReadCaches(TimingStatistics timing)
+    {
+        OrderedDictionary<string, CacheCounts> caches = [];
+        foreach (CacheStatistics cache in timing.Caches)
+        {
+            caches.Add(cache.Name, new CacheCounts
+            {
+                References = Count(cache.References),
+                Hits = Count(cache.Hits),
+                Misses = Count(cache.References - cache.Hits),
+                WalkReferences = Count(cache.WalkReferences),
+                WalkHits = Count(cache.WalkHits),
+            });
+        }
+
+        return caches;
+    }
 
     private HitCounts? ReadEptCache(WalkStatistics walks, string name) => _paging == PagingMode.Nested ? ReadCache(walks, name) : null;
 

@@ -59,6 +59,9 @@ public sealed record RunReport
     /// <summary>Walks.</summary>
     public WalkCounts? Walks { get; init; }
 
+    /// <summary>Caches of memory by name.</summary>
+    public IReadOnlyDictionary<string, CacheCounts>? Caches { get; init; }
+
     /// <summary>Faults and VM exits.</summary>
     public required FaultCounts Faults { get; init; }
 
@@ -87,6 +90,7 @@ public sealed record RunReport
         Accesses = Accesses,
         Tlb = Tlb,
         Walks = Walks,
+        Caches = Caches,
         Faults = Faults,
     };
 }

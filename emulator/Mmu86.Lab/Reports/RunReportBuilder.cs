@@ -24,6 +24,7 @@ public static class RunReportBuilder
         Accesses = outcome.Counts.Accesses,
         Tlb = outcome.Counts.Tlb,
         Walks = outcome.Counts.Walks,
+        Caches = outcome.Counts.Caches,
         Faults = outcome.Counts.Faults,
         Memory = outcome.Memory,
         Unsupported = outcome.Unsupported,

@@ -18,6 +18,9 @@ public sealed record WalkCounts
     /// <summary>Cycles that walks cost. Null where cycles are not modelled.</summary>
     public long? Cycles { get; init; }
 
+    /// <summary>Where the references found their entries: <c>l1d</c>, <c>l2</c>, <c>l3</c>, <c>memory</c>. Null where caches are not modelled.</summary>
+    public IReadOnlyDictionary<string, long>? ReferenceHits { get; init; }
+
     /// <summary>Walks that ended in a fault or a VM exit.</summary>
     public required long Faulted { get; init; }
 
@@ -41,6 +44,9 @@ public sealed record WalkCounts
         GuestReferences = GuestReferences - earlier.GuestReferences,
         EptReferences = EptReferences - earlier.EptReferences,
         Cycles = Cycles - earlier.Cycles,
+        ReferenceHits = ReferenceHits is { } hits && earlier.ReferenceHits is { } before
+            ? new OrderedDictionary<string, long>(hits.Select(pair => KeyValuePair.Create(pair.Key, pair.Value - before[pair.Key])))
+            : ReferenceHits,
         Faulted = Faulted - earlier.Faulted,
         FaultedReferences = FaultedReferences - earlier.FaultedReferences,
         AdUpdates = AdUpdates - earlier.AdUpdates,

@@ -13,6 +13,7 @@ using Mmu86.Loaders.Processes;
 using Mmu86.Loaders.RealMode;
 using Mmu86.Memory;
 using Mmu86.Paging;
+using Mmu86.Timing;
 using Mmu86.X86;
 
 namespace Mmu86.Lab.Running;
@@ -63,6 +64,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             GuestKind kind = GuestKind.Recognise(options);
             Personality = kind.Personality;
             Image = Load(kind, memory, options);
+            Timing = MakeTiming(options);
             Mmu = MakeMmu(observer, out _mmuLifetime);
             Ports = new PortBus();
             Mmio = new MmioBus();
@@ -82,7 +84,8 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                     InterceptSyscalls = Personality == PersonalityKind.Linux,
                     InterceptExceptions = Personality == PersonalityKind.Linux,
                     Cpuid = cpuid,
-                    Clock = new InstructionClock(),
+                    Clock = MakeClock(),
+                    Timing = Timing,
                     MaximumMicroOps = MicroOpCapacity,
                 });
             InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
@@ -103,6 +106,9 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
 
     /// <summary>Its translation hardware.</summary>
     public IMmu Mmu { get; }
+
+    /// <summary>Who keeps time in the fidelity <c>cycles</c>; null in others.</summary>
+    public TimingModel? Timing { get; }
 
     /// <summary>The guest as it was placed.</summary>
     public GuestImage Image { get; }
@@ -294,6 +300,20 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     {
         MachineDescription machine = _options.Fidelity == Fidelity.Fast ? MachineCatalogue.ForFastFidelity(_options.Machine) : _options.Machine;
         MmuConfiguration configuration = machine.ToMmuConfiguration(_options.Seed);
+        if (Timing is { } timing)
+        {
+            if (observer is null)
+            {
+                var timed = new Mmu<Timed>(_host, configuration, new Timed(timing));
+                lifetime = timed;
+                return timed;
+            }
+
+            var both = new Mmu<ObservedAndTimed>(_host, configuration, new ObservedAndTimed(timing, observer));
+            lifetime = both;
+            return both;
+        }
+
         if (observer is not null)
         {
             var observed = new Mmu<Observed>(_host, configuration, new Observed(observer));
@@ -312,6 +332,16 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         lifetime = plain;
         return plain;
     }
+
+    private static TimingModel? MakeTiming(RunOptions options)
+    {
+        MachineCatalogue.RequireTimeOf(options.Machine, options.Fidelity);
+        return options.Fidelity == Fidelity.Cycles ? new TimingModel(options.Machine.Caches!, options.Machine.Mmu.Latencies) : null;
+    }
+
+    private IVirtualClock MakeClock() => _options.Machine.Clock.Counts == ClockSource.Instructions ? new InstructionClock()
+        : Timing is { } timing ? new CycleClock(timing)
+        : new TranslationClock(Mmu, _options.Machine.Mmu.Latencies);
 
     // The devices of a bare-metal guest meet its processor, and find what firmware would have left.
     private void Connect()

@@ -86,7 +86,7 @@ public sealed class GuestRunner
             _measured ??= Count(machine).Since(_begin);
     }
 
-    private RunCounts Count(GuestMachine machine) => _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics);
+    private RunCounts Count(GuestMachine machine) => _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics, machine.Timing?.Statistics);
 
     private static UnsupportedCounts? Unanswered(GuestMachine machine)
     {

@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Paging;
 
 /// <summary>Every translation is handed to an observer, with every reference of its walk.</summary>
@@ -11,5 +13,23 @@ public readonly struct Observed(ITranslationObserver observer) : IExecutionPolic
     public static bool Counts => true;
 
     /// <inheritdoc/>
+    public static bool KeepsTime => false;
+
+    /// <inheritdoc/>
     public void Translated(WalkTrace trace) => observer.Translated(trace);
+
+    /// <inheritdoc/>
+    public void Walked(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void WalkFailed(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Accessed(AccessKind kind, in Translation translation, TranslationHit hit)
+    {
+    }
 }

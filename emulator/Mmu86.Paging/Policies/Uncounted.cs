@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Paging;
 
 /// <summary>Architecture only: the statistics are never read. The policy of the <c>fast</c> fidelity.</summary>
@@ -10,7 +12,25 @@ public readonly struct Uncounted : IExecutionPolicy
     public static bool Counts => false;
 
     /// <inheritdoc/>
+    public static bool KeepsTime => false;
+
+    /// <inheritdoc/>
     public void Translated(WalkTrace trace)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Walked(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void WalkFailed(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Accessed(AccessKind kind, in Translation translation, TranslationHit hit)
     {
     }
 }

@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Paging;
 
 /// <summary>Exact statistics, nothing handed out: the policy of ordinary runs.</summary>
@@ -10,7 +12,25 @@ public readonly struct Unobserved : IExecutionPolicy
     public static bool Counts => true;
 
     /// <inheritdoc/>
+    public static bool KeepsTime => false;
+
+    /// <inheritdoc/>
     public void Translated(WalkTrace trace)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Walked(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void WalkFailed(ReadOnlySpan<ulong> references)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Accessed(AccessKind kind, in Translation translation, TranslationHit hit)
     {
     }
 }

@@ -8,6 +8,9 @@ internal interface IWalkKind
 
     /// <summary>Whether every step is recorded.</summary>
     static abstract bool Records { get; }
+
+    /// <summary>Whether the address of every entry read is noted, for timing.</summary>
+    static abstract bool Notes { get; }
 }
 
 /// <summary>The walk of an access.</summary>
@@ -18,6 +21,9 @@ internal readonly struct ArchitecturalWalk : IWalkKind
 
     /// <inheritdoc/>
     public static bool Records => false;
+
+    /// <inheritdoc/>
+    public static bool Notes => false;
 }
 
 /// <summary>The walk of an access that somebody watches.</summary>
@@ -28,6 +34,9 @@ internal readonly struct ObservedWalk : IWalkKind
 
     /// <inheritdoc/>
     public static bool Records => true;
+
+    /// <inheritdoc/>
+    public static bool Notes => false;
 }
 
 /// <summary>A walk that changes nothing: it reads memory only and records every step.</summary>
@@ -38,4 +47,33 @@ internal readonly struct InspectionWalk : IWalkKind
 
     /// <inheritdoc/>
     public static bool Records => true;
+
+    /// <inheritdoc/>
+    public static bool Notes => false;
+}
+
+/// <summary>The walk of an access whose cost is modelled.</summary>
+internal readonly struct TimedWalk : IWalkKind
+{
+    /// <inheritdoc/>
+    public static bool LeavesTrace => true;
+
+    /// <inheritdoc/>
+    public static bool Records => false;
+
+    /// <inheritdoc/>
+    public static bool Notes => true;
+}
+
+/// <summary>The walk of an access whose cost is modelled and that somebody watches.</summary>
+internal readonly struct ObservedTimedWalk : IWalkKind
+{
+    /// <inheritdoc/>
+    public static bool LeavesTrace => true;
+
+    /// <inheritdoc/>
+    public static bool Records => true;
+
+    /// <inheritdoc/>
+    public static bool Notes => true;
 }

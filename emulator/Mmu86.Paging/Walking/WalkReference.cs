@@ -56,6 +56,12 @@ public readonly record struct WalkReference
     /// <summary>The entry after accessed and dirty were set. An inspection writes nothing and says here what a walk would write.</summary>
     public required ulong After { get; init; }
 
+    /// <summary>Where in the caches of memory the entry was found; null where none was read, or no such caches are modelled.</summary>
+    public MemoryLevel? FoundIn { get; init; }
+
+    /// <summary>What reading the entry cost, in cycles; null as <see cref="FoundIn"/>.</summary>
+    public int? Cycles { get; init; }
+
     /// <summary>Memory, or the structure that answered. An inspection reads memory always and says here what would have answered.</summary>
     public required WalkSource Source { get; init; }
 }

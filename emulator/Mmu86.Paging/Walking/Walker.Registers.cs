@@ -41,6 +41,8 @@ internal sealed unsafe partial class Walker
         ulong host = table + (guest & 0xFFF);
         pdpte = ReadEntry<EightByteEntries>(host);
         GuestReferences++;
+        if (TWalk.Notes)
+            Note(host);
         if (TWalk.Records)
             Recorder.Read(WalkDimension.Guest, 3, host, new GuestPhysicalAddress(guest), pdpte, WalkSource.Memory);
         if (new PdpteRegisters(pdpte, 0, 0, 0).MayBeLoaded(_nested.PhysicalAddressBits))

@@ -112,6 +112,8 @@ internal sealed unsafe partial class Walker
         _mode = mode;
         if (TWalk.Records)
             Recorder.Begin();
+        if (TWalk.Notes)
+            _notedCount = 0;
         _wouldLog = 0;
         if (!_isLong)
         {
@@ -214,6 +216,8 @@ internal sealed unsafe partial class Walker
                 GuestReferences++;
             else
                 EptReferences++;
+            if (TWalk.Notes)
+                Note(host);
             descent->Level = level;
             descent->Entry = entry;
             descent->EntryHost = host;

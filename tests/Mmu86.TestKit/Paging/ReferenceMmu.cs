@@ -25,6 +25,9 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public MmuStatistics Statistics => throw new NotSupportedException("The reference MMU counts nothing.");
 
     /// <inheritdoc/>
+    public TranslationWork Work => throw new NotSupportedException("The reference MMU counts nothing.");
+
+    /// <inheritdoc/>
     public bool AttributionIsDue => false;
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Mmu86.Lab;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
 using Mmu86.Paging;
@@ -230,11 +231,25 @@ public sealed class MachineDescriptionTests
     }
 
     [Theory]
-    [InlineData("clock.counts=cycles")]
-    public void Apply_ValueOfALaterIssue_IsNotYet(string overriding)
+    [InlineData(Fidelity.Tlb)]
+    [InlineData(Fidelity.Cycles)]
+    public void RequireTimeOf_CycleClock_IsForFidelitiesWithCycles(Fidelity fidelity)
     {
-        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]));
-        Assert.Equal(ConfigurationOrigin.NotYet, refused.Origin);
+        MachineDescription machine = MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["clock.counts=cycles"]);
+        MachineCatalogue.RequireTimeOf(machine, fidelity);
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.RequireTimeOf(machine, Fidelity.Fast));
+        Assert.Equal(ConfigurationOrigin.CommandLine, refused.Origin);
+        Assert.Contains("clock.counts", refused.Message);
+    }
+
+    [Fact]
+    public void RequireTimeOf_MachineWithoutCaches_HasNoCycles()
+    {
+        MachineDescription machine = MachineCatalogue.Preset("skylake") with { Caches = null };
+        MachineCatalogue.RequireTimeOf(machine, Fidelity.Tlb);
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.RequireTimeOf(machine, Fidelity.Cycles));
+        Assert.Equal(ConfigurationOrigin.File, refused.Origin);
+        Assert.Equal("machine skylake: caches: is missing, and --fidelity cycles needs it", refused.Message);
     }
 
     [Theory]

@@ -20,7 +20,7 @@ public sealed class LayerEqualityTests
         string[] words = guest.Split(' ');
         IReadOnlyList<string> acceptable = GuestCatalogue.Find(words[0])!.AcceptableOutputs(
             new GuestBuildOptions { Arguments = words[1..], MemoryBytes = SmallRuns.MemoryBytes });
-        foreach (Fidelity fidelity in new[] { Fidelity.Fast, Fidelity.Tlb })
+        foreach (Fidelity fidelity in new[] { Fidelity.Fast, Fidelity.Tlb, Fidelity.Cycles })
         {
             foreach (PagingMode paging in new[] { PagingMode.Native, PagingMode.Nested })
             {
