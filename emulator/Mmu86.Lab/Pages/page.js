@@ -100,7 +100,7 @@
         points.map((point) => [point.seriesName, exact[data.y.format](point.value[1])]));
       shown.grid = { left: 8, right: 18, top: 28, bottom: 26, containLabel: true };
       shown.xAxis = axis(colours, data.x, { nameLocation: "middle", nameGap: 28, splitLine: { show: false }, ...(data.x.log ? { min: (range) => Math.floor(range.min), max: (range) => Math.ceil(range.max) } : { min: "dataMin", max: "dataMax" }) });
-      shown.yAxis = axis(colours, data.y, { nameLocation: "end", nameTextStyle: { color: colours.faint, align: "left", padding: [0, 0, 0, -30] } });
+      shown.yAxis = axis(colours, data.y, { nameLocation: "end", nameTextStyle: { color: colours.faint, align: "left" } });
       shown.series = data.series.map((series, index) => ({
         type: "line",
         name: series.name,
