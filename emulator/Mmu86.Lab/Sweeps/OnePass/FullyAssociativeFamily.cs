@@ -194,7 +194,7 @@ public sealed class FullyAssociativeFamily : IPageIdHolder
 
     private uint Name(ulong page, uint space)
     {
-        _seen.Add(page, space);
+        _seen.Add(page, space, out _);
         uint id = _table.Add(page, space, this);
         int index = _table.IndexOf(id);
         if (index >= _slots.Length)

@@ -36,21 +36,18 @@ public sealed class LruFamily : IPageIdHolder
     private const int Positions = LruFamilyGeometry.WaysLimit;
     private const int CacheLineBytes = 64;
 
-    // A row of counters a level: how often a page was found in each position, [Positions] where it was in none.
-    private const int DepthStride = 32;
+    private const int ChunkLength = 256;
 
     private readonly LruFamilyGeometry _geometry;
     private readonly Level[] _levels;
     private readonly uint[] _rows;
     private readonly int _firstRow;
     private readonly int _rowsLength;
-    private readonly long[] _depths;
-
-    // References that were in front of their set at this level, and so at all above.
-    private readonly long[] _stops;
+    private readonly Pending[] _pending = new Pending[ChunkLength];
     private readonly PageIdTable _ids;
     private readonly SeenPages _seen = new();
-    private uint _lastId;
+    private int _pendingCount;
+    private bool _isLastInFront;
     private ulong _lastPage;
     private uint _lastSpace;
 
@@ -69,16 +66,15 @@ public sealed class LruFamily : IPageIdHolder
         long address = Marshal.UnsafeAddrOfPinnedArrayElement(_rows, 0);
         _firstRow = (int)(-address & (CacheLineBytes - 1)) / sizeof(uint);
         _levels = new Level[geometry.SetCounts.Count];
-        int row = 0;
+        uint first = 0;
         for (int i = 0; i < _levels.Length; i++)
         {
-            _levels[i] = new Level { SetMask = (ulong)geometry.SetCounts[i] - 1, FirstRow = row };
-            row += geometry.SetCounts[i];
+            uint length = (uint)(geometry.SetCounts[i] * Positions);
+            _levels[i] = new Level { RowOffsetMask = length - Positions, FirstRowOffset = first };
+            first += length;
         }
 
-        _depths = new long[_levels.Length * DepthStride];
-        _stops = new long[_levels.Length];
-        _ids = makeIds(_rowsLength);
+        _ids = makeIds(_rowsLength + ChunkLength);
     }
 
     /// <summary>Lookups so far.</summary>
@@ -104,9 +100,9 @@ public sealed class LruFamily : IPageIdHolder
         ArgumentOutOfRangeException.ThrowIfGreaterThan(ways, _geometry.MostWays);
         long hits = 0;
         for (int i = 0; i <= level; i++)
-            hits += _stops[i];
+            hits += _levels[i].Stops;
         for (int depth = 0; depth < ways; depth++)
-            hits += _depths[(level * DepthStride) + depth];
+            hits += _levels[level].Depths[depth];
         return Lookups - hits;
     }
 
@@ -117,9 +113,11 @@ public sealed class LruFamily : IPageIdHolder
     public void Access(ulong page, uint space, uint repeats) => Access([new PageReference(page, space, repeats)]);
 
     /// <summary>Many lookups, in order.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A reference repeats no lookup; those before it were made.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A reference repeats no lookup.</exception>
     public void Access(ReadOnlySpan<PageReference> references)
     {
+        foreach (ref readonly PageReference reference in references)
+            ArgumentOutOfRangeException.ThrowIfZero(reference.Repeats, nameof(references));
         if (WideRow.IsSupported)
             AccessAll<WideRow>(references);
         else
@@ -133,9 +131,10 @@ public sealed class LruFamily : IPageIdHolder
         if (id == 0)
             return;
         ForgetLast();
-        foreach (Level level in _levels)
+        foreach (ref Level level in _levels.AsSpan())
         {
-            Span<uint> row = Row(level.FirstRow + (int)(page & level.SetMask));
+            uint offset = level.FirstRowOffset + (((uint)page * Positions) & level.RowOffsetMask);
+            Span<uint> row = _rows.AsSpan(_firstRow + (int)offset, Positions);
             int position = row.IndexOf(id);
             if (position >= 0)
                 row[position] = 0;
@@ -184,66 +183,129 @@ public sealed class LruFamily : IPageIdHolder
             if (id != 0)
                 isHeld[_ids.IndexOf(id)] = true;
         }
+
+        foreach (Pending pending in _pending.AsSpan(0, _pendingCount))
+            isHeld[_ids.IndexOf(pending.Id)] = true;
     }
 
     internal void AccessAll<TRow>(ReadOnlySpan<PageReference> references)
-        where TRow : struct, IRecencyRow
+        where TRow : struct, IRecencyRow<TRow>
     {
-        ref uint rows = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_rows), _firstRow);
-        ref long depths = ref MemoryMarshal.GetArrayDataReference(_depths);
-        Level[] levels = _levels;
-        long lookups = 0;
-        long repeated = 0;
-        foreach (ref readonly PageReference reference in references)
+        while (!references.IsEmpty)
         {
-            ArgumentOutOfRangeException.ThrowIfZero(reference.Repeats, nameof(references));
-            lookups += reference.Repeats;
-            repeated += reference.Repeats - 1;
+            ReadOnlySpan<PageReference> chunk = references[..Math.Min(references.Length, ChunkLength)];
+            NameAll(chunk);
+            TouchAll<TRow>();
+            _pendingCount = 0;
+            references = references[chunk.Length..];
+        }
+    }
+
+    // First the ids of a chunk and then its rows: searches of ids do not depend on one another, and so overlap where memory is slow.
+    private void NameAll(ReadOnlySpan<PageReference> chunk)
+    {
+        ref Pending pending = ref MemoryMarshal.GetArrayDataReference(_pending);
+        long lookups = 0;
+        long unchanged = 0;
+        ulong lastPage = _lastPage;
+        uint lastSpace = _lastSpace;
+        bool isLastInFront = _isLastInFront;
+        foreach (ref readonly PageReference reference in chunk)
+        {
             ulong page = reference.Page;
-            if (page == _lastPage && reference.Space == _lastSpace && _lastId != 0)
+            uint space = reference.Space;
+            lookups += reference.Repeats;
+            unchanged += reference.Repeats - 1;
+            if (page == lastPage && space == lastSpace && isLastInFront)
             {
-                repeated++;
+                unchanged++;
                 continue;
             }
 
-            uint id = _ids.Find(page, reference.Space);
+            uint id = _ids.Find(page, space);
             if (id == 0)
-                id = Name(page, reference.Space);
-            _lastId = id;
-            _lastPage = page;
-            _lastSpace = reference.Space;
-            for (int i = 0; i < levels.Length; i++)
+                id = Name(page, space);
+            Unsafe.Add(ref pending, _pendingCount++) = new Pending { RowOffset = (uint)page * Positions, Id = id };
+            lastPage = page;
+            lastSpace = space;
+            isLastInFront = true;
+        }
+
+        _lastPage = lastPage;
+        _lastSpace = lastSpace;
+        _isLastInFront = isLastInFront;
+        Lookups += lookups;
+        _levels[0].Stops += unchanged;
+    }
+
+    private void TouchAll<TRow>()
+        where TRow : struct, IRecencyRow<TRow>
+    {
+        ref uint rows = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_rows), _firstRow);
+        ref Level first = ref MemoryMarshal.GetArrayDataReference(_levels);
+        ref Level end = ref Unsafe.Add(ref first, _levels.Length);
+        foreach (Pending pending in _pending.AsSpan(0, _pendingCount))
+        {
+            uint id = pending.Id;
+            TRow front = TRow.Of(id);
+            ref Level level = ref first;
+            do
             {
-                ref uint row = ref Unsafe.Add(ref rows, (nint)(levels[i].FirstRow + (int)(page & levels[i].SetMask)) * Positions);
+                ref uint row = ref Unsafe.Add(ref rows, (nint)(level.FirstRowOffset + (pending.RowOffset & level.RowOffsetMask)));
                 if (row == id)
                 {
-                    _stops[i]++;
+                    level.Stops++;
                     break;
                 }
 
-                int depth = TRow.Touch(ref row, id);
-                Unsafe.Add(ref depths, (i * DepthStride) + depth)++;
-            }
-        }
+                if (Unsafe.Add(ref row, 1) == id)
+                {
+                    // Streams that take turns: a move of its own is not as long in coming as that of a position yet to be found.
+                    front.SwapFirst(ref row);
+                    level.Depths[1]++;
+                }
+                else
+                {
+                    Unsafe.Add(ref Unsafe.As<PositionCounts, long>(ref level.Depths), front.Touch(ref row))++;
+                }
 
-        Lookups += lookups;
-        _stops[0] += repeated;
+                level = ref Unsafe.Add(ref level, 1);
+            }
+            while (Unsafe.IsAddressLessThan(ref level, ref end));
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private uint Name(ulong page, uint space)
     {
-        _seen.Add(page, space);
+        _seen.Add(page, space, out _);
         return _ids.Add(page, space, this);
     }
 
-    private Span<uint> Row(int row) => _rows.AsSpan(_firstRow + (row * Positions), Positions);
+    private void ForgetLast() => _isLastInFront = false;
 
-    private void ForgetLast() => _lastId = 0;
+    private struct Pending
+    {
+        public uint RowOffset;
+        public uint Id;
+    }
 
+    // One set count. Offsets count ids from the first row.
     private struct Level
     {
-        public ulong SetMask;
-        public int FirstRow;
+        public uint RowOffsetMask;
+        public uint FirstRowOffset;
+
+        // References to pages that were in front of their set here, and so in all later levels, but in none before.
+        public long Stops;
+
+        // By position, other references to pages found there; the last for those found in none.
+        public PositionCounts Depths;
+    }
+
+    [InlineArray(IRecencyRow<HalvedRow>.NoPosition + 1)]
+    private struct PositionCounts
+    {
+        private long _first;
     }
 }

@@ -54,8 +54,8 @@ public sealed class MissClassifier : IPageIdHolder
 
         _links[index].Page = page;
         _links[index].Space = space;
-        MissClass missClass = _seen.Add(page, space) ? MissClass.Compulsory
-            : _seen.TakeInvalidated(page, space) ? MissClass.Invalidation
+        MissClass missClass = _seen.Add(page, space, out bool wasInvalidated) ? MissClass.Compulsory
+            : wasInvalidated ? MissClass.Invalidation
             : MissClass.Capacity;
         if (_count == _entries)
             Drop(_links[0].Newer);

@@ -10,14 +10,16 @@ namespace Mmu86.Lab.Sweeps.OnePass;
 /// and all others are given out anew. So the table's size depends on the arrays modelled and not on the length of the run.</remarks>
 internal sealed class PageIdTable
 {
-    private const int SmallestIndexBits = 18;
+    private const int SmallestIndexBits = 17;
     private const int SmallestTableBits = 10;
 
     private Entry[] _entries = new Entry[1 << SmallestTableBits];
     private int _shift = 64 - SmallestTableBits;
     private uint[] _spaces = new uint[1 << (SmallestTableBits - 1)];
     private readonly int _indexBits;
-    private readonly Stack<uint> _free = new();
+
+    // By index, whether it was held at the last collection. Indexes are given out in order, over these.
+    private readonly bool[] _isHeld;
     private uint _nextIndex = 1;
     private int _count;
 
@@ -28,11 +30,14 @@ internal sealed class PageIdTable
     }
 
     /// <summary>An empty table of fewer indexes, which gives them out anew more often.</summary>
-    internal PageIdTable(int mostHeld, int smallestIndexBits) =>
+    internal PageIdTable(int mostHeld, int smallestIndexBits)
+    {
         _indexBits = Math.Max(smallestIndexBits, BitOperations.Log2((uint)Math.Max(mostHeld, 1)) + 2);
+        _isHeld = new bool[1 << _indexBits];
+    }
 
-    /// <summary>One more than the largest index ever given out so far: what arrays by index must hold.</summary>
-    public int IndexBound => (int)_nextIndex;
+    /// <summary>One more than the largest index that can be given out.</summary>
+    public int IndexBound => 1 << _indexBits;
 
     /// <summary>Bits of an id that hold (a part of) its space.</summary>
     public uint SpaceMask => ~IndexMask;
@@ -62,15 +67,20 @@ internal sealed class PageIdTable
     [MethodImpl(MethodImplOptions.NoInlining)]
     public uint Add(ulong page, uint space, IPageIdHolder holder)
     {
-        if (_free.Count == 0 && _nextIndex > IndexMask)
-            Collect(holder);
-        uint index = _free.Count > 0 ? _free.Pop() : _nextIndex++;
+        while (_nextIndex > IndexMask || _isHeld[_nextIndex])
+        {
+            if (_nextIndex > IndexMask)
+                Collect(holder);
+            else
+                _nextIndex++;
+        }
 
+        uint index = _nextIndex++;
         if (index >= _spaces.Length)
             Array.Resize(ref _spaces, _spaces.Length * 2);
         _spaces[index] = space;
         if ((_count + 1) * 2 > _entries.Length)
-            Rebuild(_entries, _entries.Length * 2);
+            Rebuild(_entries.Length * 2);
         var entry = new Entry { Page = page, Space = space, Id = SpaceBits(space) | index };
         Insert(entry);
         return entry.Id;
@@ -79,14 +89,13 @@ internal sealed class PageIdTable
     /// <summary>Takes the names of a space's pages back; the holder must hold none of them.</summary>
     public void Forget(uint space)
     {
-        Entry[] old = _entries;
-        foreach (ref Entry entry in old.AsSpan())
+        foreach (ref Entry entry in _entries.AsSpan())
         {
-            if (entry.Id != 0 && entry.Space == space)
-                Release(ref entry);
+            if (entry.Space == space)
+                entry = default;
         }
 
-        Rebuild(old, old.Length);
+        Rebuild(_entries.Length);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -113,26 +122,21 @@ internal sealed class PageIdTable
 
     private void Collect(IPageIdHolder holder)
     {
-        var isHeld = new bool[IndexBound];
-        holder.MarkHeld(isHeld);
-        Entry[] old = _entries;
-        foreach (ref Entry entry in old.AsSpan())
+        Array.Clear(_isHeld);
+        holder.MarkHeld(_isHeld);
+        foreach (ref Entry entry in _entries.AsSpan())
         {
-            if (entry.Id != 0 && !isHeld[IndexOf(entry.Id)])
-                Release(ref entry);
+            if (!_isHeld[IndexOf(entry.Id)])
+                entry = default;
         }
 
-        Rebuild(old, old.Length);
+        Rebuild(_entries.Length);
+        _nextIndex = 1;
     }
 
-    private void Release(ref Entry entry)
+    private void Rebuild(int length)
     {
-        _free.Push((uint)IndexOf(entry.Id));
-        entry = default;
-    }
-
-    private void Rebuild(Entry[] old, int length)
-    {
+        Entry[] old = _entries;
         _entries = new Entry[length];
         _shift = 64 - BitOperations.Log2((uint)length);
         _count = 0;

@@ -20,30 +20,24 @@ internal sealed class SeenPages
     public int Groups { get; private set; }
 
     /// <summary>Notes a reference.</summary>
+    /// <param name="page">The page's number.</param>
+    /// <param name="space">The address space of its entry.</param>
+    /// <param name="wasInvalidated">Whether the page was marked; it is no longer.</param>
     /// <returns>True for the first of this page.</returns>
-    public bool Add(ulong page, uint space)
+    public bool Add(ulong page, uint space, out bool wasInvalidated)
     {
         ref Group group = ref Find(page, space);
         ulong bit = 1UL << (int)(page & PageInGroup);
-        if ((group.Seen & bit) != 0)
-            return false;
+        wasInvalidated = (group.Invalidated & bit) != 0;
+        group.Invalidated &= ~bit;
+        bool isFirst = (group.Seen & bit) == 0;
         group.Seen |= bit;
-        Count++;
-        return true;
+        Count += isFirst ? 1 : 0;
+        return isFirst;
     }
 
     /// <summary>Notes how a page left the array.</summary>
     public void MarkInvalidated(ulong page, uint space) => Find(page, space).Invalidated |= 1UL << (int)(page & PageInGroup);
-
-    /// <summary>Tells whether a page was marked since it was last asked about, and takes the mark away.</summary>
-    public bool TakeInvalidated(ulong page, uint space)
-    {
-        ref Group group = ref Find(page, space);
-        ulong bit = 1UL << (int)(page & PageInGroup);
-        bool isMarked = (group.Invalidated & bit) != 0;
-        group.Invalidated &= ~bit;
-        return isMarked;
-    }
 
     /// <summary>Forgets all pages of a space. <see cref="Count"/> stays.</summary>
     public void Forget(uint space)
