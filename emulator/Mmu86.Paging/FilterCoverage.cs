@@ -6,8 +6,13 @@ public static class FilterCoverage
     /// <summary>Whether hits of first-level data accesses are answered by the filter.</summary>
     public static bool AnswersData(TlbLevelConfiguration level) => level.Arrays.Count != 0 && level.Arrays.All(IsSettled);
 
-    /// <summary>Whether fetches within one page need no lookup each: the one that filled the entry must count as a hit.</summary>
-    public static bool AnswersFetches(TlbLevelConfiguration level) => AnswersData(level) && level.Arrays.All(array => array.Replacement != Replacement.Srrip);
+    /// <summary>Whether fetches within one page need no lookup each.</summary>
+    /// <remarks>
+    /// The fetch that filled the entry must count as a hit, and nothing but a fetch may take the entry away: an inclusive second level does
+    /// where a data access evicts its copy.
+    /// </remarks>
+    public static bool AnswersFetches(TlbLevelConfiguration level, TlbLevelConfiguration below) =>
+        AnswersData(level) && level.Arrays.All(array => array.Replacement != Replacement.Srrip) && below.Inclusion != Inclusion.Inclusive;
 
     /// <summary>Whether using the entry used last again changes nothing.</summary>
     internal static bool IsSettled(TlbArrayConfiguration array) =>

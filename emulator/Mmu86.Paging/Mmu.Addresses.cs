@@ -39,18 +39,11 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong given = linear;
         if (!_addresses.TryPrepare(ref linear, kind, mode))
             return FailNonCanonical(given, kind, mode, out translation);
-        TlbLevel level;
+        TlbLevel level = FirstLevel(kind);
         if (kind == AccessKind.Fetch)
-        {
             _fetch.SlowLookups++;
-            level = _l1Instruction;
-        }
         else
-        {
             _data.SlowLookups++;
-            level = _l1Data;
-        }
-
         return level.TryFind(linear, _space, _globalSpace, out TlbHit hit)
             ? TryTranslateElsewhere(linear, kind, mode, hit.Lane, hit.Entry, hit.Set, out translation)
             : TryTranslateElsewhere(linear, kind, mode, level.Door, -1, 0, out translation);

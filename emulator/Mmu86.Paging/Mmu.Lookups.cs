@@ -120,7 +120,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             if (TPolicy.KeepsTime)
                 _policy.Accessed(kind, translation, TranslationHit.L1);
             if (TPolicy.Observes)
-                TellHit(TranslationHit.L1, hit, translation.EntryPageSize, linear, kind, mode);
+                TellHit(TranslationHit.L1, data, hit.Lane->Size, translation.EntryPageSize, linear, kind, mode);
             return true;
         }
 
@@ -140,12 +140,15 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong host = TlbEntry.HostAddress(data, linear, size);
         Prefetch(host);
         found.Lane->Hits++;
+        uint space = Tag.Space(found.Tag);
         TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
-        translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, Tag.Space(found.Tag), kind, mode);
+        if (level.Below.IsExclusive && level.Held(size) == (int)size)
+            level.Below.TakeOut(found);
+        translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, space, kind, mode);
         if (TPolicy.KeepsTime)
             _policy.Accessed(kind, translation, TranslationHit.L2);
         if (TPolicy.Observes)
-            TellHit(TranslationHit.L2, found, translation.EntryPageSize, linear, kind, mode);
+            TellHit(TranslationHit.L2, data, size, translation.EntryPageSize, linear, kind, mode);
         return true;
     }
 

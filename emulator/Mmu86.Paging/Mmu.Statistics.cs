@@ -126,10 +126,9 @@ public sealed unsafe partial class Mmu<TPolicy>
         return steps;
     }
 
-    private void TellHit(TranslationHit where, in TlbHit hit, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
+    private void TellHit(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
     {
-        ulong data = hit.Data;
-        ulong host = TlbEntry.HostAddress(data, linear, hit.Lane->Size);
+        ulong host = TlbEntry.HostAddress(data, linear, size);
         _policy.Translated(new WalkTrace
         {
             Linear = new LinearAddress(linear),

@@ -31,7 +31,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         uint space = result.IsGlobal ? _globalSpace : _space;
         if (where == TranslationHit.None)
         {
-            int held = level.Below.Held(result.Size);
+            int held = FilledBelow(level, result.Size);
             if (held < 0)
             {
                 level.Below.Unheld[(int)result.Size]++;
@@ -92,9 +92,13 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result)
     {
         found.Lane->Hits++;
+        if (level.Below.IsInclusive)
+            return RefreshBoth(linear, kind, mode, level, where, found, space, result);
         if (where == TranslationHit.L2)
         {
-            if (Holds(level.Below, found, linear, space, result.Size))
+            if (FilledBelow(level, result.Size) < 0)
+                level.Below.TakeOut(found);
+            else if (Holds(level.Below, found, linear, space, result.Size))
             {
                 level.Below.Update(found, result.Host, result.Flags);
             }
@@ -135,6 +139,50 @@ public sealed unsafe partial class Mmu<TPolicy>
 
         return Answer(hit, linear, result.Host, kind, mode);
     }
+
+    // The same where what leaves the second level leaves the first: what does not stay in place is made anew from below.
+    private Translation RefreshBoth(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result)
+    {
+        TlbLevel second = level.Below;
+        bool isInFirst = where == TranslationHit.L1;
+        TlbHit copy = found;
+        bool isInSecond = !isInFirst || second.TryFind(linear, _space, _globalSpace, out copy);
+        if (isInSecond && Holds(second, copy, linear, space, result.Size))
+        {
+            second.Update(copy, result.Host, result.Flags);
+        }
+        else
+        {
+            _filter.Clear();
+            if (isInSecond)
+                second.Remove(copy.Lane->Array, copy.Entry);
+            if (second.Held(result.Size) is var held and >= 0)
+                second.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
+        }
+
+        if (!isInFirst)
+            return Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+        // It may have gone with its copy.
+        bool isStillThere = level.TryFind(linear, _space, _globalSpace, out TlbHit hit);
+        if (isStillThere && Holds(level, hit, linear, space, result.Size))
+        {
+            level.Update(hit, result.Host, result.Flags);
+            return Answer(hit, linear, result.Host, kind, mode);
+        }
+
+        _filter.Clear();
+        if (isStillThere)
+            level.Remove(hit.Lane->Array, hit.Entry);
+        if (level.Held(result.Size) is not (var size and >= 0))
+            return new Translation(new HostPhysicalAddress(result.Host), result.Size, _memory.IsRam(new HostPhysicalAddress(result.Host)));
+        level.Insert(linear, space, (PageSize)size, result.Host, result.Flags, out hit);
+        return Answer(hit, linear, result.Host, kind, mode);
+    }
+
+    // The page size in which a walk fills the second level; -1 for not at all. One that is exclusive gets what the first cannot hold.
+    private static int FilledBelow(TlbLevel level, PageSize size) =>
+        level.Below.IsExclusive && level.Held(size) >= 0 ? -1 : level.Below.Held(size);
 
     // Whether an entry is where a walk's result would be inserted.
     private static bool Holds(TlbLevel level, in TlbHit entry, ulong linear, uint space, PageSize size)

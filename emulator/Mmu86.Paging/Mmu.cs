@@ -83,17 +83,20 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         int instructionArrays = configuration.L1Instruction.Arrays.Count;
         int dataArrays = configuration.L1Data.Arrays.Count;
         ulong seed = configuration.Seed * 0x9E37_79B9_7F4A_7C15;
-        FilterService fetchService = FilterCoverage.AnswersFetches(configuration.L1Instruction) ? service : FilterService.NotServed;
+        FilterService fetchService = FilterCoverage.AnswersFetches(configuration.L1Instruction, configuration.L2Instruction ?? configuration.L2) ? service : FilterService.NotServed;
         FilterService dataService = FilterCoverage.AnswersData(configuration.L1Data) ? service : FilterService.NotServed;
         _l1Instruction = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Instruction, 0, fetchService, seed);
         _l1Data = new TlbLevel(_arena, _filter, tlbPool, configuration.L1Data, instructionArrays, dataService, seed + 100);
         _l2 = new TlbLevel(_arena, _filter, tlbPool, configuration.L2, instructionArrays + dataArrays, FilterService.NotServed, seed + 200);
-        _l1Instruction.PutAbove(_l2);
-        _l1Data.PutAbove(_l2);
-        if (configuration.L2Instruction is { } ofFetches)
+        _l1Data.PutAbove(_l2, configuration.L2.Inclusion);
+        if (configuration.L2Instruction is not { } ofFetches)
+        {
+            _l1Instruction.PutAbove(_l2, configuration.L2.Inclusion);
+        }
+        else
         {
             _l2Instruction = new TlbLevel(_arena, _filter, tlbPool, ofFetches, instructionArrays + dataArrays + configuration.L2.Arrays.Count, FilterService.NotServed, seed + 400);
-            _l1Instruction.PutAbove(_l2Instruction);
+            _l1Instruction.PutAbove(_l2Instruction, ofFetches.Inclusion);
         }
 
         bool differ = configuration.L1Data.Arrays.Any(array => array.Serves is not null);

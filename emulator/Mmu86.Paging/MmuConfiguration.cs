@@ -94,6 +94,22 @@ public sealed record TlbLevelConfiguration
 
     /// <summary>How many address spaces beside the running one may have entries, the least recently left going first; null for any number.</summary>
     public int? PcidSlots { get; init; }
+
+    /// <summary>Of a second level: how it stands to the first; null for <see cref="Mmu86.Paging.Inclusion.NonInclusive"/>.</summary>
+    public Inclusion? Inclusion { get; init; }
+}
+
+/// <summary>How the contents of a second level stand to those of the first levels above it.</summary>
+public enum Inclusion
+{
+    /// <summary>A walk fills both; what leaves one stays in the other.</summary>
+    NonInclusive,
+
+    /// <summary>A walk fills both; what leaves the second level leaves the first too.</summary>
+    Inclusive,
+
+    /// <summary>A walk fills the first; what that evicts goes to the second, and comes back from there by moving.</summary>
+    Exclusive,
 }
 
 /// <summary>A fully or set-associative cache of paging-structure entries.</summary>

@@ -33,6 +33,24 @@ internal sealed partial class MachineRules
         }
     }
 
+    // Only second levels have one, and what includes a level must be able to hold all its pages.
+    private void CheckInclusion(MmuDescription mmu)
+    {
+        CheckAbsent(mmu.L1Instruction.Inclusion, "mmu.l1Instruction.inclusion", "a second level includes the first, or does not");
+        CheckAbsent(mmu.L1Data.Inclusion, "mmu.l1Data.inclusion", "a second level includes the first, or does not");
+        CheckIncludes(mmu.L2, "mmu.l2", mmu.L1Data, "mmu.l1Data");
+        CheckIncludes(mmu.L2Instruction ?? mmu.L2, mmu.L2Instruction is null ? "mmu.l2" : "mmu.l2Instruction", mmu.L1Instruction, "mmu.l1Instruction");
+    }
+
+    private void CheckIncludes(TlbLevelConfiguration second, string secondPath, TlbLevelConfiguration first, string firstPath)
+    {
+        if (second.Inclusion != Inclusion.Inclusive)
+            return;
+        string[] missing = [.. first.Arrays.SelectMany(array => array.PageSizes).Distinct().Except(second.Arrays.SelectMany(array => array.PageSizes))];
+        if (missing.Length != 0)
+            Refuse($"{secondPath}.inclusion", $"inclusive needs arrays for {string.Join(", ", missing)}, which {firstPath} holds");
+    }
+
     private void CheckArray(TlbArrayConfiguration array, string path)
     {
         CheckName(array.Name, $"{path}.name");

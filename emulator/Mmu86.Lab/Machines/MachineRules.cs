@@ -110,6 +110,7 @@ internal sealed partial class MachineRules
         if (mmu.L2Instruction is { } ofFetches)
             CheckLevel(ofFetches, "mmu.l2Instruction");
         CheckServes(mmu);
+        CheckInclusion(mmu);
         StructureCachesConfiguration caches = mmu.StructureCaches;
         if (caches.Pml5e is { } pml5e)
             CheckCache(pml5e, "mmu.structureCaches.pml5e");

@@ -9,13 +9,16 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>Invalidates one entry.</summary>
     public void Remove(TlbArray* array, int entry)
     {
-        TlbLane* lane = array->Lane((int)Tag.Size(array->Entries.Tags[entry]));
+        ulong tag = array->Entries.Tags[entry];
+        TlbLane* lane = array->Lane((int)Tag.Size(tag));
         _filter.Kill(array, entry);
         array->CountFragments(entry, becomesFragment: false);
         array->Entries.Remove(entry);
         lane->Invalidations++;
         lane->Resident--;
         Changes++;
+        if (IsInclusive)
+            RemoveAbove(tag);
     }
 
     /// <summary>Invalidates every entry of one space that maps an address, and every other fragment of their guest pages.</summary>

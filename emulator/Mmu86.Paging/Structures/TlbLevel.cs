@@ -43,6 +43,12 @@ internal sealed unsafe partial class TlbLevel
     private readonly int* _choiceCounts;
     private readonly Totals _totals;
 
+    // Of an inclusive level: those that hold nothing that it does not hold.
+    private TlbLevel[] _included = [];
+
+    // Whether somebody wants to know what is evicted.
+    private bool _tellsEvictions;
+
     /// <summary>Builds the level with its arrays.</summary>
     /// <param name="arena">Where its arrays live.</param>
     /// <param name="filter">Who is told when an entry changes.</param>
@@ -129,8 +135,29 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>The lane at which a lookup of a 4 KiB page begins. Its stride is 0 where that takes <see cref="TryFindElsewhere"/>.</summary>
     public TlbLane* Door => _door4K;
 
+    /// <summary>Whether what the levels above evict comes here, and what they take from here leaves.</summary>
+    public bool IsExclusive { get; private set; }
+
+    /// <summary>Whether the levels above hold nothing that is not here.</summary>
+    public bool IsInclusive => _included.Length != 0;
+
     /// <summary>Puts a level below this one.</summary>
-    public void PutAbove(TlbLevel below) => Below = below;
+    /// <param name="below">The level.</param>
+    /// <param name="inclusion">How its contents stand to this one's.</param>
+    public void PutAbove(TlbLevel below, Inclusion? inclusion)
+    {
+        Below = below;
+        if (inclusion == Inclusion.Inclusive)
+        {
+            below._included = [.. below._included, this];
+            below._tellsEvictions = true;
+        }
+        else if (inclusion == Inclusion.Exclusive)
+        {
+            below.IsExclusive = true;
+            _tellsEvictions = true;
+        }
+    }
 
     /// <summary>The part of the level that some accesses see: some of its arrays. What belongs to no array is counted for the whole.</summary>
     /// <param name="isSeen">For each array whether it is in the part.</param>
@@ -140,7 +167,7 @@ internal sealed unsafe partial class TlbLevel
         var arrays = new TlbArray*[seen.Length];
         for (int i = 0; i < seen.Length; i++)
             arrays[i] = _arrays[seen[i]];
-        return new TlbLevel(_arena, _filter, arrays, _totals) { Below = Below };
+        return new TlbLevel(_arena, _filter, arrays, _totals) { Below = Below, _tellsEvictions = _tellsEvictions };
     }
 
     /// <summary>One of the arrays.</summary>
@@ -244,6 +271,8 @@ internal sealed unsafe partial class TlbLevel
             evicted->Evictions++;
             evicted->Resident--;
             Changes++;
+            if (_tellsEvictions)
+                TellEviction(entries->Tags[entry], entries->Data[entry]);
         }
 
         entries->Write(entry, Tag.Make(space, size, page), DataWord(host, size, flags), isEviction);

@@ -111,5 +111,5 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     private string Describe() =>
         $"look up every access: {configuration.LookUpEveryAccess}; " + string.Join("; ", TestMmuConfigurations.Levels(configuration)
             .SelectMany(level => level.Arrays.Select(array =>
-                $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} slots {level.PcidSlots}")));
+                $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} slots {level.PcidSlots} {level.Inclusion}")));
 }

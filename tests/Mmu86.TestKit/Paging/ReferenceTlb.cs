@@ -36,13 +36,19 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
             return TlbAnswer.FirstLevel;
         if (LookUp(second.Arrays, address, pcid) is { } found)
         {
-            Fill(first, address, found, found.Size);
+            // An exclusive level gives away what the first level takes as it is.
+            if (second.Inclusion == Inclusion.Exclusive && first.Exists(array => array.Sizes.Contains(found.Size)))
+                second.Arrays.ForEach(array => array.Remove(entry => entry == found));
+            FillFirst(first, second, address, found, found.Size);
             return TlbAnswer.SecondLevel;
         }
 
-        var walked = new ReferenceTlbEntry(address.Value >> page.Shift(), page, page, pcid, isGlobal);
-        Fill(second.Arrays, address, walked, page);
-        Fill(first, address, walked, page);
+        // A global entry is the same whoever made it.
+        var walked = new ReferenceTlbEntry(address.Value >> page.Shift(), page, page, isGlobal ? (ushort)0 : pcid, isGlobal);
+        bool firstHoldsIt = first.Exists(array => array.Sizes.Any(size => size <= page));
+        if (second.Inclusion != Inclusion.Exclusive || !firstHoldsIt)
+            Left(second, Fill(second.Arrays, address, walked, page));
+        FillFirst(first, second, address, walked, page);
         return TlbAnswer.Miss;
     }
 
@@ -52,7 +58,10 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
         if (pcid != _pcid)
         {
             foreach (ReferenceTlbLevel level in Levels)
-                level.Leave(_pcid, pcid);
+            {
+                foreach (ReferenceTlbEntry dropped in level.Leave(_pcid, pcid))
+                    Left(level, dropped);
+            }
         }
 
         _pcid = pcid;
@@ -67,6 +76,26 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
 
     private IEnumerable<ReferenceTlbLevel> Levels => new[] { _instruction, _data, _second, _secondOfFetches }.OfType<ReferenceTlbLevel>();
 
+    private void FillFirst(List<ReferenceTlbArray> first, ReferenceTlbLevel second, LinearAddress address, ReferenceTlbEntry translation, PageSize largest)
+    {
+        if (Fill(first, address, translation, largest) is not { } victim || second.Inclusion != Inclusion.Exclusive)
+            return;
+        // What an exclusive level is given it may have already: from the other first level.
+        if (second.Arrays.Find(array => array.Sizes.Contains(victim.Size)) is { } taker && !taker.Use(victim))
+            taker.Fill(victim);
+    }
+
+    // An entry left a level: from below an inclusive one everything in its page goes too.
+    private void Left(ReferenceTlbLevel level, ReferenceTlbEntry? entry)
+    {
+        if (entry is null || level.Inclusion != Inclusion.Inclusive)
+            return;
+        bool isOfFetches = level == (_secondOfFetches ?? _second);
+        bool isOfData = level == _second;
+        foreach (ReferenceTlbArray array in (isOfFetches ? _instruction.Arrays : []).Concat(isOfData ? _data.Arrays : []))
+            array.Remove(other => other.Pcid == entry.Pcid && other.IsGlobal == entry.IsGlobal && other.IsWithin(entry));
+    }
+
     private static ReferenceTlbEntry? LookUp(List<ReferenceTlbArray> level, LinearAddress address, ushort pcid)
     {
         foreach (ReferenceTlbArray array in level)
@@ -79,15 +108,16 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
     }
 
     // The translation itself where an array holds its size, else a fragment of the largest size held below it.
-    private static void Fill(List<ReferenceTlbArray> level, LinearAddress address, ReferenceTlbEntry translation, PageSize largest)
+    private static ReferenceTlbEntry? Fill(List<ReferenceTlbArray> level, LinearAddress address, ReferenceTlbEntry translation, PageSize largest)
     {
         for (int size = (int)largest; size >= 0; size--)
         {
             PageSize held = (PageSize)size;
             if (level.Find(array => array.Sizes.Contains(held)) is not { } holder)
                 continue;
-            holder.Fill(translation with { PageNumber = address.Value >> held.Shift(), Size = held });
-            return;
+            return holder.Fill(translation with { PageNumber = address.Value >> held.Shift(), Size = held });
         }
+
+        return null;
     }
 }

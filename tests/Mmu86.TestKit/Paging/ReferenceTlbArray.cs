@@ -31,7 +31,7 @@ public sealed class ReferenceTlbArray
     public ReferenceTlbEntry? LookUp(LinearAddress address, ushort pcid)
     {
         if (_configuration.Sets == 0)
-            return _unbounded.Find(entry => entry.Serves(address, pcid));
+            return _unbounded.Where(entry => entry.Serves(address, pcid)).MinBy(entry => entry.Size);
         foreach (PageSize size in Sizes)
         {
             (int Set, int Way)[] places = Places(address.Value, size);
@@ -50,23 +50,46 @@ public sealed class ReferenceTlbArray
     }
 
     /// <summary>Puts an entry in: into the lowest empty way, else into the victim's.</summary>
-    public void Fill(ReferenceTlbEntry entry)
+    /// <returns>The victim, or null.</returns>
+    public ReferenceTlbEntry? Fill(ReferenceTlbEntry entry)
     {
         if (_configuration.Sets == 0)
         {
             _unbounded.Add(entry);
-            return;
+            return null;
         }
 
         ulong address = entry.PageNumber << entry.Size.Shift();
         (int Set, int Way)[] places = Places(address, entry.Size);
         int free = Array.FindIndex(places, place => _sets[place.Set][place.Way] is null);
         (int set, int way) = free >= 0 ? places[free] : Victim(places[0].Set, PageNumber(address, entry.Size));
+        ReferenceTlbEntry? victim = _sets[set][way];
         _sets[set][way] = entry;
         if (_skewing is null)
             _policies[set].Filled(way);
         else
             _skewing.Use((set, way), PageNumber(address, entry.Size));
+        return victim;
+    }
+
+    /// <summary>Uses the entry that equals another, if it is there.</summary>
+    public bool Use(ReferenceTlbEntry entry)
+    {
+        if (_configuration.Sets == 0)
+            return _unbounded.Contains(entry);
+        ulong address = entry.PageNumber << entry.Size.Shift();
+        foreach ((int set, int way) in Places(address, entry.Size))
+        {
+            if (_sets[set][way] != entry)
+                continue;
+            if (_skewing is null)
+                _policies[set].Hit(way);
+            else if (_configuration.Replacement != Replacement.Fifo)
+                _skewing.Use((set, way), PageNumber(address, entry.Size));
+            return true;
+        }
+
+        return false;
     }
 
     /// <summary>Removes the entries that an invalidation names.</summary>

@@ -14,6 +14,10 @@ public sealed record ReferenceTlbEntry(ulong PageNumber, PageSize Size, PageSize
     public bool Serves(LinearAddress address, ushort pcid) =>
         address.Value >> Size.Shift() == PageNumber && (IsGlobal || Pcid == pcid);
 
+    /// <summary>Whether all of the entry lies in another.</summary>
+    public bool IsWithin(ReferenceTlbEntry other) =>
+        Size <= other.Size && PageNumber >> (other.Size.Shift() - Size.Shift()) == other.PageNumber;
+
     /// <summary>Whether the page that the entry is of, not only the entry, holds an address.</summary>
     public bool IsOfPage(LinearAddress address) =>
         address.Value >> Page.Shift() == PageNumber >> (Page.Shift() - Size.Shift());

@@ -11,21 +11,36 @@ public sealed class ReferenceTlbLevel(TlbLevelConfiguration configuration)
     /// <summary>Its arrays.</summary>
     public List<ReferenceTlbArray> Arrays { get; } = [.. configuration.Arrays.Select(array => new ReferenceTlbArray(array))];
 
+    /// <summary>How it stands to the first level.</summary>
+    public Inclusion Inclusion => configuration.Inclusion ?? Inclusion.NonInclusive;
+
     /// <summary>The arrays that some accesses see.</summary>
     public List<ReferenceTlbArray> ArraysFor(AccessesServed accesses) =>
         [.. Arrays.Where((_, i) => configuration.Arrays[i].Serves is not { } serves || serves == accesses)];
 
     /// <summary>Another PCID runs; where there are more than the level has slots for, the one left longest ago is dropped.</summary>
-    public void Leave(ushort left, ushort entered)
+    /// <returns>The entries dropped.</returns>
+    public IReadOnlyList<ReferenceTlbEntry> Leave(ushort left, ushort entered)
     {
         if (configuration.PcidSlots is not { } slots)
-            return;
+            return [];
         _kept.Remove(entered);
         _kept.Add(left);
         if (_kept.Count <= slots)
-            return;
+            return [];
+        var dropped = new List<ReferenceTlbEntry>();
         foreach (ReferenceTlbArray array in Arrays)
-            array.Remove(entry => !entry.IsGlobal && entry.Pcid == _kept[0]);
+        {
+            array.Remove(entry =>
+            {
+                bool goes = !entry.IsGlobal && entry.Pcid == _kept[0];
+                if (goes)
+                    dropped.Add(entry);
+                return goes;
+            });
+        }
+
         _kept.RemoveAt(0);
+        return dropped;
     }
 }

@@ -54,8 +54,8 @@ public static class TestMmuConfigurations
     {
         L1Instruction = RandomLevel(random, "l1i"),
         L1Data = random.Next(3) == 0 ? RandomSplitLevel(random) : RandomLevel(random, "l1d"),
-        L2 = RandomLevel(random, "l2"),
-        L2Instruction = random.Next(3) == 0 ? RandomLevel(random, "l2i") : null,
+        L2 = RandomSecondLevel(random, "l2"),
+        L2Instruction = random.Next(3) == 0 ? RandomSecondLevel(random, "l2i") : null,
         StructureCaches = new StructureCachesConfiguration
         {
             Pml5e = RandomStructure(random),
@@ -132,6 +132,18 @@ public static class TestMmuConfigurations
         }
 
         return Level(arrays) with { PcidSlots = random.Next(3) == 0 ? random.Next(3) : null };
+    }
+
+    // An inclusive one holds every size.
+    private static TlbLevelConfiguration RandomSecondLevel(Random random, string name)
+    {
+        TlbLevelConfiguration level = RandomLevel(random, name);
+        return random.Next(4) switch
+        {
+            0 => level with { Inclusion = Inclusion.Exclusive },
+            1 => level with { Inclusion = Inclusion.Inclusive, Arrays = [RandomArray(random, name, AllSizes)] },
+            _ => level,
+        };
     }
 
     // Loads and stores have arrays of their own, but perhaps for one that both see.

@@ -171,6 +171,8 @@ public sealed class MachineDescriptionTests
     }
 
     [Theory]
+    [InlineData("mmu.l2={ \"arrays\": [], \"inclusion\": \"inclusive\" }", "mmu.l2.inclusion: inclusive needs arrays for 4k, 2m, 1g, which mmu.l1Data holds")]
+    [InlineData("mmu.l1Data={ \"arrays\": [], \"inclusion\": \"exclusive\" }", "mmu.l1Data.inclusion: must be absent: a second level includes the first, or does not")]
     [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": -1 }", "mmu.l1Data.pcidSlots: must be 0 to 4096, not -1")]
     [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": 0 }", "mmu.l1Data.arrays: must have an array that serves stores")]
     public void Apply_LevelThatCannotBe_IsRefusedByItsPath(string overriding, string message)

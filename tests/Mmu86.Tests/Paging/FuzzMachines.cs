@@ -52,6 +52,20 @@ internal static class FuzzMachines
             L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 4, 4)) with { PcidSlots = 0 },
             L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 8)) with { PcidSlots = 2 },
         },
+        ["inclusive"] = Small(Replacement.Lru) with
+        {
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m", "1g"], 4, 6, Replacement.Lru)) with { Inclusion = Inclusion.Inclusive },
+        },
+        // The second level of fetches only is inclusive, and large pages are fragments in the first.
+        ["inclusive-fetches"] = Small(Replacement.Fifo) with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k"], 4, 4, Replacement.Fifo)),
+            L2Instruction = Machines.Level(Machines.Array("l2i", ["4k", "2m"], 2, 8, Replacement.Fifo)) with { Inclusion = Inclusion.Inclusive },
+        },
+        ["exclusive"] = Small(Replacement.Lru) with
+        {
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 4, Replacement.Lru), Machines.Array("l2-1g", ["1g"], 1, 2)) with { Inclusion = Inclusion.Exclusive },
+        },
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.

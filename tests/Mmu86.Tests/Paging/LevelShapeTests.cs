@@ -40,6 +40,22 @@ public sealed class LevelShapeTests
         Assert.Equal((2ul, 1ul), (counted.L1Data.Invalidations, counted.L2.Invalidations));
     }
 
+    [Theory]
+    [InlineData(AccessKind.Read, "l1d-load-4k")]
+    [InlineData(AccessKind.Write, "l1d-store")]
+    public void Serves_MaskedAddress_SeesThePartOfItsKind(AccessKind kind, string name)
+    {
+        const ulong MaskUser48 = 1UL << 62;
+        using World world = Mapped(1);
+        Mmu<Unobserved> mmu = world.Mmu(FuzzMachines.Get("loads-and-stores") with { LookUpEveryAccess = true });
+        mmu.SetContext(world.Context with { Cr3 = world.Root | MaskUser48 });
+        Touch(mmu, Page, kind);
+        Touch(mmu, Page | (0x15UL << 48), kind);
+
+        TlbStatistics array = mmu.Statistics.Structures.Single(each => each.Name == name);
+        Assert.Equal((1ul, 1ul), (array.Hits, array.Misses));
+    }
+
     [Fact]
     public void L2Instruction_PageFetchedAndRead_IsWalkedTwiceAndSummedInL2()
     {
