@@ -206,16 +206,20 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         return (int)BitOperations.RoundUpToPowerOf2((ulong)slots);
     }
 
-    private IEnumerable<PcidSlots> Slots(MmuConfiguration configuration)
+    private List<PcidSlots> Slots(MmuConfiguration configuration)
     {
-        if (configuration.L1Instruction.PcidSlots is { } ofL1Instruction)
-            yield return new PcidSlots(_l1Instruction, ofL1Instruction);
-        if (configuration.L1Data.PcidSlots is { } ofL1Data)
-            yield return new PcidSlots(_l1Data, ofL1Data);
-        if (configuration.L2.PcidSlots is { } ofL2)
-            yield return new PcidSlots(_l2, ofL2);
-        if (configuration.L2Instruction?.PcidSlots is { } ofL2Instruction)
-            yield return new PcidSlots(_l2Instruction!, ofL2Instruction);
+        List<PcidSlots> slots = [];
+        Add(_l1Instruction, configuration.L1Instruction.PcidSlots);
+        Add(_l1Data, configuration.L1Data.PcidSlots);
+        Add(_l2, configuration.L2.PcidSlots);
+        Add(_l2Instruction, configuration.L2Instruction?.PcidSlots);
+        return slots;
+
+        void Add(TlbLevel? level, int? count)
+        {
+            if (count is { } kept)
+                slots.Add(new PcidSlots(level!, kept));
+        }
     }
 
     // Another address space runs than the one left, which is -1 where none is known any more.
