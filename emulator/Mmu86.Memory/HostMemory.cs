@@ -26,12 +26,23 @@ public sealed unsafe class HostMemory : IDisposable
     private readonly ulong _lowTop;
     private readonly ulong _highTop;
     private readonly List<ICodeWatcher> _watchers = [];
+    private Reservation? _tables;
+    private ITableWatcher? _tableWatcher;
 
     /// <summary>Reserves the backing.</summary>
     /// <param name="sizeInBytes">RAM in bytes: a multiple of 4096, at least 1 MiB, at most <see cref="MaximumBytes"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is not one of those.</exception>
     /// <exception cref="OutOfMemoryException">The operating system refused the reservation.</exception>
     public HostMemory(ulong sizeInBytes)
+        : this(sizeInBytes, BackingPages.Large)
+    {
+    }
+
+    /// <summary>Reserves the backing.</summary>
+    /// <inheritdoc cref="HostMemory(ulong)"/>
+    /// <param name="sizeInBytes">As there.</param>
+    /// <param name="pages">What is asked of the operating system.</param>
+    public HostMemory(ulong sizeInBytes, BackingPages pages)
     {
         if (sizeInBytes < 1 << 20 || sizeInBytes > MaximumBytes || (sizeInBytes & 0xFFF) != 0)
             throw new ArgumentOutOfRangeException(nameof(sizeInBytes), sizeInBytes, "RAM must be a multiple of 4 KiB between 1 MiB and 1 TiB.");
@@ -43,7 +54,8 @@ public sealed unsafe class HostMemory : IDisposable
         _ram = new Reservation(span);
 
         // Guests with a large footprint spend their time in the real machine's TLB misses otherwise (bench/README.md).
-        _ram.PreferHugePages();
+        if (pages == BackingPages.Large)
+            _ram.PreferHugePages();
         _codeLines = new Reservation(Math.Max(4096, (span >> 12) * sizeof(ulong)));
     }
 
@@ -158,6 +170,23 @@ public sealed unsafe class HostMemory : IDisposable
         CodeLineWords[frame.Value] = 0;
     }
 
+    /// <summary>Which lines of a frame no store may change unseen: those that hold decoded code, or all of a paging table that is watched.</summary>
+    public ulong GuardedLines(HostFrameNumber frame) => _tables is not null && IsTable(frame) ? ulong.MaxValue : CodeLines(frame);
+
+    /// <summary>From now on one is told of every write to the frames that it names as paging tables.</summary>
+    public void WatchTables(ITableWatcher watcher)
+    {
+        _tables ??= new Reservation(Math.Max(4096, (_highTop > HoleEnd ? _highTop : _lowTop) >> 12));
+        _tableWatcher = watcher;
+    }
+
+    /// <summary>Marks a frame as a paging table. The caller revokes what lets stores to it by unseen. After <see cref="WatchTables"/> only.</summary>
+    public void AddTable(HostFrameNumber frame)
+    {
+        CheckRange(frame.Address, 4096);
+        _tables!.Pointer[frame.Value] = 1;
+    }
+
     /// <summary>Adds one that is told when a line that holds code was written.</summary>
     public void Watch(ICodeWatcher watcher) => _watchers.Add(watcher);
 
@@ -173,11 +202,14 @@ public sealed unsafe class HostMemory : IDisposable
         for (ulong frame = address.Value >> 12; frame <= last >> 12; frame++)
         {
             ulong lines = CodeLineWords[frame];
-            if (lines == 0)
+            bool isTable = _tables is not null && IsTable(new HostFrameNumber(frame));
+            if (lines == 0 && !isTable)
                 continue;
             ulong from = frame == address.Value >> 12 ? (address.Value & 0xFFF) >> 6 : 0;
             ulong to = frame == last >> 12 ? (last & 0xFFF) >> 6 : 63;
             ulong written = (ulong.MaxValue << (int)from) & (ulong.MaxValue >> (int)(63 - to));
+            if (isTable)
+                _tableWatcher!.TableWritten(new HostFrameNumber(frame), written);
             if ((lines & written) == 0)
                 continue;
             foreach (ICodeWatcher watcher in _watchers)
@@ -190,10 +222,13 @@ public sealed unsafe class HostMemory : IDisposable
     {
         _ram.Dispose();
         _codeLines.Dispose();
+        _tables?.Dispose();
     }
 
     // One word a frame, in a reservation of its own: touched only where there is code or where a slow write asks.
     private ulong* CodeLineWords => (ulong*)_codeLines.Pointer;
+
+    private bool IsTable(HostFrameNumber frame) => IsRam(frame.Address) && _tables!.Pointer[frame.Value] != 0;
 
     private void CheckRange(HostPhysicalAddress address, ulong length)
     {

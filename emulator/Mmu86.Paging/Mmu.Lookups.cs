@@ -86,7 +86,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         int table = _slotTables[accessClass];
         _filter.Install(lane, entry, table, page, payload);
         // That a write succeeded says that it is permitted and that the dirty flag is cached as set.
-        if (accessClass >> 2 == (int)AccessKind.Write && _memory.CodeLines(new HostFrameNumber(host >> 12)) == 0)
+        if (accessClass >> 2 == (int)AccessKind.Write && _memory.GuardedLines(new HostFrameNumber(host >> 12)) == 0)
             _filter.Install(lane, entry, table + 1, page, payload);
     }
 

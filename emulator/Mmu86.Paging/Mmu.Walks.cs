@@ -210,6 +210,7 @@ public sealed unsafe partial class Mmu<TPolicy>
 
     private void RemovePage(ulong linear, uint space)
     {
+        _removals?.PageRemoved(linear, space);
         _l1Instruction.RemovePage(linear, space);
         // By parts: where an array of each holds a page size, the whole would not know which to look in.
         _l1Loads.RemovePage(linear, space);

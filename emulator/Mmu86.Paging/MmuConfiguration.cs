@@ -198,4 +198,7 @@ public sealed record MmuConfiguration
 
     /// <summary>Seed of random replacement.</summary>
     public required ulong Seed { get; init; }
+
+    /// <summary>Whether the accesses are those of a recorded run: its tables bring their accessed and dirty flags along, so walks write none.</summary>
+    internal bool IsReplay { get; init; }
 }

@@ -8,16 +8,25 @@ namespace Mmu86.Cpu;
 internal static unsafe class SlowPath
 {
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static byte* Read(CpuState* s, MicroOp* op, ulong address, uint size) =>
-        Owner(s).Data.HandlerRead(op, address, size);
+    public static byte* Read(CpuState* s, MicroOp* op, ulong address, uint size)
+    {
+        s->SlowOp = op;
+        return Owner(s).Data.HandlerRead(op, address, size);
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static byte* Write(CpuState* s, MicroOp* op, ulong address, uint size) =>
-        Owner(s).Data.HandlerWrite(op, address, size);
+    public static byte* Write(CpuState* s, MicroOp* op, ulong address, uint size)
+    {
+        s->SlowOp = op;
+        return Owner(s).Data.HandlerWrite(op, address, size);
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static byte* Push(CpuState* s, MicroOp* op, ulong address, uint size) =>
-        Owner(s).Data.HandlerPush(op, address, size);
+    public static byte* Push(CpuState* s, MicroOp* op, ulong address, uint size)
+    {
+        s->SlowOp = op;
+        return Owner(s).Data.HandlerPush(op, address, size);
+    }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Commit(CpuState* s) => Owner(s).Data.HandlerCommit();
@@ -35,7 +44,11 @@ internal static unsafe class SlowPath
     /// <summary>Runs a managed instruction.</summary>
     /// <returns>True where the next op of the block follows; false where the handlers must return to the run loop.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool ExecuteManaged(CpuState* s, MicroOp* op) => Owner(s).ExecuteManaged(op);
+    public static bool ExecuteManaged(CpuState* s, MicroOp* op)
+    {
+        s->SlowOp = op;
+        return Owner(s).ExecuteManaged(op);
+    }
 
     /// <summary>Looks up the second page of a page-crossing instruction.</summary>
     /// <returns>The op to run, or null where the fetch faulted.</returns>

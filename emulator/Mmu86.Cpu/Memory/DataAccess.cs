@@ -260,7 +260,7 @@ public sealed unsafe partial class DataAccess
         {
             if (first.IsRam)
             {
-                _state->PendingCommit = _memory.CodeLines(first.Address.Frame) == 0 ? CommitKind.Nothing : CommitKind.Ram;
+                _state->PendingCommit = _memory.GuardedLines(first.Address.Frame) == 0 ? CommitKind.Nothing : CommitKind.Ram;
                 return _memory.Base + first.Address.Value;
             }
 

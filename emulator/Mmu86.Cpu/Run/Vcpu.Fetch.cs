@@ -73,6 +73,11 @@ public sealed unsafe partial class Vcpu
     private bool IsWithinCodeLimit(ulong length) =>
         _s->Rip + length - 1 <= _s->CodeLimit || Faults.Raise(ExceptionVector.GeneralProtection, 0);
 
+    /// <summary>The instruction whose data access the MMU is being asked about; that of the last one where it is asked by nobody's. An offset in CS.</summary>
+    public LinearAddress AccessingInstruction => _s->SlowOp == null
+        ? new LinearAddress(_s->Rip)
+        : new LinearAddress(*Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) + _s->Details[_s->SlowOp - _s->Pool].PageOffset);
+
     private AccessMode FetchMode => System.Cpl == 3 ? AccessMode.User : AccessMode.Supervisor;
 
     /// <summary>The second fetch of a page-crossing instruction whose block is there.</summary>

@@ -143,6 +143,9 @@ internal unsafe struct CpuState
 
     /// <summary>The width of RIP and of memory addresses in IA-32e mode: 48, or 57 with CR4.LA57.</summary>
     public int LinearAddressBits;
+
+    /// <summary>The op that came to the slow side last: whose access it is that the MMU is asked about.</summary>
+    public MicroOp* SlowOp;
 }
 
 /// <summary>Access to registers of the state by byte offset.</summary>

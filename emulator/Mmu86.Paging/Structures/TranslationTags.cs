@@ -24,6 +24,9 @@ internal sealed class TranslationTags
         _caches = caches;
     }
 
+    /// <summary>One that is told of every space whose TLB entries go; null for nobody.</summary>
+    public IRemovalObserver? Removals { get; set; }
+
     /// <summary>The spaces known.</summary>
     public AddressSpaces Spaces { get; } = new();
 
@@ -57,6 +60,7 @@ internal sealed class TranslationTags
     public void InvalidateTlb(int index)
     {
         uint tag = Spaces[index].TlbTag;
+        Removals?.SpaceRemoved(tag);
         ulong count = 0;
         foreach (TlbLevel level in _levels)
             count += level.Bury(tag);

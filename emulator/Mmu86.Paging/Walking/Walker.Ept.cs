@@ -56,6 +56,14 @@ internal sealed unsafe partial class Walker
         return found;
     }
 
+    /// <summary>Finds a guest-physical address in host memory as a read would, without a trace.</summary>
+    public bool TryInspectGuestPhysical(ulong address, out ulong host)
+    {
+        bool found = TryTranslateGuestPhysical<InspectionWalk>(address, EptEntry.Read, EptViolationQualification.Read, out GuestPhysicalMapping mapping);
+        host = mapping.Host;
+        return found;
+    }
+
     private void PrepareNested(in PagingContext context, uint space)
     {
         _controls = context.Nested;

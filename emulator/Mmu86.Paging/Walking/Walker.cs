@@ -30,11 +30,15 @@ internal sealed unsafe partial class Walker
     // The mode has a top table at CR3 and entries of eight bytes: 4-level or 5-level paging.
     private bool _isLong;
 
+    // Walks write no flags: the tables are those of a recorded run, which wrote its own.
+    private readonly bool _isReplay;
+
     /// <summary>Makes a walker without a context.</summary>
     public Walker(HostMemory memory, Arena arena, StructureCaches caches, AccessRights rights, MmuConfiguration configuration)
     {
         _memory = memory;
         _ram = memory.Base;
+        _isReplay = configuration.IsReplay;
         _arena = arena;
         _caches = caches;
         _nestedTlb = caches.NestedTlb;
@@ -315,10 +319,8 @@ internal sealed unsafe partial class Walker
             bool isShort = descent->Layout->EntryBytes == 4;
             if ((isShort ? ReadEntry<FourByteEntries>(host.Value) : ReadEntry<EightByteEntries>(host.Value)) != descent->Entry)
                 return DescentEnd.Stale;
-            if (isShort)
-                _memory.Write(host, (uint)entry);
-            else
-                _memory.Write(host, entry);
+            if (!_isReplay)
+                WriteEntry(host, entry, isShort);
             FlagUpdates++;
         }
 
@@ -326,6 +328,14 @@ internal sealed unsafe partial class Walker
         if (TWalk.Records)
             Recorder.Changed(descent->Step, entry);
         return DescentEnd.Mapped;
+    }
+
+    private void WriteEntry(HostPhysicalAddress host, ulong entry, bool isShort)
+    {
+        if (isShort)
+            _memory.Write(host, (uint)entry);
+        else
+            _memory.Write(host, entry);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

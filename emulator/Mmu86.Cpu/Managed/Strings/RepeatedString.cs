@@ -180,18 +180,18 @@ internal static unsafe class RepeatedString<TOperation, TWidth, TElement>
             return false;
         destination = vcpu.Bus.Memory.Base + to.Address.Value;
 
-        // A store to a line that holds code must be noticed when it is made: element by element.
-        return TOperation.DestinationKind != AccessKind.Write || !HoldsCode(vcpu, to.Address, fit, cursor.Step);
+        // A store to a line that holds code, or to a watched table, must be noticed when it is made: element by element.
+        return TOperation.DestinationKind != AccessKind.Write || !IsGuarded(vcpu, to.Address, fit, cursor.Step);
     }
 
-    private static bool HoldsCode(Vcpu vcpu, HostPhysicalAddress address, ulong count, long step)
+    private static bool IsGuarded(Vcpu vcpu, HostPhysicalAddress address, ulong count, long step)
     {
-        ulong codeLines = vcpu.Bus.Memory.CodeLines(address.Frame);
-        if (codeLines == 0)
+        ulong guarded = vcpu.Bus.Memory.GuardedLines(address.Frame);
+        if (guarded == 0)
             return false;
         ulong length = count * TWidth.Bytes;
         ulong first = (address.Value & 0xFFF) - (step > 0 ? 0 : length - TWidth.Bytes);
         ulong last = first + length - 1;
-        return (codeLines & (ulong.MaxValue << (int)(first >> 6)) & (ulong.MaxValue >> (int)(63 - (last >> 6)))) != 0;
+        return (guarded & (ulong.MaxValue << (int)(first >> 6)) & (ulong.MaxValue >> (int)(63 - (last >> 6)))) != 0;
     }
 }

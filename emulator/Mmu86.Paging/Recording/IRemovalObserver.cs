@@ -1,0 +1,11 @@
+namespace Mmu86.Paging;
+
+/// <summary>One that is told what an MMU drops, whether it holds any of it or not: a machine with more entries might.</summary>
+internal interface IRemovalObserver
+{
+    /// <summary>The entries of a page go, and every fragment of their guest pages.</summary>
+    void PageRemoved(ulong linear, uint space);
+
+    /// <summary>Every entry of a space goes.</summary>
+    void SpaceRemoved(uint space);
+}

@@ -1,0 +1,154 @@
+using Mmu86.Memory;
+using Mmu86.X86;
+
+namespace Mmu86.Paging;
+
+/// <summary>Machines that are asked what a recorded one was asked. They are real MMUs; what they walk are the recorded tables.</summary>
+/// <remarks>
+/// The tables stand in a memory of their own at the addresses that they had. Accessed and dirty flags come with the stream, so these MMUs set
+/// none; everything else they do as if they ran the guest. Not for use by two threads at once.
+/// </remarks>
+public sealed class ReplayedMmus : IDisposable
+{
+    private readonly HostMemory _memory;
+    private readonly Mmu<Unobserved>[] _mmus;
+    private bool _isDisposed;
+
+    /// <summary>Builds the machines.</summary>
+    /// <param name="memoryBytes">The size of the recorded host's memory.</param>
+    /// <param name="configurations">The machines; their seed is the run's.</param>
+    public ReplayedMmus(ulong memoryBytes, IReadOnlyList<MmuConfiguration> configurations)
+    {
+        _memory = new HostMemory(memoryBytes, BackingPages.Small);
+        _mmus = new Mmu<Unobserved>[configurations.Count];
+        for (int i = 0; i < _mmus.Length; i++)
+            _mmus[i] = new Mmu<Unobserved>(_memory, configurations[i] with { LookUpEveryAccess = true, IsReplay = true }, default);
+    }
+
+    /// <summary>The last moment that the stream told of; null before the first.</summary>
+    public StreamMark? LastMark { get; private set; }
+
+    /// <summary>What a machine counted. Lookups that the recorder's shortcut answered are hits that it does not know of.</summary>
+    /// <exception cref="ObjectDisposedException">It is gone.</exception>
+    public MmuStatistics Statistics(int machine)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return _mmus[machine].Statistics;
+    }
+
+    /// <summary>Asks every machine what a chunk of the stream tells.</summary>
+    public void Apply(StreamChunk chunk)
+    {
+        ReadOnlySpan<ulong> words = chunk.Words.AsSpan(0, chunk.Count);
+        int position = 0;
+        while (position < words.Length)
+        {
+            if (TranslationStreamReader.Operation(words[position]) != StreamOperation.Lookup)
+            {
+                int length = TranslationStreamReader.Length(words[position]);
+                Apply(words.Slice(position, length));
+                position += length;
+                continue;
+            }
+
+            int end = position + LookupEvent.Words;
+            while (end < words.Length && TranslationStreamReader.Operation(words[end]) == StreamOperation.Lookup)
+                end += LookupEvent.Words;
+            // Machine by machine: each finds its structures in the real machine's caches.
+            foreach (Mmu<Unobserved> mmu in _mmus)
+                LookUp(mmu, words[position..end]);
+            position = end;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _isDisposed = true;
+        foreach (Mmu<Unobserved> mmu in _mmus)
+            mmu.Dispose();
+        _memory.Dispose();
+    }
+
+    private void LookUp(Mmu<Unobserved> mmu, ReadOnlySpan<ulong> words)
+    {
+        for (int i = 0; i < words.Length; i += LookupEvent.Words)
+        {
+            LookupEvent lookup = new(words[i], words[i + 1]);
+            mmu.Replay(lookup.Address, lookup.Kind, lookup.Mode, lookup.Repeats);
+        }
+    }
+
+    private void Apply(ReadOnlySpan<ulong> words)
+    {
+        switch (TranslationStreamReader.Operation(words[0]))
+        {
+            case StreamOperation.Context:
+                PagingContext context = TranslationStreamReader.Context(words);
+                foreach (Mmu<Unobserved> mmu in _mmus)
+                    mmu.SetContext(context);
+                break;
+            case StreamOperation.Table:
+                Place(words[0] & ~0xFFFUL, words[1..]);
+                break;
+            case StreamOperation.TableLine:
+                Place(words[0] & ~0x3FUL, words[1..]);
+                break;
+            case StreamOperation.Invalidation:
+                foreach (Mmu<Unobserved> mmu in _mmus)
+                    Invalidate(mmu, (StreamInvalidation)(words[0] >> 4), words[1], words[2]);
+                break;
+            case StreamOperation.Mark:
+                LastMark = TranslationStreamReader.Mark(words);
+                break;
+            case StreamOperation.PageRemoved:
+            case StreamOperation.SpaceRemoved:
+                break; // each machine drops its own
+            case StreamOperation.Lookup:
+            default:
+                throw new System.Diagnostics.UnreachableException();
+        }
+    }
+
+    private static void Invalidate(Mmu<Unobserved> mmu, StreamInvalidation what, ulong first, ulong second)
+    {
+        switch (what)
+        {
+            case StreamInvalidation.Page:
+                mmu.InvalidatePage(new LinearAddress(first));
+                break;
+            case StreamInvalidation.PageOfPcid:
+                mmu.InvalidatePage(new LinearAddress(first), (ushort)second);
+                break;
+            case StreamInvalidation.Pcid:
+                mmu.InvalidatePcid((ushort)first);
+                break;
+            case StreamInvalidation.AllNonGlobal:
+                mmu.InvalidateAllNonGlobal();
+                break;
+            case StreamInvalidation.All:
+                mmu.InvalidateAll();
+                break;
+            case StreamInvalidation.AfterPageFault:
+                mmu.InvalidateAfterPageFault(new LinearAddress(first));
+                break;
+            case StreamInvalidation.EptContext:
+                mmu.InvalidateEptContext(first);
+                break;
+            case StreamInvalidation.EptAll:
+                mmu.InvalidateEptAll();
+                break;
+            case StreamInvalidation.Vpid:
+                mmu.InvalidateVpid((ushort)first);
+                break;
+            default:
+                throw new InvalidDataException($"a translation stream has an invalidation of kind {(int)what}");
+        }
+    }
+
+    private void Place(ulong address, ReadOnlySpan<ulong> entries)
+    {
+        if (_memory.IsRam(new HostPhysicalAddress(address), (ulong)entries.Length * sizeof(ulong)))
+            _memory.Write(new HostPhysicalAddress(address), System.Runtime.InteropServices.MemoryMarshal.AsBytes(entries));
+    }
+}
