@@ -11,4 +11,7 @@ public sealed record ProgramReport
 
     /// <summary>The guest's arguments.</summary>
     public required IReadOnlyList<string> Arguments { get; init; }
+
+    /// <summary>What a report says of an image.</summary>
+    public static ProgramReport Of(ProgramImage program) => new() { Name = program.Name, Sha256 = program.Sha256, Arguments = program.Arguments };
 }

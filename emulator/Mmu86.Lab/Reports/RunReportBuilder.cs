@@ -9,7 +9,7 @@ public static class RunReportBuilder
     public static RunReport Build(RunOptions options, RunOutcome outcome) => new()
     {
         Version = typeof(RunReport).Assembly.GetName().Version!.ToString(3),
-        Program = new ProgramReport { Name = options.Program.Name, Sha256 = options.Program.Sha256, Arguments = options.Program.Arguments },
+        Program = ProgramReport.Of(options.Program),
         Machine = options.Machine,
         Paging = options.Paging,
         Fidelity = options.Fidelity,

@@ -38,7 +38,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     private readonly LinuxPersonality? _personality;
     private readonly GuestOutput _output;
 
-    private GuestMachine(RunOptions options, GuestOutput output, ITranslationObserver? observer)
+    private GuestMachine(RunOptions options, GuestOutput output, ITranslationObserver? observer, RunRecording? recording)
     {
         _options = options;
         _output = output;
@@ -65,7 +65,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             Personality = kind.Personality;
             Image = Load(kind, memory, options);
             Timing = MakeTiming(options);
-            Mmu = MakeMmu(observer, out _mmuLifetime);
+            Mmu = recording is null ? MakeMmu(observer, out _mmuLifetime) : MakeRecordingMmu(recording, out _mmuLifetime);
             Ports = new PortBus();
             Mmio = new MmioBus();
             ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
@@ -162,7 +162,31 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     /// <exception cref="ImageFormatException">The image is broken, or does not fit.</exception>
     /// <exception cref="ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
     /// <exception cref="HostMemoryExhaustedException">The host has too little memory to place the image.</exception>
-    public static GuestMachine Build(RunOptions options, GuestOutput output, ITranslationObserver? observer) => new(options, output, observer);
+    public static GuestMachine Build(RunOptions options, GuestOutput output, ITranslationObserver? observer) => new(options, output, observer, recording: null);
+
+    /// <summary>Makes a machine that writes down what its MMU is asked.</summary>
+    /// <inheritdoc cref="Build"/>
+    public static GuestMachine BuildRecorded(RunOptions options, GuestOutput output, RunRecording recording) => new(options, output, observer: null, recording);
+
+    /// <summary>The bytes of host memory that a run of these options has.</summary>
+    public static ulong HostBytesOf(RunOptions options) => HostBytes(options);
+
+    /// <summary>Writes a moment into the recording, exact: between two instructions. Nothing where the machine records none.</summary>
+    public void Mark(StreamMoment moment)
+    {
+        if (Mmu is not RecordingMmu recorder)
+            return;
+        MmuStatistics mmu = Vcpu.Statistics;
+        recorder.Mark(new StreamMark
+        {
+            Moment = moment,
+            Instructions = Vcpu.Counters.Instructions,
+            DataLookups = Vcpu.Counters.DataLookups,
+            FetchLookups = Vcpu.Counters.FetchLookups,
+            DataBySize = [mmu.L1Data.Size4K.Lookups, mmu.L1Data.Size2M.Lookups, mmu.L1Data.Size1G.Lookups],
+            FetchBySize = [mmu.L1Instruction.Size4K.Lookups, mmu.L1Instruction.Size2M.Lookups, mmu.L1Instruction.Size1G.Lookups],
+        });
+    }
 
     /// <summary>Runs on.</summary>
     /// <param name="instructionLimit">Stops when so many instructions have retired since the start, exactly.</param>
@@ -342,6 +366,14 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     private IVirtualClock MakeClock() => _options.Machine.Clock.Counts == ClockSource.Instructions ? new InstructionClock()
         : Timing is { } timing ? new CycleClock(timing)
         : new TranslationClock(Mmu, _options.Machine.Mmu.Latencies);
+
+    private RecordingMmu MakeRecordingMmu(RunRecording recording, out IDisposable lifetime)
+    {
+        MmuConfiguration configuration = _options.Machine.ToMmuConfiguration(_options.Seed);
+        var inner = new Mmu<Unobserved>(_host, configuration with { LookUpEveryAccess = configuration.LookUpEveryAccess || recording.Runs == RecordedRuns.Strict }, default);
+        lifetime = inner;
+        return new RecordingMmu(inner, _host, recording.Writer, recording.Runs);
+    }
 
     // The devices of a bare-metal guest meet its processor, and find what firmware would have left.
     private void Connect()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Mmu86.Cpu;
 using Mmu86.Lab.Reports;
 using Mmu86.Memory;
+using Mmu86.Paging;
 
 namespace Mmu86.Lab.Running;
 
@@ -28,6 +29,9 @@ public sealed class GuestRunner
     /// <summary>Told the number of instructions retired, some times a second at least.</summary>
     public IProgress<ulong>? Progress { get; init; }
 
+    /// <summary>Where the stream of translations goes; null where it is not wanted.</summary>
+    public RunRecording? Recording { get; init; }
+
     /// <summary>Runs.</summary>
     /// <param name="cancellation">Ends the run early: the report says so.</param>
     /// <exception cref="Loaders.ImageFormatException">The image is broken, or does not fit.</exception>
@@ -36,13 +40,19 @@ public sealed class GuestRunner
     /// <exception cref="IOException">The guest's output cannot be written.</exception>
     public RunReport Run(CancellationToken cancellation)
     {
-        using GuestMachine machine = GuestMachine.Build(_options, _output, observer: null);
+        using GuestMachine machine = Recording is null
+            ? GuestMachine.Build(_options, _output, observer: null)
+            : GuestMachine.BuildRecorded(_options, _output, Recording);
+        if (machine.Mmu is RecordingMmu recorder)
+            Recording!.Attach?.Invoke(machine, recorder);
         TimeSpan cpuStart = ThreadCpuTime.Now;
         var wall = Stopwatch.StartNew();
         ExitReport exit = RunToEnd(machine, cancellation);
         wall.Stop();
         TimeSpan cpu = ThreadCpuTime.Now - cpuStart;
         RunCounts counts = Count(machine);
+        machine.Mark(StreamMoment.Last);
+        Recording?.Writer.Flush();
         _output.Standard.Flush();
         _output.Error.Flush();
         return RunReportBuilder.Build(_options, new RunOutcome
@@ -71,6 +81,7 @@ public sealed class GuestRunner
             if (cancellation.IsCancellationRequested)
                 return new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.InterruptedStatus, Detail = "interrupted" };
             Progress?.Report(retired);
+            machine.Mark(StreamMoment.Interval);
             ulong slice = limit - retired <= SliceInstructions ? limit : retired + SliceInstructions;
             if (machine.Run(slice, marker => Mark(machine, marker)) is { } exit)
                 return exit;
@@ -80,10 +91,16 @@ public sealed class GuestRunner
     // The first begin and the first end behind it count.
     private void Mark(GuestMachine machine, uint marker)
     {
-        if (marker == Markers.Begin)
-            _begin ??= Count(machine);
-        else if (_begin is not null)
-            _measured ??= Count(machine).Since(_begin);
+        if (marker == Markers.Begin && _begin is null)
+        {
+            _begin = Count(machine);
+            machine.Mark(StreamMoment.Begin);
+        }
+        else if (marker != Markers.Begin && _begin is not null && _measured is null)
+        {
+            _measured = Count(machine).Since(_begin);
+            machine.Mark(StreamMoment.End);
+        }
     }
 
     private RunCounts Count(GuestMachine machine) => _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics, machine.Timing?.Statistics);

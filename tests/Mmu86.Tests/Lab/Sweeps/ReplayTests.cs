@@ -1,0 +1,108 @@
+using Mmu86.Lab;
+using Mmu86.Lab.Running;
+using Mmu86.Paging;
+using Mmu86.Tests.Running;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.Lab.Sweeps;
+
+/// <summary>A machine that is asked what a recorded run asked counts what it counts when it runs the guest itself.</summary>
+public sealed class ReplayTests
+{
+    public static TheoryData<string, PagingMode, PageSize> Runs()
+    {
+        TheoryData<string, PagingMode, PageSize> runs = [];
+        foreach (string guest in SmallRuns.Guests)
+        {
+            runs.Add(guest, PagingMode.Native, PageSize.Size4K);
+            runs.Add(guest, PagingMode.Nested, PageSize.Size4K);
+        }
+
+        runs.Add("quicksort 3000", PagingMode.Native, PageSize.Size2M);
+        runs.Add("tree 1500", PagingMode.Nested, PageSize.Size2M);
+        return runs;
+    }
+
+    [Theory]
+    [MemberData(nameof(Runs))]
+    public void Replay_OnOtherMachines_CountsWhatADirectRunCounts(string guest, PagingMode paging, PageSize page)
+    {
+        string[][] machines =
+        [
+            [],
+            ["mmu.l1Data.arrays[l1d-4k].sets=2", "mmu.l1Data.arrays[l1d-4k].replacement=lru", "mmu.l2.arrays[l2-4k-2m].sets=8"],
+            ["mmu.l1Instruction.arrays[l1i-4k].sets=1", "mmu.l1Instruction.arrays[l1i-4k].ways=2", "mmu.structureCaches.pde={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}"],
+            ["mmu.structureCaches.nestedTlb={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}", "mmu.l2.arrays[l2-4k-2m].replacement=random"],
+        ];
+        Compare(guest, paging, page, machines, RecordedRuns.ByKind);
+    }
+
+    [Theory]
+    [MemberData(nameof(Runs))]
+    public void StrictReplay_OnMachinesWithoutFirstLevels_CountsWhatADirectRunCounts(string guest, PagingMode paging, PageSize page)
+    {
+        string[][] machines =
+        [
+            [],
+            ["mmu.l1Data.arrays=[]", "mmu.l1Instruction.arrays=[]", "mmu.l2.arrays=[]"],
+            ["mmu.l1Data.arrays=[]"],
+            ["mmu.l1Instruction.arrays=[]", "mmu.l2.arrays[l2-4k-2m].sets=2"],
+        ];
+        Compare(guest, paging, page, machines, RecordedRuns.Strict);
+    }
+
+    private static void Compare(string guest, PagingMode paging, PageSize page, string[][] machines, RecordedRuns runs)
+    {
+        RunOptions options = SmallRuns.Options(guest, paging, Fidelity.Tlb, page);
+        RunOptions[] others = [.. machines.Select(overrides => SmallRuns.Options(guest, paging, Fidelity.Tlb, page, overrides))];
+        using var mmus = new ReplayedMmus(
+            GuestMachine.HostBytesOf(options), [.. others.Select(other => other.Machine.ToMmuConfiguration(other.Seed))]);
+        var writer = new TranslationStreamWriter(new DirectSink(mmus));
+        using (GuestMachine machine = GuestMachine.BuildRecorded(options, Silent(), new RunRecording(writer, runs)))
+            RunToEnd(machine);
+        writer.Flush();
+
+        for (int i = 0; i < machines.Length; i++)
+        {
+            using GuestMachine direct = GuestMachine.Build(others[i], Silent(), observer: null);
+            RunToEnd(direct);
+            Assert.Equal($"machine {i}\n{Figures(direct.Vcpu.Statistics, runs)}", $"machine {i}\n{Figures(mmus.Statistics(i), runs)}");
+        }
+    }
+
+    private static GuestOutput Silent() => new(Stream.Null, Stream.Null, Stream.Null);
+
+    private static void RunToEnd(GuestMachine machine)
+    {
+        while (machine.Run(ulong.MaxValue, _ => { }) is null)
+        {
+        }
+    }
+
+    // Hits of the first level are known only where each lookup was written down.
+    private static string Figures(MmuStatistics statistics, RecordedRuns runs)
+    {
+        var parts = new List<string>();
+        foreach (TlbStatistics level in new[] { statistics.L1Instruction, statistics.L1Data, statistics.L2 })
+        {
+            bool hits = level.Name == "l2" || runs == RecordedRuns.Strict;
+            parts.Add($"{level.Name}: {(hits ? $"hits {level.Hits} " : "")}misses {level.Misses} fills {level.Fills} evictions {level.Evictions} invalidations {level.Invalidations} unresolved {level.Unresolved}");
+        }
+
+        WalkStatistics walks = statistics.Walks;
+        parts.Add($"walks: {walks.Miss} {walks.Dirty} {walks.Rights} references {walks.GuestReferences} {walks.EptReferences} faulted {walks.Faulted} {walks.FaultedReferences}");
+        parts.AddRange(walks.StructureCaches.Select(cache => $"{cache.Name} {cache.Hits} {cache.Misses}"));
+        return string.Join('\n', parts);
+    }
+
+    private sealed class DirectSink(ReplayedMmus mmus) : IStreamSink
+    {
+        public StreamChunk Exchange(StreamChunk full)
+        {
+            mmus.Apply(full);
+            full.Count = 0;
+            return full;
+        }
+    }
+}
