@@ -89,6 +89,7 @@ internal static class Application
             RunCommand.Create(guestWords, streams),
             InspectCommand.Create(guestWords, streams),
             ExplainCommand.Create(guestWords, streams),
+            SweepCommand.Create(guestWords, streams),
             ListCommand.Create(streams),
             ShowCommand.Create(streams),
         };

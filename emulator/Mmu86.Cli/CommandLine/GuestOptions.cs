@@ -87,7 +87,9 @@ internal sealed class GuestOptions
     /// <summary>What the command line asks for.</summary>
     /// <exception cref="UserErrorException">Status 64, 65 or 69.</exception>
     /// <exception cref="Mmu86.Lab.Configuration.ConfigurationException">The machine is wrong.</exception>
-    public RunOptions Read(ParseResult parsed)
+    public RunOptions Read(ParseResult parsed) => Read(parsed, parsed.GetValue(_paging) ?? "native");
+
+    private RunOptions Read(ParseResult parsed, string paging)
     {
         PageSize guestPage = Page(parsed, _guestPage);
         ulong memory = Values.MemorySize("--memory", parsed.GetValue(_memory) ?? DefaultMemory, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes);
@@ -95,7 +97,7 @@ internal sealed class GuestOptions
         var options = new RunOptions
         {
             Machine = machine,
-            Paging = Values.Choice<PagingMode>("--paging", parsed.GetValue(_paging) ?? "native", [
+            Paging = Values.Choice<PagingMode>("--paging", paging, [
                 new("native", PagingMode.Native), new("nested", PagingMode.Nested), Choice<PagingMode>.Later("shadow")]),
             Fidelity = Values.Choice<Fidelity>("--fidelity", parsed.GetValue(_fidelity) ?? "tlb", [
                 new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), new("cycles", Fidelity.Cycles)]),
@@ -128,6 +130,16 @@ internal sealed class GuestOptions
         if (options.HostMemoryBytes is not null && options.Paging == PagingMode.Native)
             throw UserErrorException.Usage("--host-memory: with native paging the host's memory is the guest's; use --memory");
         return options;
+    }
+
+    /// <summary>What the command line asks for, once for each of several paging modes separated by commas: <c>--paging native,nested</c>.</summary>
+    /// <inheritdoc cref="Read"/>
+    public IReadOnlyList<RunOptions> ReadEachPaging(ParseResult parsed)
+    {
+        string[] modes = (parsed.GetValue(_paging) ?? "native").Split(',');
+        if (modes.Distinct().Count() != modes.Length)
+            throw UserErrorException.Usage($"--paging: '{parsed.GetValue(_paging)}' names a mode twice");
+        return [.. modes.Select(mode => Read(parsed, mode))];
     }
 
     /// <summary>Whether the user wants neither progress nor report.</summary>

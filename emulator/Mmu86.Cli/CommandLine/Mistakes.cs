@@ -22,7 +22,7 @@ internal static class Mistakes
             throw UserErrorException.Usage(StrayMessage(stray, command.Command, name));
         if (ValueForgotten(command) is (string option, string value))
             throw UserErrorException.Usage($"{option}: '{value}' is an option, not a value; see '{name} --help'");
-        if (command.Command.Subcommands.Count > 0)
+        if (command.Command.Subcommands.Count > 0 && command.Command.Action is null)
             throw UserErrorException.Usage(NoCommandMessage(parsed, command.Command, name));
         if (parsed.UnmatchedTokens.Count > 0)
             throw UserErrorException.Usage($"'{parsed.UnmatchedTokens[0]}' is one word too many; see '{name} --help'");
