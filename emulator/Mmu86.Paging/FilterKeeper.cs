@@ -8,7 +8,7 @@ namespace Mmu86.Paging;
 /// <remarks>
 /// A slot lives only while a lookup of its page would be a hit of the modelled first level that changes nothing in the model. So
 /// whoever changes a modelled entry calls <see cref="Kill"/> in the same call. A slot killed without need costs one slow lookup; a slot
-/// left over would be a wrong count or a wrong translation. That is why kills compare pages and not owners: what hits the page dies.
+/// left over would be a wrong count or a wrong translation. That is why kills never ask who owns a slot: what hits the page dies.
 /// </remarks>
 internal sealed unsafe class FilterKeeper : IDisposable
 {
@@ -19,6 +19,7 @@ internal sealed unsafe class FilterKeeper : IDisposable
 
     private readonly FilterSlot* _slots;
     private readonly int _slotCount;
+    private readonly int _slotShift;
     private readonly uint _indexMask;
 
     // Bit n: slot n was filled since the filter was emptied. The slots of all tables are numbered through.
@@ -35,6 +36,7 @@ internal sealed unsafe class FilterKeeper : IDisposable
         Filter = new TranslationFilter(slots);
         _slots = Filter.DataTable(AccessMode.User);
         _slotCount = slots;
+        _slotShift = BitOperations.Log2((uint)slots);
         _indexMask = (uint)slots - 1;
         _installed = arena.Allocate<ulong>(Words);
         _installedWords = arena.Allocate<ulong>((Words + 63) / 64);
@@ -58,15 +60,15 @@ internal sealed unsafe class FilterKeeper : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Install(TlbLane* lane, int entry, int table, ulong page, ulong payload)
     {
-        uint slot = ((uint)table * (uint)_slotCount) + ((uint)(page >> 12) & _indexMask);
+        uint number = ((uint)table << _slotShift) | ((uint)(page >> 12) & _indexMask);
         // SAFETY: table < Tables and the index < Slots; the tables lie one after the other in the filter's reservation.
-        _slots[slot].Tag = FilterSlot.TagOf(page);
-        _slots[slot].Payload = payload;
-        ulong* installed = _installed + (slot >> 6);
-        if (*installed == 0)
-            _installedWords[slot >> 12] |= 1UL << (int)(slot >> 6);
-        *installed |= 1UL << (int)slot;
+        FilterSlot* slot = _slots + number;
+        slot->Tag = FilterSlot.TagOf(page);
+        slot->Payload = payload;
         lane->SlotTables[entry] |= (byte)(1 << table);
+        // Between two times that the filter is emptied a slot is filled often and noted once.
+        if (((_installed[number >> 6] >> (int)number) & 1) == 0)
+            NoteInstalled(number);
     }
 
     /// <summary>Removes every slot of an entry, whose tag must still be in place. Costs what was installed.</summary>
@@ -92,10 +94,10 @@ internal sealed unsafe class FilterKeeper : IDisposable
         }
 
         lane->SlotTables[entry] = 0;
-        ulong page = Tag.Address(tag);
-        FilterSlot* slot = _slots + ((uint)BitOperations.TrailingZeroCount(tables) * (uint)_slotCount) + ((uint)(page >> 12) & _indexMask);
-        if (slot->Tag == FilterSlot.TagOf(page))
-            slot->Tag = TranslationFilter.Empty;
+        // Whose slot it is is not asked: to compare costs more on every change of the most recent entry than the rare slot of another page
+        // that goes without need.
+        uint index = (uint)(tag >> Tag.PageNumberShift) & _indexMask;
+        _slots[((uint)BitOperations.TrailingZeroCount(tables) << _slotShift) | index].Tag = TranslationFilter.Empty;
     }
 
     /// <summary><see cref="Kill"/> of an entry that has slots.</summary>
@@ -149,6 +151,13 @@ internal sealed unsafe class FilterKeeper : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Filter.Dispose();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void NoteInstalled(uint number)
+    {
+        _installedWords[number >> 12] |= 1UL << (int)(number >> 6);
+        _installed[number >> 6] |= 1UL << (int)number;
+    }
 
     private int WordsPerTable => _slotCount / 64;
 

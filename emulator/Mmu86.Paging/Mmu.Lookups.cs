@@ -33,8 +33,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         {
             ulong page = Tag.PageNumber(linear, PageSize.Size4K);
             set = (int)((page ^ (page >> lane->HashShift)) & lane->SetMask);
-            entry = AssociativeArray.FindInSet(
-                lane->Tags, set * lane->Stride, lane->Stride, Tag.Make(_space, PageSize.Size4K, page), Tag.Make(_globalSpace, PageSize.Size4K, page));
+            ulong number = page << Tag.PageNumberShift;
+            entry = AssociativeArray.FindInSet(lane->Tags, set * lane->Stride, lane->Stride, _smallTag | number, _smallGlobalTag | number);
             if (!TPolicy.Observes && entry >= 0)
             {
                 ulong data = lane->Data[entry];
@@ -45,8 +45,9 @@ public sealed unsafe partial class Mmu<TPolicy>
                     TlbLevel.Touch(_filter, lane, entry, set);
                     HostPhysicalAddress answer = new((data & TlbEntry.FrameMask) | (linear & 0xFFF));
                     bool isRam = _memory.IsRam(answer);
-                    if (isRam && _slotTables[accessClass] >= 0)
-                        Offer(lane, entry, accessClass, linear, answer.Value);
+                    int table = _slotTables[accessClass];
+                    if (isRam && table >= 0)
+                        Offer(lane, entry, accessClass, table, linear, answer.Value);
                     translation = new Translation(answer, PageSize.Size4K, isRam);
                     if (TPolicy.KeepsTime)
                         _policy.Accessed(kind, translation, TranslationHit.L1);
@@ -77,13 +78,12 @@ public sealed unsafe partial class Mmu<TPolicy>
 
     // Lets the filter answer for a data page from now on. The entry is the most recent of its set: it has just been used.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Offer(TlbLane* lane, int entry, int accessClass, ulong linear, ulong host)
+    private void Offer(TlbLane* lane, int entry, int accessClass, int table, ulong linear, ulong host)
     {
         if (TPolicy.Counts && !_data.Admits(lane))
             return;
         ulong page = linear & ~0xFFFUL;
         ulong payload = (ulong)_ram + (host & ~0xFFFUL) - page;
-        int table = _slotTables[accessClass];
         _filter.Install(lane, entry, table, page, payload);
         // That a write succeeded says that it is permitted and that the dirty flag is cached as set.
         if (accessClass >> 2 == (int)AccessKind.Write && _memory.GuardedLines(new HostFrameNumber(host >> 12)) == 0)
@@ -174,8 +174,9 @@ public sealed unsafe partial class Mmu<TPolicy>
         HostPhysicalAddress answer = new(host);
         bool isRam = _memory.IsRam(answer);
         int accessClass = AccessRights.Class(kind, mode);
-        if (isRam && _slotTables[accessClass] >= 0 && hit.IsSettled)
-            Offer(hit.Lane, hit.Entry, accessClass, linear, host);
+        int table = _slotTables[accessClass];
+        if (isRam && table >= 0 && hit.IsSettled)
+            Offer(hit.Lane, hit.Entry, accessClass, table, linear, host);
         else if (isRam && _partTables[accessClass] >= 0 && hit.IsSettled)
             OfferPart(hit.Lane, hit.Entry, accessClass, linear, host);
         return new Translation(answer, hit.Lane->Size, isRam);

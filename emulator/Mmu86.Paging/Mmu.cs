@@ -58,6 +58,10 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private uint _space;
     private uint _globalSpace;
     private uint _structureSpace;
+
+    // The tags of the 4 KiB page 0 in _space and _globalSpace: with a page number they make its tag.
+    private ulong _smallTag;
+    private ulong _smallGlobalTag;
     private int _spaceIndex;
     private int _globalIndex;
     private int _guestPhysicalIndex;
@@ -256,6 +260,8 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _space = _tags.Spaces[_spaceIndex].TlbTag;
         _globalSpace = _tags.Spaces[_globalIndex].TlbTag;
         _structureSpace = _tags.Spaces[_spaceIndex].StructureTag;
+        _smallTag = Tag.Make(_space, PageSize.Size4K, 0);
+        _smallGlobalTag = Tag.Make(_globalSpace, PageSize.Size4K, 0);
         _walker.SetContext(_context, _structureSpace, _tags.Spaces[_guestPhysicalIndex].StructureTag);
     }
 }

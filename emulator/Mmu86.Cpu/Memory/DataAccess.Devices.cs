@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Mmu86.Paging;
 
 namespace Mmu86.Cpu;
@@ -53,10 +54,12 @@ public sealed unsafe partial class DataAccess
         return null;
     }
 
+    // Only while replaying: callers ask that first, for hardly any access is one.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReplay(ulong address, AccessKind kind, out Translation translation)
     {
         translation = _deferredTranslation;
-        if (_deferral != Deferral.Replaying || address != _deferredAddress || kind != _deferredKind)
+        if (address != _deferredAddress || kind != _deferredKind)
             return false;
         _deferral = Deferral.None;
         return true;

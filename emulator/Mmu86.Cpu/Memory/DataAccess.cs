@@ -101,6 +101,7 @@ public sealed unsafe partial class DataAccess
         Overlaps(_commitFirst, _commitFirstBytes, start, length)
         || (_commitFirstBytes < _commitBytes && Overlaps(_commitSecond, _commitBytes - _commitFirstBytes, start, length));
 
+    [SkipLocalsInit]
     internal byte* HandlerRead(MicroOp* op, ulong address, uint size)
     {
         if ((uint)(address & 0xFFF) + size > 4096 || Checks != AccessChecks.None)
@@ -108,7 +109,7 @@ public sealed unsafe partial class DataAccess
 
         // The common case, a TLB miss of a load inside one page of RAM, does not ask what a fault would be called.
         _state->PendingLookups++;
-        if (!TryReplay(address, AccessKind.Read, out Translation translation)
+        if ((_deferral != Deferral.Replaying || !TryReplay(address, AccessKind.Read, out Translation translation))
             && !_mmu.TryTranslate(new LinearAddress(address), AccessKind.Read, Mode, out translation))
         {
             RaiseFailure(NonCanonicalVector(op));
@@ -366,7 +367,8 @@ public sealed unsafe partial class DataAccess
 
     private bool Translate(ulong address, AccessKind kind, AccessMode mode, ExceptionVector nonCanonicalVector, out Translation translation)
     {
-        if (TryReplay(address, kind, out translation) || _mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
+        if ((_deferral == Deferral.Replaying && TryReplay(address, kind, out translation))
+            || _mmu.TryTranslate(new LinearAddress(address), kind, mode, out translation))
             return true;
         return RaiseFailure(nonCanonicalVector);
     }

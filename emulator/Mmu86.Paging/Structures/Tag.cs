@@ -20,11 +20,14 @@ internal static class Tag
     /// <summary>How many pairs of size and space there are: the range of <see cref="SizeAndSpace"/>.</summary>
     public const int SizesAndSpaces = 1 << 15;
 
+    /// <summary>Where the page number begins.</summary>
+    public const int PageNumberShift = 16;
+
     private const int UnusedAddressBits = 64 - 57;
 
     /// <summary>The tag of a page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Make(uint space, PageSize size, ulong pageNumber) => (pageNumber << 16) | ((ulong)size << 14) | (space << 1) | 1;
+    public static ulong Make(uint space, PageSize size, ulong pageNumber) => (pageNumber << PageNumberShift) | ((ulong)size << 14) | (space << 1) | 1;
 
     /// <summary>The page number of an address, without the sign that makes it canonical.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -48,5 +51,5 @@ internal static class Tag
 
     /// <summary>The first address of the page: canonical, sign included.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Address(ulong tag) => (ulong)((long)((tag >> 16) << (UnusedAddressBits + Size(tag).Shift())) >> UnusedAddressBits);
+    public static ulong Address(ulong tag) => (ulong)((long)((tag >> PageNumberShift) << (UnusedAddressBits + Size(tag).Shift())) >> UnusedAddressBits);
 }
