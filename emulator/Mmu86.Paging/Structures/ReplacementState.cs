@@ -101,6 +101,17 @@ internal unsafe struct ReplacementState
             TouchOther(set, way);
     }
 
+    /// <summary>A hit used an entry, named by its index.</summary>
+    /// <returns>False, and nothing is done, unless the policy is LRU: <see cref="Touch"/> is for all.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryStamp(int entry)
+    {
+        if (_policy != Replacement.Lru)
+            return false;
+        _words[entry] = ++_clock;
+        return true;
+    }
+
     /// <summary>A fill used a way.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fill(int set, int way)

@@ -22,7 +22,6 @@ internal unsafe struct StructureCache
     private AssociativeArray _entries;
     private ulong* _guestTables;
     private ulong* _sources;
-    private int* _recent;
 
     // Of each low byte of a page number, an entry that it was found in.
     private int* _hints;
@@ -33,8 +32,18 @@ internal unsafe struct StructureCache
     public ulong Hits;
     public ulong Misses;
 
+    private int _prefixShift;
+
     /// <summary>The level of the entries that it holds; 0 of the nested TLB.</summary>
-    public int Level;
+    public int Level
+    {
+        readonly get;
+        set
+        {
+            field = value;
+            _prefixShift = UnusedAddressBits + 3 + (9 * value);
+        }
+    }
 
     /// <summary>The next cache that the machine has above this one, or null.</summary>
     public StructureCache* Above;
@@ -51,29 +60,25 @@ internal unsafe struct StructureCache
         _entries.Initialize(arena, pool, configuration.Entries / configuration.Ways, configuration.Ways, IndexHash.Linear, configuration.Replacement, seed);
         _guestTables = arena.Allocate<ulong>(_entries.Capacity);
         _sources = arena.Allocate<ulong>(_entries.Capacity);
-        _recent = arena.Allocate<int>(_entries.Sets);
-        new Span<int>(_recent, _entries.Sets).Fill(-1);
         _hints = arena.Allocate<int>(256);
     }
 
     /// <summary>Looks up the entry that a walk to an address would meet at this level.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int FindPrefix(uint space, ulong address, out int set) => Find(space, PageSize.Size4K, Prefix(address), out set);
+    public readonly int FindPrefix(uint space, ulong address) => Find(space, PageSize.Size4K, Prefix(address));
 
     /// <summary>Looks a page number up without leaving a trace.</summary>
     /// <param name="space">The space of the entry.</param>
     /// <param name="size">Its page size, in the nested TLB; else 4 KiB.</param>
     /// <param name="page">The page number.</param>
-    /// <param name="set">The set, for <see cref="Touch"/>.</param>
     /// <returns>The entry, or -1.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int Find(uint space, PageSize size, ulong page, out int set)
+    public readonly int Find(uint space, PageSize size, ulong page)
     {
-        set = _entries.SetOf(page);
         ulong tag = Tag.Make(space, size, page);
-        // A tag is in one place at most, so where it was last is where it is, or it is looked for.
+        // A tag is in one place at most, so where it was last is where it is, or it is looked for. Its set is nobody's business till then.
         int hint = _hints[(byte)page];
-        return _entries.Tags[hint] == tag ? hint : Search(set, tag, (byte)page);
+        return _entries.Tags[hint] == tag ? hint : Search(tag);
     }
 
     /// <summary>Whether any entry of a page size may be present.</summary>
@@ -81,13 +86,11 @@ internal unsafe struct StructureCache
 
     /// <summary>An entry was used.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Touch(int entry, int set)
+    public void Touch(int entry)
     {
-        // As in the TLB, touching the most recent entry again changes nothing.
-        if (_recent[set] == entry)
-            return;
-        _recent[set] = entry;
-        _entries.Replacement.Touch(set, entry - (set * _entries.Stride));
+        // Stamps are numbered as entries are, so LRU, which every processor modelled has here, need not know the set.
+        if (!_entries.Replacement.TryStamp(entry))
+            TouchOther(entry);
     }
 
     /// <summary>The data word of an entry.</summary>
@@ -103,7 +106,8 @@ internal unsafe struct StructureCache
     public void Fill(Arena arena, uint space, PageSize size, ulong page, ulong data, ulong guestTable, ulong source)
     {
         ulong tag = Tag.Make(space, size, page);
-        int entry = Find(space, size, page, out int set);
+        int set = _entries.SetOf(page);
+        int entry = Find(space, size, page);
         if (entry >= 0)
         {
             _entries.Data[entry] = data;
@@ -119,7 +123,6 @@ internal unsafe struct StructureCache
 
         _guestTables[entry] = guestTable;
         _sources[entry] = source;
-        _recent[set] = entry;
         _entries.Replacement.Fill(set, entry - (set * _entries.Stride));
     }
 
@@ -135,7 +138,7 @@ internal unsafe struct StructureCache
     {
         if (!Exists)
             return;
-        int entry = Find(space, size, page, out _);
+        int entry = Find(space, size, page);
         if (entry < 0)
             return;
         _entries.Remove(entry);
@@ -167,14 +170,22 @@ internal unsafe struct StructureCache
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private readonly int Search(int set, ulong tag, byte hint)
+    private readonly int Search(ulong tag)
     {
-        int entry = _entries.FindInSet(set, tag);
+        ulong page = tag >> Tag.PageNumberShift;
+        int entry = _entries.FindInSet(_entries.SetOf(page), tag);
         if (entry >= 0)
-            _hints[hint] = entry;
+            _hints[(byte)page] = entry;
         return entry;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TouchOther(int entry)
+    {
+        int set = entry / _entries.Stride;
+        _entries.Replacement.Touch(set, entry - (set * _entries.Stride));
+    }
+
     // The bits that select the entry: from 56 down to 21 for a PDE, 30 for a PDPTE, 39 for a PML4E, 48 for a PML5E.
-    private readonly ulong Prefix(ulong address) => (address << UnusedAddressBits) >> (UnusedAddressBits + 3 + (9 * Level));
+    private readonly ulong Prefix(ulong address) => (address << UnusedAddressBits) >> _prefixShift;
 }

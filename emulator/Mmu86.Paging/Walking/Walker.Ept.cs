@@ -97,6 +97,7 @@ internal sealed unsafe partial class Walker
     }
 
     // The address that an access ends at: what the second dimension says of it, and what a TLB entry may remember of that.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryFinishNested<TWalk>(ulong guestPhysical, AccessKind kind, ulong flags, PageSize guestSize, ref WalkResult result)
         where TWalk : struct, IWalkKind
     {
@@ -132,7 +133,9 @@ internal sealed unsafe partial class Walker
             {
                 if (!nested->MayHold(size))
                     continue;
-                int found = nested->Find(_ept->Space, size, address >> size.Shift(), out int set);
+                // As PageSize.Shift has it, without the size that structures do not hold.
+                int shift = 12 + (9 * (int)size);
+                int found = nested->Find(_ept->Space, size, address >> shift);
                 if (found < 0)
                     continue;
                 ulong entry = nested->Data(found);
@@ -145,9 +148,10 @@ internal sealed unsafe partial class Walker
                 }
 
                 nested->Hits++;
-                nested->Touch(found, set);
+                nested->Touch(found);
+                ulong offset = (1UL << shift) - 1;
                 mapping.Entry = entry;
-                mapping.Host = (entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
+                mapping.Host = (entry & PagingEntry.AddressMask & ~offset) | (address & offset);
                 mapping.Size = size;
                 if (TWalk.Records)
                     Recorder.Cached(WalkDimension.Ept, (int)size + 1, new HostPhysicalAddress(nested->Source(found)), entry, WalkSource.NestedTlb);

@@ -165,18 +165,17 @@ internal sealed unsafe partial class Walker
         {
             // The lowest level first: its entry stands for all above it. It answers most walks, so the others are out of line.
             StructureCache* cache = descent->LowestCache;
-            int found = cache->FindPrefix(descent->Space, TFormat.Prefixed(address), out int set);
+            int found = cache->FindPrefix(descent->Space, TFormat.Prefixed(address));
             if (found < 0)
             {
-                cache = SearchCachesAbove(cache, level, descent->Space, TFormat.Prefixed(address), out int foundAbove, out int setAbove);
+                cache = SearchCachesAbove(cache, level, descent->Space, TFormat.Prefixed(address), out int foundAbove);
                 found = foundAbove;
-                set = setAbove;
             }
 
             if (found >= 0)
             {
                 cache->Hits++;
-                cache->Touch(found, set);
+                cache->Touch(found);
                 ulong data = cache->Data(found);
                 table = data & PagingEntry.AddressMask;
                 rights = data | ~TFormat.RightsMask;
@@ -269,14 +268,13 @@ internal sealed unsafe partial class Walker
 
     // The cache given missed: those above it, as far as the mode has levels.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static StructureCache* SearchCachesAbove(StructureCache* cache, int levels, uint space, ulong address, out int found, out int set)
+    private static StructureCache* SearchCachesAbove(StructureCache* cache, int levels, uint space, ulong address, out int found)
     {
         found = -1;
-        set = 0;
         cache->Misses++;
         for (cache = cache->Above; cache != null && cache->Level <= levels; cache = cache->Above)
         {
-            found = cache->FindPrefix(space, address, out set);
+            found = cache->FindPrefix(space, address);
             if (found >= 0)
                 return cache;
             cache->Misses++;
@@ -291,7 +289,7 @@ internal sealed unsafe partial class Walker
     {
         for (StructureCache* cache = descent->LowestCache; cache != null && cache->Level <= descent->Layout->Levels; cache = cache->Above)
         {
-            if (cache->FindPrefix(descent->Space, address, out _) >= 0)
+            if (cache->FindPrefix(descent->Space, address) >= 0)
                 return cache->Level;
         }
 
