@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -61,11 +62,16 @@ internal sealed unsafe class AccessRights
     public static uint Index(int accessClass, ulong rights) => ((uint)accessClass * Combinations) + (uint)(rights & (Combinations - 1));
 
     /// <summary>The verdict on an access by its class and a TLB entry's word, of which the rights and the protection key count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte Judge(int accessClass, ulong rights)
     {
         byte verdict = _verdicts[Index(accessClass, rights)];
-        if (verdict != AskKey)
-            return verdict;
+        return verdict != AskKey ? verdict : JudgeByKey(accessClass, rights);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private byte JudgeByKey(int accessClass, ulong rights)
+    {
         if (KeyDenies(accessClass, rights))
             return Denied;
         return KindOf(accessClass) == AccessKind.Write && (rights & TlbEntry.Dirty) == 0 ? NotDirty : Allowed;

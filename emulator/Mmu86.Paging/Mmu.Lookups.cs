@@ -107,35 +107,49 @@ public sealed unsafe partial class Mmu<TPolicy>
     {
         TlbLevel level = FirstLevel(kind);
         TlbHit hit = new() { Lane = lane, Entry = entry, Set = set };
+        TranslationHit where = TranslationHit.None;
+        WalkReason reason = WalkReason.Miss;
         if (entry >= 0 || (level.Door == lane ? level.MayBeElsewhere && level.TryFindElsewhere(linear, _space, _globalSpace, out hit) : level.TryFind(linear, _space, _globalSpace, out hit)))
         {
             ulong data = hit.Data;
             byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
+            if (verdict == AccessRights.Allowed)
+            {
+                hit.Lane->Hits++;
+                TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
+                Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode, out translation);
+                if (TPolicy.KeepsTime)
+                    _policy.Accessed(kind, translation, TranslationHit.L1);
+                if (TPolicy.Observes)
+                    TellHit(TranslationHit.L1, data, hit.Lane->Size, translation.EntryPageSize, linear, kind, mode);
+                return true;
+            }
+
             // The tables have the last word on an entry that does not suffice (docs/decisions/0010).
-            if (verdict != AccessRights.Allowed)
-                return TryWalk(linear, kind, mode, level, ReasonOf(verdict), TranslationHit.L1, hit, out translation);
-            hit.Lane->Hits++;
-            TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
-            translation = Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode);
-            if (TPolicy.KeepsTime)
-                _policy.Accessed(kind, translation, TranslationHit.L1);
-            if (TPolicy.Observes)
-                TellHit(TranslationHit.L1, data, hit.Lane->Size, translation.EntryPageSize, linear, kind, mode);
-            return true;
+            where = TranslationHit.L1;
+            reason = ReasonOf(verdict);
+        }
+        else if (level.Below.TryFind(linear, _space, _globalSpace, out hit))
+        {
+            byte verdict = _rights.Judge(AccessRights.Class(kind, mode), hit.Data);
+            if (verdict == AccessRights.Allowed)
+            {
+                TakeFromL2(linear, kind, mode, level, hit, out translation);
+                return true;
+            }
+
+            where = TranslationHit.L2;
+            reason = ReasonOf(verdict);
         }
 
-        if (!level.Below.TryFind(linear, _space, _globalSpace, out hit))
-            return TryWalk(linear, kind, mode, level, WalkReason.Miss, TranslationHit.None, hit, out translation);
-        return TryTakeFromL2(linear, kind, mode, level, hit, out translation);
+        return TryWalk(linear, kind, mode, level, reason, where, hit, out translation);
     }
 
-    // The second level answered, unless its rights do not suffice: the first is filled.
-    private bool TryTakeFromL2(ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, in TlbHit found, out Translation translation)
+    // The second level answered: the first is filled. Part of its one caller, which would hand it all that it knows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void TakeFromL2(ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, in TlbHit found, out Translation translation)
     {
         ulong data = found.Data;
-        byte verdict = _rights.Judge(AccessRights.Class(kind, mode), data);
-        if (verdict != AccessRights.Allowed)
-            return TryWalk(linear, kind, mode, level, ReasonOf(verdict), TranslationHit.L2, found, out translation);
         PageSize size = found.Lane->Size;
         ulong host = TlbEntry.HostAddress(data, linear, size);
         Prefetch(host);
@@ -144,32 +158,36 @@ public sealed unsafe partial class Mmu<TPolicy>
         TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
         if (level.Below.IsExclusive && level.Held(size) == (int)size)
             level.Below.TakeOut(found);
-        translation = Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, space, kind, mode);
+        Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, space, kind, mode, out translation);
         if (TPolicy.KeepsTime)
             _policy.Accessed(kind, translation, TranslationHit.L2);
         if (TPolicy.Observes)
             TellHit(TranslationHit.L2, data, size, translation.EntryPageSize, linear, kind, mode);
-        return true;
     }
 
-    // A first-level miss that found its translation: fills, offers, answers.
-    private Translation Fill(TlbLevel level, ulong linear, ulong host, PageSize size, ulong flags, uint space, AccessKind kind, AccessMode mode)
+    // A first-level miss that found its translation: fills, offers, answers. A Translation is never returned by value on these ways: it
+    // would come in two registers, be stored from them and loaded again as one, which no processor forwards from its store buffer.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Fill(
+        TlbLevel level, ulong linear, ulong host, PageSize size, ulong flags, uint space, AccessKind kind, AccessMode mode, out Translation translation)
     {
         int held = level.Held(size);
         if (held < 0)
         {
             level.Unheld[(int)size]++;
             HostPhysicalAddress answer = new(host);
-            return new Translation(answer, size, _memory.IsRam(answer));
+            translation = new Translation(answer, size, _memory.IsRam(answer));
+            return;
         }
 
         level.Insert(linear, space, (PageSize)held, host, flags, out TlbHit hit);
         hit.Lane->Misses++;
-        return Answer(hit, linear, host, kind, mode);
+        Answer(hit, linear, host, kind, mode, out translation);
     }
 
     // A first-level entry answers, and is the most recent of its set. The filter may answer the next time if that would change nothing.
-    private Translation Answer(in TlbHit hit, ulong linear, ulong host, AccessKind kind, AccessMode mode)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Answer(in TlbHit hit, ulong linear, ulong host, AccessKind kind, AccessMode mode, out Translation translation)
     {
         HostPhysicalAddress answer = new(host);
         bool isRam = _memory.IsRam(answer);
@@ -179,7 +197,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             Offer(hit.Lane, hit.Entry, accessClass, table, linear, host);
         else if (isRam && _partTables[accessClass] >= 0 && hit.IsSettled)
             OfferPart(hit.Lane, hit.Entry, accessClass, linear, host);
-        return new Translation(answer, hit.Lane->Size, isRam);
+        translation = new Translation(answer, hit.Lane->Size, isRam);
     }
 
     // The access itself comes when all is filled: till then its line of the real machine's memory can be on its way. A page that the TLB did

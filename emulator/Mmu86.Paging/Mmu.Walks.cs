@@ -7,7 +7,8 @@ namespace Mmu86.Paging;
 public sealed unsafe partial class Mmu<TPolicy>
 {
     // A level answered (where) but its entry does not suffice, or none did. The walk decides, and the levels take what it found.
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    // Part of its one caller: nine arguments and a frame of its own would cost a tenth of a walk that finds its caches warm.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryWalk(
         ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, WalkReason reason, TranslationHit where, in TlbHit found, out Translation translation)
     {
@@ -42,11 +43,11 @@ public sealed unsafe partial class Mmu<TPolicy>
                 filled.Lane->Misses++;
             }
 
-            translation = Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
         }
         else
         {
-            translation = Refresh(linear, kind, mode, level, where, found, space, result);
+            Refresh(linear, kind, mode, level, where, found, space, result, out translation);
         }
 
         if (TPolicy.KeepsTime)
@@ -69,6 +70,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     }
 
     // The tables permit the access, and no entry may say so: sub-page permissions, guest-mode execute trap. Nothing is cached.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool PermitOnce(
         ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, WalkReason reason, TranslationHit where, in TlbHit found, in WalkResult result, out Translation translation)
     {
@@ -88,12 +90,17 @@ public sealed unsafe partial class Mmu<TPolicy>
     }
 
     // An entry was found that did not suffice: whoever holds it takes what the tables say now.
-    private Translation Refresh(
-        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Refresh(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result, out Translation translation)
     {
         found.Lane->Hits++;
         if (level.Below.IsInclusive)
-            return RefreshBoth(linear, kind, mode, level, where, found, space, result);
+        {
+            RefreshBoth(linear, kind, mode, level, where, found, space, result, out translation);
+            return;
+        }
+
         if (where == TranslationHit.L2)
         {
             if (FilledBelow(level, result.Size) < 0)
@@ -109,7 +116,8 @@ public sealed unsafe partial class Mmu<TPolicy>
                     level.Below.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
             }
 
-            return Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
+            return;
         }
 
         // The copy in the second level was not looked up, and it would bring the old translation back.
@@ -133,16 +141,21 @@ public sealed unsafe partial class Mmu<TPolicy>
             level.Remove(found.Lane->Array, found.Entry);
             int held = level.Held(result.Size);
             if (held < 0)
-                return new Translation(new HostPhysicalAddress(result.Host), result.Size, _memory.IsRam(new HostPhysicalAddress(result.Host)));
+            {
+                HostPhysicalAddress host = new(result.Host);
+                translation = new Translation(host, result.Size, _memory.IsRam(host));
+                return;
+            }
+
             level.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out hit);
         }
 
-        return Answer(hit, linear, result.Host, kind, mode);
+        Answer(hit, linear, result.Host, kind, mode, out translation);
     }
 
     // The same where what leaves the second level leaves the first: what does not stay in place is made anew from below.
-    private Translation RefreshBoth(
-        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result)
+    private void RefreshBoth(
+        ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, TranslationHit where, in TlbHit found, uint space, in WalkResult result, out Translation translation)
     {
         TlbLevel second = level.Below;
         bool isInFirst = where == TranslationHit.L1;
@@ -162,22 +175,32 @@ public sealed unsafe partial class Mmu<TPolicy>
         }
 
         if (!isInFirst)
-            return Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode);
+        {
+            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
+            return;
+        }
+
         // It may have gone with its copy.
         bool isStillThere = level.TryFind(linear, _space, _globalSpace, out TlbHit hit);
         if (isStillThere && Holds(level, hit, linear, space, result.Size))
         {
             level.Update(hit, result.Host, result.Flags);
-            return Answer(hit, linear, result.Host, kind, mode);
+            Answer(hit, linear, result.Host, kind, mode, out translation);
+            return;
         }
 
         _filter.Clear();
         if (isStillThere)
             level.Remove(hit.Lane->Array, hit.Entry);
         if (level.Held(result.Size) is not (var size and >= 0))
-            return new Translation(new HostPhysicalAddress(result.Host), result.Size, _memory.IsRam(new HostPhysicalAddress(result.Host)));
+        {
+            HostPhysicalAddress host = new(result.Host);
+            translation = new Translation(host, result.Size, _memory.IsRam(host));
+            return;
+        }
+
         level.Insert(linear, space, (PageSize)size, result.Host, result.Flags, out hit);
-        return Answer(hit, linear, result.Host, kind, mode);
+        Answer(hit, linear, result.Host, kind, mode, out translation);
     }
 
     // The page size in which a walk fills the second level; -1 for not at all. One that is exclusive gets what the first cannot hold.
@@ -191,6 +214,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         return held >= 0 && entry.Tag == Tag.Make(space, (PageSize)held, Tag.PageNumber(linear, (PageSize)held));
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Fail(TlbLevel level, ulong linear)
     {
         _fault = _walker.Fault;

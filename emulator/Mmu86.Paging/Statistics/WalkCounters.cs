@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Mmu86.Paging;
 
 /// <summary>Counts walks and failures.</summary>
@@ -17,6 +19,7 @@ internal struct WalkCounters
     public ulong NestedPageFaults;
 
     /// <summary>A walk ended in a translation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Walked(Walker walker, WalkReason reason)
     {
         if (reason == WalkReason.Miss)

@@ -38,6 +38,8 @@ internal sealed unsafe partial class Walker
         return TryWalkGuest<EightByteEntries, TAccess, TWalk>(address, kind, mode, out result);
     }
 
+    // Never part of its callers: the loop needs every register, and theirs would be kept on the stack across it anyway.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWalkGuest<TFormat, TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
         where TFormat : struct, IGuestFormat
         where TAccess : struct, IEntryAccess
