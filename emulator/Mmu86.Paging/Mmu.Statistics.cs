@@ -15,7 +15,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     public TranslationWork Work => new(
         SecondLevelHits,
         _walks.Miss + _walks.Dirty + _walks.Rights + _walks.Faulted,
-        _walks.GuestReferences + _walks.EptReferences + _walks.FaultedReferences);
+        _walks.GuestReferences + _walks.EptReferences + _walks.FaultedReferences - _walks.PrefetchReferences);
 
     /// <inheritdoc/>
     public bool AttributionIsDue => TPolicy.Counts && _data.IsDue;
@@ -78,7 +78,8 @@ public sealed unsafe partial class Mmu<TPolicy>
                 Miss = _walks.Miss,
                 Dirty = _walks.Dirty,
                 Rights = _walks.Rights,
-                Prefetch = 0,
+                Prefetch = _walks.Prefetch,
+                PrefetchReferences = _walks.PrefetchReferences,
                 GuestReferences = _walks.GuestReferences,
                 EptReferences = _walks.EptReferences,
                 Faulted = _walks.Faulted,
@@ -99,23 +100,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             structures.Add(StatisticsReader.Array(configuration.Arrays[i].Name, level.Array(i), served, outstanding));
     }
 
-    private ulong SecondLevelHits
-    {
-        get
-        {
-            ulong hits = 0;
-            for (int i = 0; i < _l2.ArrayCount; i++)
-            {
-                for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
-                {
-                    TlbLane* lane = _l2.Array(i)->Lane((int)size);
-                    hits += lane == null ? 0 : lane->Hits;
-                }
-            }
-
-            return hits;
-        }
-    }
+    private ulong SecondLevelHits => _l2.Hits + (_l2Instruction?.Hits ?? 0);
 
     private MemoryTyping Typing => new(_context, _configuration.Nested.Format == NestedFormat.Npt);
 

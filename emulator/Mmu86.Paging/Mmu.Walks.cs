@@ -54,6 +54,8 @@ public sealed unsafe partial class Mmu<TPolicy>
             _policy.Accessed(kind, translation, TranslationHit.None);
         if (TPolicy.Observes)
             TellWalk(result, translation, linear, kind, mode, reason);
+        if (_dataPrefetcher != null && where == TranslationHit.None)
+            PrefetchBehind(linear, kind, mode, level, result.Size);
         return true;
     }
 

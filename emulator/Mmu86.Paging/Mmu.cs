@@ -107,6 +107,12 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _l1Loads = differ ? _l1Data.Part(i => configuration.L1Data.Arrays[i].Serves != AccessesServed.Stores) : _l1Data;
         _l1Stores = differ ? _l1Data.Part(i => configuration.L1Data.Arrays[i].Serves != AccessesServed.Loads) : _l1Data;
         _pcidSlots = [.. Slots(configuration)];
+        if (configuration.Prefetch is { } prefetch)
+        {
+            _dataPrefetcher = new Prefetcher(prefetch);
+            _fetchPrefetcher = new Prefetcher(prefetch);
+        }
+
         _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
         _tags = new TranslationTags(tlbPool, _l2Instruction is null ? [_l1Instruction, _l1Data, _l2] : [_l1Instruction, _l1Data, _l2, _l2Instruction], structurePool, _caches);
         _walker = new Walker(memory, _arena, _caches, _rights, configuration);

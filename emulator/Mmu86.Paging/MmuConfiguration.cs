@@ -171,6 +171,9 @@ public sealed record MmuConfiguration
     /// <summary>The second level of fetches, where they have one of their own; <see cref="L2"/> is that of data then. Else null.</summary>
     public TlbLevelConfiguration? L2Instruction { get; init; }
 
+    /// <summary>What is prefetched into the second level; null for nothing.</summary>
+    public PrefetchConfiguration? Prefetch { get; init; }
+
     public required StructureCachesConfiguration StructureCaches { get; init; }
 
     public required TranslationLatencies Latencies { get; init; }

@@ -40,6 +40,7 @@ public sealed record MachineDescription
         L1Data = Mmu.L1Data,
         L2 = Mmu.L2,
         L2Instruction = Mmu.L2Instruction,
+        Prefetch = Mmu.Prefetch,
         StructureCaches = Mmu.StructureCaches,
         Latencies = Mmu.Latencies,
         PhysicalAddressBits = Cpuid.PhysicalAddressBits,

@@ -33,6 +33,21 @@ internal sealed partial class MachineRules
         }
     }
 
+    private void CheckPrefetch(MmuDescription mmu)
+    {
+        if (mmu.Prefetch is not { } prefetch)
+            return;
+        CheckRange(prefetch.Degree, 1, MaximumPrefetchDegree, "mmu.prefetch.degree");
+        if (prefetch.Kind != PrefetchKind.Distance)
+            CheckAbsent(prefetch.TableEntries, "mmu.prefetch.tableEntries", $"belongs to the kind distance, not to {Name(prefetch.Kind)}");
+        else if (prefetch.TableEntries is { } entries)
+            CheckRange(entries, 1, MaximumSets, "mmu.prefetch.tableEntries");
+        else
+            Refuse("mmu.prefetch.tableEntries", "is missing: the kind distance has a table");
+        if (mmu.L2.Arrays.Count == 0 || mmu.L2Instruction is { Arrays.Count: 0 })
+            Refuse("mmu.prefetch", "needs a second level to put pages into");
+    }
+
     // Only second levels have one, and what includes a level must be able to hold all its pages.
     private void CheckInclusion(MmuDescription mmu)
     {

@@ -22,6 +22,9 @@ internal sealed partial class MachineRules
     /// <summary>The most address spaces that a level may be told to keep: PCIDs have 12 bits.</summary>
     public const int MaximumPcidSlots = 4096;
 
+    /// <summary>The most pages prefetched behind one miss.</summary>
+    public const int MaximumPrefetchDegree = 16;
+
     /// <summary>The most arrays of one level.</summary>
     public const int MaximumArrays = 8;
 
@@ -111,6 +114,7 @@ internal sealed partial class MachineRules
             CheckLevel(ofFetches, "mmu.l2Instruction");
         CheckServes(mmu);
         CheckInclusion(mmu);
+        CheckPrefetch(mmu);
         StructureCachesConfiguration caches = mmu.StructureCaches;
         if (caches.Pml5e is { } pml5e)
             CheckCache(pml5e, "mmu.structureCaches.pml5e");

@@ -18,6 +18,9 @@ public sealed record MmuDescription
     /// <summary>Second level of fetches, where they have one of their own.</summary>
     public TlbLevelConfiguration? L2Instruction { get; init; }
 
+    /// <summary>What is prefetched into the second level.</summary>
+    public PrefetchConfiguration? Prefetch { get; init; }
+
     /// <summary>The caches of partial walks.</summary>
     public required StructureCachesConfiguration StructureCaches { get; init; }
 

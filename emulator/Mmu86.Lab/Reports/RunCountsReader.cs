@@ -36,7 +36,9 @@ public sealed class RunCountsReader
     public RunCounts Read(CpuCounters cpu, MmuStatistics mmu, TimingStatistics? timing)
     {
         bool isModelled = _fidelity != Fidelity.Fast;
-        var work = new TranslationWork(mmu.L2.Hits, mmu.Walks.Count + mmu.Walks.Faulted, mmu.Walks.References + mmu.Walks.FaultedReferences);
+        // Nobody waits for a prefetch.
+        WalkStatistics walks = mmu.Walks;
+        var work = new TranslationWork(mmu.L2.Hits, walks.Count - walks.Prefetch + walks.Faulted, walks.References - walks.PrefetchReferences + walks.FaultedReferences);
         return new RunCounts
         {
             Instructions = Count(cpu.Instructions),

@@ -105,8 +105,11 @@ public sealed record WalkStatistics
     /// <summary>Walks because a TLB entry denied what the tables then granted.</summary>
     public required ulong Rights { get; init; }
 
-    /// <summary>Walks that a prefetcher asked for: none yet.</summary>
+    /// <summary>Walks that a prefetcher asked for.</summary>
     public required ulong Prefetch { get; init; }
+
+    /// <summary>Reads of entries in those.</summary>
+    public ulong PrefetchReferences { get; init; }
 
     /// <summary>Reads of guest entries, in walks that ended in a translation.</summary>
     public required ulong GuestReferences { get; init; }
@@ -139,6 +142,7 @@ public sealed record WalkStatistics
         Dirty = Dirty - start.Dirty,
         Rights = Rights - start.Rights,
         Prefetch = Prefetch - start.Prefetch,
+        PrefetchReferences = PrefetchReferences - start.PrefetchReferences,
         GuestReferences = GuestReferences - start.GuestReferences,
         EptReferences = EptReferences - start.EptReferences,
         Faulted = Faulted - start.Faulted,

@@ -8,6 +8,8 @@ internal struct WalkCounters
     public ulong Miss;
     public ulong Dirty;
     public ulong Rights;
+    public ulong Prefetch;
+    public ulong PrefetchReferences;
     public ulong GuestReferences;
     public ulong EptReferences;
     public ulong Faulted;
@@ -26,11 +28,19 @@ internal struct WalkCounters
             Miss++;
         else if (reason == WalkReason.Dirty)
             Dirty++;
-        else
+        else if (reason == WalkReason.Rights)
             Rights++;
+        else
+            Prefetched(walker);
         GuestReferences += walker.GuestReferences;
         EptReferences += walker.EptReferences;
         FlagUpdates += walker.FlagUpdates;
+    }
+
+    private void Prefetched(Walker walker)
+    {
+        Prefetch++;
+        PrefetchReferences += walker.GuestReferences + walker.EptReferences;
     }
 
     /// <summary>A walk ended in a fault or an exit.</summary>

@@ -116,6 +116,22 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>Misses whose translation the level holds in no size, by page size.</summary>
     public ulong[] Unheld => _totals.Unheld;
 
+    /// <summary>Lookups that the level answered, those of the filter left out.</summary>
+    public ulong Hits
+    {
+        get
+        {
+            ulong hits = 0;
+            foreach (TlbArray* array in _arrays)
+            {
+                for (int size = 0; size < PageSizeCount; size++)
+                    hits += array->Lane(size) == null ? 0 : array->Lane(size)->Hits;
+            }
+
+            return hits;
+        }
+    }
+
     /// <summary>Lookups that the level did not answer.</summary>
     public ulong Misses
     {

@@ -27,7 +27,7 @@ public enum WalkReason : byte
     /// <summary>A TLB entry denied the access: the tables have the last word.</summary>
     Rights,
 
-    /// <summary>A prefetcher asked. None exists yet.</summary>
+    /// <summary>A prefetcher asked.</summary>
     Prefetch,
 }
 

@@ -42,6 +42,18 @@ internal sealed class AccessStream
             new LinearAddress(_last.Base + offset), (AccessKind)_random.Next(3), (AccessMode)_random.Next(4), _last);
     }
 
+    /// <summary>The page at an address; null where none is mapped.</summary>
+    public (PageSize Size, bool IsGlobal)? PageAt(ulong address)
+    {
+        foreach (MappedPage page in _pages)
+        {
+            if ((page.Base ^ address) >> page.Size.Shift() == 0)
+                return (page.Size, page.IsGlobal);
+        }
+
+        return null;
+    }
+
     /// <summary>A context switch or an invalidation, told to the MMU and to the reference.</summary>
     public void Disturb(ReferenceTlb reference)
     {

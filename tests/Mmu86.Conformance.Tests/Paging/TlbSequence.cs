@@ -9,7 +9,7 @@ namespace Mmu86.Conformance.Tests.Paging;
 internal sealed class TlbSequence(int number, MmuConfiguration configuration, MismatchLog log)
 {
     private readonly Random _random = TestSeed.Case(number);
-    private readonly ReferenceTlb _reference = new(configuration);
+    private ReferenceTlb _reference = new(configuration);
     private readonly Dictionary<(bool IsFetch, TlbAnswer Answer), ulong> _expected = [];
     private int _index;
 
@@ -19,6 +19,7 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     {
         using var machine = new PagedMachine(configuration);
         var stream = new AccessStream(machine, _random);
+        _reference = new ReferenceTlb(configuration) { Tables = stream.PageAt };
         var cpu = new FilteredCpu(machine.Mmu);
         AccessStream.Access last = stream.Next();
         for (_index = 0; _index < accesses; _index++)
@@ -102,14 +103,14 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     {
         ulong Of(bool isFetch, TlbAnswer answer) => _expected.GetValueOrDefault((isFetch, answer));
         ulong Both(TlbAnswer answer) => Of(isFetch: false, answer) + Of(isFetch: true, answer);
-        var expected = (Of(true, TlbAnswer.FirstLevel), Of(false, TlbAnswer.FirstLevel), Both(TlbAnswer.SecondLevel), Both(TlbAnswer.Miss));
-        var got = (counted.L1Instruction.Hits, counted.L1Data.Hits, counted.L2.Hits, counted.L2.Misses);
+        var expected = (Of(true, TlbAnswer.FirstLevel), Of(false, TlbAnswer.FirstLevel), Both(TlbAnswer.SecondLevel), Both(TlbAnswer.Miss), _reference.Prefetched);
+        var got = (counted.L1Instruction.Hits, counted.L1Data.Hits, counted.L2.Hits, counted.L2.Misses, counted.Walks.Prefetch);
         if (expected != got)
-            log.Add($"seed {TestSeed.Base} machine {number}, totals of l1i hits, l1d hits, l2 hits, l2 misses", expected.ToString(), got.ToString());
+            log.Add($"seed {TestSeed.Base} machine {number}, totals of l1i hits, l1d hits, l2 hits, l2 misses, prefetches", expected.ToString(), got.ToString());
     }
 
     private string Describe() =>
-        $"look up every access: {configuration.LookUpEveryAccess}; " + string.Join("; ", TestMmuConfigurations.Levels(configuration)
+        $"look up every access: {configuration.LookUpEveryAccess}; prefetch: {configuration.Prefetch}; " + string.Join("; ", TestMmuConfigurations.Levels(configuration)
             .SelectMany(level => level.Arrays.Select(array =>
                 $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} slots {level.PcidSlots} {level.Inclusion}")));
 }

@@ -15,7 +15,15 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
     private readonly ReferenceTlbLevel _data = new(configuration.L1Data);
     private readonly ReferenceTlbLevel _second = new(configuration.L2);
     private readonly ReferenceTlbLevel? _secondOfFetches = configuration.L2Instruction is { } level ? new ReferenceTlbLevel(level) : null;
+    private readonly ReferencePrefetcher? _dataPrefetcher = configuration.Prefetch is { } prefetch ? new ReferencePrefetcher(prefetch) : null;
+    private readonly ReferencePrefetcher? _fetchPrefetcher = configuration.Prefetch is { } prefetch ? new ReferencePrefetcher(prefetch) : null;
     private ushort _pcid;
+
+    /// <summary>What a prefetch finds in the tables: size of the page at an address, and whether it is global. Null where there is none.</summary>
+    public Func<ulong, (PageSize Size, bool IsGlobal)?> Tables { get; init; } = _ => null;
+
+    /// <summary>Pages prefetched so far.</summary>
+    public ulong Prefetched { get; private set; }
 
     /// <summary>One access to a page that every right allows and that was written before.</summary>
     /// <param name="address">The linear address.</param>
@@ -49,7 +57,20 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
         if (second.Inclusion != Inclusion.Exclusive || !firstHoldsIt)
             Left(second, Fill(second.Arrays, address, walked, page));
         FillFirst(first, second, address, walked, page);
+        foreach (ulong next in (kind == AccessKind.Fetch ? _fetchPrefetcher : _dataPrefetcher)?.Predict(address.Value, page) ?? [])
+            Prefetch(new LinearAddress(next), first, second, pcid);
         return TlbAnswer.Miss;
+    }
+
+    private void Prefetch(LinearAddress address, List<ReferenceTlbArray> first, ReferenceTlbLevel second, ushort pcid)
+    {
+        bool isThere = second.Arrays.Exists(array => array.Holds(address, pcid))
+            || (second.Inclusion == Inclusion.Exclusive && first.Exists(array => array.Holds(address, pcid)));
+        if (isThere || Tables(address.Value) is not var (size, isGlobal))
+            return;
+        Prefetched++;
+        var walked = new ReferenceTlbEntry(address.Value >> size.Shift(), size, size, isGlobal ? (ushort)0 : pcid, isGlobal);
+        Left(second, Fill(second.Arrays, address, walked, size));
     }
 
     /// <summary>Another PCID runs, or the same again.</summary>

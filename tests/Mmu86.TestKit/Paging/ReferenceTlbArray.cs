@@ -49,6 +49,10 @@ public sealed class ReferenceTlbArray
         return null;
     }
 
+    /// <summary>Whether an entry serves an address. Touches nothing.</summary>
+    public bool Holds(LinearAddress address, ushort pcid) =>
+        _unbounded.Exists(entry => entry.Serves(address, pcid)) || _sets.Any(set => set.Any(entry => entry is not null && entry.Serves(address, pcid)));
+
     /// <summary>Puts an entry in: into the lowest empty way, else into the victim's.</summary>
     /// <returns>The victim, or null.</returns>
     public ReferenceTlbEntry? Fill(ReferenceTlbEntry entry)

@@ -67,6 +67,12 @@ public static class TestMmuConfigurations
             EptPde = RandomStructure(random),
             NestedTlb = RandomStructure(random),
         },
+        Prefetch = random.Next(4) switch
+        {
+            0 => new PrefetchConfiguration { Kind = PrefetchKind.Next, Degree = random.Next(1, 4) },
+            1 => new PrefetchConfiguration { Kind = PrefetchKind.Distance, Degree = random.Next(1, 4), TableEntries = random.Next(1, 20) },
+            _ => null,
+        },
         LookUpEveryAccess = random.Next(3) == 0,
         Seed = (ulong)random.NextInt64(),
     };

@@ -171,6 +171,9 @@ public sealed class MachineDescriptionTests
     }
 
     [Theory]
+    [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"next\", \"degree\": 17 } }", "mmu.prefetch.degree: must be 1 to 16, not 17")]
+    [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"distance\", \"degree\": 2 } }", "mmu.prefetch.tableEntries: is missing: the kind distance has a table")]
+    [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"next\", \"degree\": 2, \"tableEntries\": 8 } }", "mmu.prefetch.tableEntries: must be absent: belongs to the kind distance, not to next")]
     [InlineData("mmu.l2={ \"arrays\": [], \"inclusion\": \"inclusive\" }", "mmu.l2.inclusion: inclusive needs arrays for 4k, 2m, 1g, which mmu.l1Data holds")]
     [InlineData("mmu.l1Data={ \"arrays\": [], \"inclusion\": \"exclusive\" }", "mmu.l1Data.inclusion: must be absent: a second level includes the first, or does not")]
     [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": -1 }", "mmu.l1Data.pcidSlots: must be 0 to 4096, not -1")]
@@ -179,7 +182,8 @@ public sealed class MachineDescriptionTests
     {
         string array = "{ \"name\": \"only\", \"pageSizes\": [\"4k\"], \"sets\": 4, \"ways\": 2, \"hash\": \"linear\", \"replacement\": \"lru\", \"serves\": \"loads\" }";
         ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(
-            MachineCatalogue.Preset("skylake"), [overriding.Replace("ARRAY", array, StringComparison.Ordinal)]));
+            MachineCatalogue.Preset("skylake"),
+            [overriding.Replace("ARRAY", array, StringComparison.Ordinal).Replace("MMU", SkylakeMmu, StringComparison.Ordinal)]));
         Assert.Contains(message, refused.Errors.Select(error => error.ToString()));
     }
 
@@ -312,6 +316,10 @@ public sealed class MachineDescriptionTests
         ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.Find(name, []));
         Assert.Equal((origin, message), (refused.Origin, refused.Message));
     }
+
+    // The members of the section, without its braces.
+    private static string SkylakeMmu =>
+        JsonNode.Parse(MachineJson.Write(MachineCatalogue.Preset("skylake")))!["mmu"]!.ToJsonString()[1..^1];
 
     private static byte[] Utf8(JsonNode node) => Encoding.UTF8.GetBytes(node.ToJsonString());
 

@@ -95,7 +95,11 @@ public sealed class FilterExactnessTests
         Assert.Equal(0ul, plain.Silent);
         if (filtered.Mmu.FetchesAreSilent)
             Assert.True(filtered.Silent > (ulong)accesses / 10, $"the filter answered only {filtered.Silent} lookups");
-        StatisticsRules.Hold(plain.Snapshot());
+        MmuStatistics counted = plain.Snapshot();
+        StatisticsRules.Hold(counted);
+        TranslationWork work = filtered.Mmu.Work;
+        Assert.Equal((counted.L2.Hits, counted.Walks.Count - counted.Walks.Prefetch + counted.Walks.Faulted), (work.SecondLevelHits, work.Walks));
+        Assert.Equal(counted.Walks.References - counted.Walks.PrefetchReferences + counted.Walks.FaultedReferences, work.References);
     }
 
     // Everything that is not an access. The action's number decides all of it, so that both worlds do the same.

@@ -66,6 +66,15 @@ internal static class FuzzMachines
         {
             L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 8, 4, Replacement.Lru), Machines.Array("l2-1g", ["1g"], 1, 2)) with { Inclusion = Inclusion.Exclusive },
         },
+        ["prefetch-next"] = Small(Replacement.Lru) with
+        {
+            Prefetch = new PrefetchConfiguration { Kind = PrefetchKind.Next, Degree = 2 },
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m", "1g"], 4, 6, Replacement.Lru)) with { Inclusion = Inclusion.Inclusive },
+        },
+        ["prefetch-distance"] = Small(Replacement.TreePlru) with
+        {
+            Prefetch = new PrefetchConfiguration { Kind = PrefetchKind.Distance, Degree = 2, TableEntries = 16 },
+        },
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.
