@@ -16,8 +16,8 @@ public sealed class CommandLineTests
     [InlineData("list -x guests", 64, "mmu86: unknown option '-x'; see 'mmu86 list --help'\n")]
     [InlineData("list @nosuchfile", 64, "mmu86: there is no list of '@nosuchfile'")]
     [InlineData("show guest seive", 65, "mmu86: there is no guest 'seive'; did you mean 'sieve'?\n")]
-    [InlineData("show machine zen3", 69, "mmu86: machine zen3: is not supported yet; there are skylake, ideal, uncached\n")]
-    [InlineData("show machine nosuch", 65, "mmu86: machine nosuch: is neither a preset (skylake, ideal, uncached) nor a file\n")]
+    [InlineData("show machine zen9", 65, "mmu86: machine zen9: is neither a preset nor a file; did you mean 'zen1'?\n")]
+    [InlineData("show machine nosuch", 65, "mmu86: machine nosuch: is neither a preset nor a file; 'list machines' shows the presets\n")]
     [InlineData("show machine skylake --set mmu.l1Data.arrays[0].ways=3", 64, "mmu86: --set: mmu.l1Data.arrays[0].ways: must be a power of two for treePlru, not 3\n")]
     [InlineData("show machine skylake --set mmu.l3=1", 64, "mmu86: --set: mmu.l3: no value of this name; 'mmu' has l1Instruction, l1Data, l2, structureCaches, nested, latencies, lookUpEveryAccess\n")]
     [InlineData("run", 64, "mmu86: PROGRAM is missing; see 'mmu86 run --help'\n")]
@@ -45,7 +45,7 @@ public sealed class CommandLineTests
     [InlineData("run sieve --fidelity fast --set clock.counts=cycles", 64, "mmu86: --fidelity fast: clock.counts: is 'cycles', and fast has none; use tlb or cycles\n")]
     [InlineData("run sieve --classify", 69, "mmu86: --classify is not available yet\n")]
     [InlineData("run sieve --format rom", 65, "mmu86: A ROM has 64, 128 or 256 KiB; ")]
-    [InlineData("run sieve --machine haswell", 69, "mmu86: machine haswell: is not supported yet; there are skylake, ideal, uncached\n")]
+    [InlineData("run sieve --machine hasswell", 65, "mmu86: machine hasswell: is neither a preset nor a file; did you mean 'haswell'?\n")]
     [InlineData("run sieve --guest-page 8k", 64, "mmu86: --guest-page: '8k' is none of 4k, 2m, 1g\n")]
     [InlineData("run sieve --paging nested --host-page 1g --set mmu.nested.largestPage=2m", 64, "mmu86: --host-page: nested tables of machine skylake map pages of 2m at most (mmu.nested.largestPage)\n")]
     [InlineData("run sieve --paging nested --host-page 2m --set mmu.nested.largestPage=4k", 64, "mmu86: --host-page: nested tables of machine skylake map pages of 4k at most (mmu.nested.largestPage)\n")]
@@ -117,16 +117,35 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void List_Machines_ComparesAllInTwoTables()
+    {
+        ProcessResult result = Mmu86Process.Run("list", "machines");
+        Assert.Equal((0, ""), (result.Status, result.Error));
+        Assert.Equal(2, result.Output.Split('\n').Count(line => line.StartsWith("zen3 ")));
+        Assert.All(result.Output.Split('\n'), line => Assert.InRange(line.Length, 0, 80));
+    }
+
+    [Fact]
+    public void List_Policies_NamesWhatADescriptionMaySay()
+    {
+        string output = Mmu86Process.RunInside("list", "policies").Output;
+        Assert.All(["lru", "mru3Plru", "srrip", "permutation"], name => Assert.Contains(output.Split('\n'), line => line.StartsWith(name + " ")));
+    }
+
+    [Fact]
     public void List_Scenarios_IsEmptyAndSaysSo()
     {
         ProcessResult result = Mmu86Process.Run("list", "scenarios");
         Assert.Equal((0, "", "mmu86: there are no scenarios yet\n"), (result.Status, result.Output, result.Error));
     }
 
-    [Fact]
-    public void ShowMachine_OfAFileThatItPrinted_PrintsItAgain()
+    [Theory]
+    [InlineData("skylake")]
+    [InlineData("golden-cove")]
+    [InlineData("zen3")]
+    public void ShowMachine_OfAFileThatItPrinted_PrintsItAgain(string preset)
     {
-        string printed = Mmu86Process.RunInside("show", "machine", "skylake").Output;
+        string printed = Mmu86Process.RunInside("show", "machine", preset).Output;
         using var file = new TemporaryFile(printed);
         ProcessResult again = Mmu86Process.RunInside("show", "machine", file.Path);
         Assert.Equal((0, "", printed), (again.Status, again.Error, again.Output));

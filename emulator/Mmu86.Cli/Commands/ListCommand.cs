@@ -7,20 +7,10 @@ using Mmu86.Lab.Machines;
 
 namespace Mmu86.Cli.Commands;
 
-/// <summary><c>mmu86 list guests|machines|policies|scenarios</c>: what there is, one line each.</summary>
+/// <summary><c>mmu86 list guests|machines|policies|scenarios</c>: what there is, one line each; machines in two tables.</summary>
 internal static class ListCommand
 {
     private static readonly string[] s_kinds = ["guests", "machines", "policies", "scenarios"];
-
-    // What a machine description may say for "replacement". Policies that reclaim memory come with the hypervisor.
-    private static readonly (string Name, string Meaning)[] s_policies =
-    [
-        ("lru", "the entry used longest ago gives way"),
-        ("treePlru", "tree pseudo-LRU: one bit a node points away from the last use; ways a power of two"),
-        ("mru3Plru", "three tree-PLRU groups; a fill goes to the group after the one used last; ways three times a power of two"),
-        ("fifo", "the entry filled longest ago gives way"),
-        ("random", "any entry, by the seed"),
-    ];
 
     /// <summary>The command.</summary>
     /// <param name="streams">Where the list goes.</param>
@@ -40,10 +30,10 @@ internal static class ListCommand
                 Print(streams, GuestCatalogue.All.Select(guest => (Usage(guest, ""), guest.Question)));
                 return ExitStatus.Success;
             case "machines":
-                Print(streams, MachineCatalogue.Names.Select(name => (name, MachineCatalogue.Preset(name).Description)));
+                PrintMachines(streams);
                 return ExitStatus.Success;
             case "policies":
-                Print(streams, s_policies);
+                Print(streams, ReplacementPolicy.All.Select(policy => (policy.Name, policy.Meaning)));
                 return ExitStatus.Success;
             case "scenarios":
                 streams.Diagnose("there are no scenarios yet");
@@ -58,6 +48,27 @@ internal static class ListCommand
     /// <param name="suffix">What names one of its images, such as <c>@bare</c>; empty for the usual one.</param>
     public static string Usage(GuestProgram guest, string suffix) =>
         guest.Name + suffix + string.Concat(guest.Parameters.Select(parameter => $" [{parameter.Name}")) + new string(']', guest.Parameters.Count);
+
+    private static void PrintMachines(StandardStreams streams)
+    {
+        MachineDescription[] machines = [.. MachineCatalogue.Names.Select(MachineCatalogue.Preset)];
+        var text = new StringBuilder();
+        text.Append("TLBs: entries/ways, fa fully associative, any without bound; pg the largest page\n");
+        Append(text, MachineComparison.Tlbs(machines));
+        text.Append("\nEntries of walk caches (PML5E PML4E PDPTE PDE) and of the nested TLB; caches of\n");
+        text.Append("memory and their cycles, memory's last; what a hit of the second-level TLB adds;\n");
+        text.Append("bits of linear and physical addresses\n");
+        Append(text, MachineComparison.Caches(machines));
+        text.Append("\n'show machine NAME' prints one in full, with the source of every number.\n");
+        streams.Print(text.ToString());
+    }
+
+    private static void Append(StringBuilder text, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        int[] widths = [.. Enumerable.Range(0, rows[0].Count).Select(column => rows.Max(row => row[column].Length))];
+        foreach (IReadOnlyList<string> row in rows)
+            text.Append(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd()).Append('\n');
+    }
 
     private static void Print(StandardStreams streams, IEnumerable<(string Name, string Text)> lines)
     {

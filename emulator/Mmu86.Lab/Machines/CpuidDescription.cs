@@ -27,6 +27,18 @@ public sealed record CpuidDescription
     /// <summary>The features, by the names of <see cref="CpuidFeatures"/>.</summary>
     public required IReadOnlyList<string> Features { get; init; }
 
-    /// <summary>The descriptor bytes of leaf 2, each as <c>0x..</c>; empty where the vendor does not use the leaf. What is reported, not what is modelled.</summary>
+    /// <summary>
+    /// The bytes of leaf 2 behind AL in the order of the registers, each as <c>0x..</c>, with 0x00 where a register has a gap; empty where the vendor
+    /// does not use the leaf. What is reported, not what is modelled.
+    /// </summary>
     public required IReadOnlyList<string> TlbDescriptors { get; init; }
+
+    /// <summary>Leaf 18H from subleaf 1 on. Null where the processor does not have the leaf.</summary>
+    public IReadOnlyList<CpuidTranslationCache>? TranslationCaches { get; init; }
+
+    /// <summary>The TLBs of AMD's leaves 80000005H, 80000006H and 80000019H. Null where the vendor does not use them.</summary>
+    public IReadOnlyList<CpuidExtendedTlb>? ExtendedTlbs { get; init; }
+
+    /// <summary>The caches of leaf 4, or of AMD's leaves 80000005H and 80000006H. Null where none are reported.</summary>
+    public IReadOnlyList<CpuidCache>? Caches { get; init; }
 }

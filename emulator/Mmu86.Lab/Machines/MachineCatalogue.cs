@@ -8,12 +8,12 @@ public static class MachineCatalogue
     /// <summary>The machine of a run that does not name one.</summary>
     public const string DefaultName = "skylake";
 
-    // Named in the manual page of the command line, arriving with later work: a clear answer instead of "no such file".
-    private static readonly string[] s_announced =
-        ["nehalem", "sandy-bridge", "ivy-bridge", "haswell", "broadwell", "ice-lake", "golden-cove", "gracemont", "zen1", "zen2", "zen3", "zen4", "zen5"];
-
-    /// <summary>The names of the presets.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["skylake", "ideal", "uncached"];
+    /// <summary>The names of the presets: silicon by vendor and age, then what no silicon is.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "nehalem", "sandy-bridge", "ivy-bridge", "haswell", "broadwell", "skylake", "ice-lake", "golden-cove", "gracemont",
+        "zen1", "zen2", "zen3", "zen4", "zen5", "ideal", "uncached",
+    ];
 
     /// <summary>One preset.</summary>
     /// <param name="name">One of <see cref="Names"/>, or the internal <c>fast</c>.</param>
@@ -62,10 +62,9 @@ public static class MachineCatalogue
 
     private static ConfigurationException Missing(string name)
     {
-        if (s_announced.Contains(name))
-            return new ConfigurationException($"machine {name}", ConfigurationOrigin.NotYet, [new("", $"is not supported yet; there are {string.Join(", ", Names)}")]);
-        return new ConfigurationException(
-            $"machine {name}", ConfigurationOrigin.File, [new("", $"is neither a preset ({string.Join(", ", Names)}) nor a file{Suggestion.Ending(name, Names)}")]);
+        // The list of all is too long for one sentence; the nearest name is what most people want.
+        string advice = Suggestion.Nearest(name, Names) is string near ? $"; did you mean '{near}'?" : "; 'list machines' shows the presets";
+        return new ConfigurationException($"machine {name}", ConfigurationOrigin.File, [new("", $"is neither a preset nor a file{advice}")]);
     }
 
     private static byte[] PresetBytes(string name)

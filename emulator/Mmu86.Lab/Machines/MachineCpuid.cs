@@ -7,13 +7,17 @@ namespace Mmu86.Lab.Machines;
 /// <summary>CPUID as a machine description has it. SDM 2, "CPUID—CPU Identification".</summary>
 public sealed class MachineCpuid : ICpuidSource
 {
-    /// <summary>The most descriptors of leaf 2: a register whose bit 31 is set says nothing, so its highest byte stays free.</summary>
-    public const int MaximumDescriptors = 11;
+    /// <summary>The vendor whose processors have the extended leaves of TLBs and caches, and answer leaves beyond the highest with zeros.</summary>
+    public const string Amd = "AuthenticAMD";
 
-    private const uint HighestBasicLeaf = 7;
+    private const uint FeatureLeaf = 7;
+    private const uint TranslationLeaf = 0x18;
     private const uint FirstExtendedLeaf = 0x8000_0000;
-    private const uint HighestExtendedLeaf = 0x8000_0008;
     private const uint BrandLeaf = 0x8000_0002;
+    private const uint FirstLevelLeaf = 0x8000_0005;
+    private const uint SecondLevelLeaf = 0x8000_0006;
+    private const uint AddressSizeLeaf = 0x8000_0008;
+    private const uint HugePageLeaf = 0x8000_0019;
     private const uint FlushLineQuadwords = 8;
     private const uint MonitorLine = 64;
 
@@ -23,6 +27,9 @@ public sealed class MachineCpuid : ICpuidSource
     private readonly byte[] _brand = new byte[48];
     private readonly CpuidResult _descriptors;
     private readonly uint _highestSubleaf;
+    private readonly bool _isAmd;
+    private readonly uint _highestBasic;
+    private readonly uint _highestExtended;
 
     /// <summary>Prepares the answers.</summary>
     /// <param name="cpuid">A description in order: see <see cref="MachineJson.Read"/>.</param>
@@ -31,7 +38,10 @@ public sealed class MachineCpuid : ICpuidSource
         _cpuid = cpuid;
         _vendor = Encoding.ASCII.GetBytes(cpuid.Vendor);
         Encoding.ASCII.GetBytes(cpuid.Brand, _brand);
-        _descriptors = PackDescriptors(cpuid.TlbDescriptors);
+        _descriptors = CpuidLeaves.Descriptors(cpuid.TlbDescriptors);
+        _isAmd = cpuid.Vendor == Amd;
+        _highestBasic = cpuid.TranslationCaches is null ? FeatureLeaf : TranslationLeaf;
+        _highestExtended = cpuid.ExtendedTlbs is { } tlbs && tlbs.Any(tlb => tlb.PageSize == "1g") ? HugePageLeaf : AddressSizeLeaf;
         foreach (CpuidFeature feature in CpuidFeatures.All.Where(feature => cpuid.Features.Contains(feature.Name)))
             _features[(feature.Leaf, feature.Subleaf, feature.Register)] = Bits(feature.Leaf, feature.Subleaf, feature.Register) | (1u << feature.Bit);
         _highestSubleaf = cpuid.Features.Any(name => CpuidFeatures.All.Any(feature => feature.Name == name && feature.Subleaf == 1)) ? 1u : 0;
@@ -43,22 +53,31 @@ public sealed class MachineCpuid : ICpuidSource
     /// <inheritdoc/>
     public CpuidResult Read(uint leaf, uint subleaf)
     {
-        // Beyond the highest leaf of either range the highest basic leaf answers.
-        bool isKnown = leaf <= HighestBasicLeaf || leaf is >= FirstExtendedLeaf and <= HighestExtendedLeaf;
+        // Beyond the highest leaf of either range the highest basic leaf answers; AMD answers zeros.
+        bool isKnown = leaf <= _highestBasic || (leaf >= FirstExtendedLeaf && leaf <= _highestExtended);
+        if (!isKnown && _isAmd)
+            return default;
         if (!isKnown)
-            leaf = HighestBasicLeaf;
+            leaf = _highestBasic;
         return leaf switch
         {
-            0 => new CpuidResult(HighestBasicLeaf, Word(_vendor, 0), Word(_vendor, 2), Word(_vendor, 1)),
+            0 => new CpuidResult(_highestBasic, Word(_vendor, 0), Word(_vendor, 2), Word(_vendor, 1)),
             1 => new CpuidResult(Signature(), (1 << 16) | (FlushLineQuadwords << 8), Bits(1, CpuidRegister.Ecx), Bits(1, CpuidRegister.Edx)),
-            2 => _descriptors,
+            2 when _cpuid.TlbDescriptors.Count > 0 => _descriptors,
+            4 when !_isAmd && _cpuid.Caches is { } caches => CpuidLeaves.Cache(caches, subleaf),
             5 when _cpuid.Features.Contains("monitor") => new CpuidResult(MonitorLine, MonitorLine, 0, 0),
-            7 when subleaf == 1 => new CpuidResult(Bits(7, 1, CpuidRegister.Eax), 0, 0, 0),
-            7 when subleaf == 0 => new CpuidResult(_highestSubleaf, Bits(7, CpuidRegister.Ebx), Bits(7, CpuidRegister.Ecx), Bits(7, CpuidRegister.Edx)),
-            FirstExtendedLeaf => new CpuidResult(HighestExtendedLeaf, 0, 0, 0),
-            FirstExtendedLeaf + 1 => new CpuidResult(0, 0, Bits(leaf, CpuidRegister.Ecx), Bits(leaf, CpuidRegister.Edx)),
+            FeatureLeaf when subleaf == 1 => new CpuidResult(Bits(FeatureLeaf, 1, CpuidRegister.Eax), 0, 0, 0),
+            FeatureLeaf when subleaf == 0 => new CpuidResult(
+                _highestSubleaf, Bits(FeatureLeaf, CpuidRegister.Ebx), Bits(FeatureLeaf, CpuidRegister.Ecx), Bits(FeatureLeaf, CpuidRegister.Edx)),
+            TranslationLeaf => CpuidLeaves.TranslationCache(_cpuid.TranslationCaches!, subleaf),
+            FirstExtendedLeaf when _isAmd => new CpuidResult(_highestExtended, Word(_vendor, 0), Word(_vendor, 2), Word(_vendor, 1)),
+            FirstExtendedLeaf => new CpuidResult(_highestExtended, 0, 0, 0),
+            FirstExtendedLeaf + 1 => new CpuidResult(_isAmd ? Signature() : 0, 0, Bits(leaf, CpuidRegister.Ecx), Bits(leaf, CpuidRegister.Edx)),
             >= BrandLeaf and < BrandLeaf + 3 => Brand((int)(leaf - BrandLeaf) * 4),
-            HighestExtendedLeaf => new CpuidResult((uint)(_cpuid.PhysicalAddressBits | (_cpuid.LinearAddressBits << 8)), 0, 0, 0),
+            FirstLevelLeaf when _isAmd => CpuidLeaves.FirstLevel(_cpuid),
+            SecondLevelLeaf when _isAmd => CpuidLeaves.SecondLevel(_cpuid),
+            AddressSizeLeaf => new CpuidResult((uint)(_cpuid.PhysicalAddressBits | (_cpuid.LinearAddressBits << 8)), 0, 0, 0),
+            HugePageLeaf => CpuidLeaves.HugePages(_cpuid),
             _ => default,
         };
     }
@@ -77,22 +96,4 @@ public sealed class MachineCpuid : ICpuidSource
     private uint Bits(uint leaf, uint subleaf, CpuidRegister register) => _features.GetValueOrDefault((leaf, subleaf, register));
 
     private static uint Word(byte[] bytes, int index) => BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(index * 4));
-
-    // AL is 1: one execution tells everything.
-    private static CpuidResult PackDescriptors(IReadOnlyList<string> texts)
-    {
-        byte[] bytes = new byte[16];
-        bytes[0] = 1;
-        int at = 1;
-        foreach (string text in texts)
-        {
-            if (!MachineRules.TryParseDescriptor(text, out byte value))
-                throw new ArgumentException($"'{text}' is not a descriptor", nameof(texts));
-            if (at % 4 == 3)
-                at++;
-            bytes[at++] = value;
-        }
-
-        return new CpuidResult(Word(bytes, 0), Word(bytes, 1), Word(bytes, 2), Word(bytes, 3));
-    }
 }

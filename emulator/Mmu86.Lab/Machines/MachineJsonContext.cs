@@ -11,7 +11,13 @@ namespace Mmu86.Lab.Machines;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     WriteIndented = true,
-    Converters = [typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<AccessesServed>), typeof(CamelCaseConverter<PrefetchKind>), typeof(CamelCaseConverter<Inclusion>), typeof(CamelCaseConverter<CacheReplacement>), typeof(CamelCaseConverter<WalkEntryPoint>), typeof(CamelCaseConverter<NestedFormat>), typeof(CamelCaseConverter<ClockSource>)])]
+    Converters =
+    [
+        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<AccessesServed>),
+        typeof(CamelCaseConverter<PrefetchKind>), typeof(CamelCaseConverter<Inclusion>), typeof(CamelCaseConverter<CacheReplacement>),
+        typeof(CamelCaseConverter<WalkEntryPoint>), typeof(CamelCaseConverter<NestedFormat>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<CpuidTranslationKind>), typeof(CamelCaseConverter<CpuidTlbKind>), typeof(CamelCaseConverter<CpuidCacheKind>),
+    ])]
 [JsonSerializable(typeof(MachineDescription))]
 [JsonSerializable(typeof(System.Text.Json.Nodes.JsonNode))]
 [JsonSerializable(typeof(string))]

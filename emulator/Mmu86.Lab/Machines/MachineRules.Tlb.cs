@@ -71,7 +71,7 @@ internal sealed partial class MachineRules
         CheckName(array.Name, $"{path}.name");
         if (!_arrayNames.TryAdd(array.Name, path))
             Refuse($"{path}.name", $"'{array.Name}' is the name of {_arrayNames[array.Name]} already");
-        CheckPageSizes(array.PageSizes, $"{path}.pageSizes");
+        CheckNames(array.PageSizes, s_pageSizes, $"{path}.pageSizes");
 
         if (array.Sets == 0 && array.Ways == 0)
         {
@@ -170,19 +170,6 @@ internal sealed partial class MachineRules
     // As the description writes it.
     private static string Name<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
-
-    private void CheckPageSizes(IReadOnlyList<string> sizes, string path)
-    {
-        if (sizes.Count == 0)
-            Refuse(path, "must name at least one of 4k, 2m, 1g");
-        for (int i = 0; i < sizes.Count; i++)
-        {
-            if (!s_pageSizes.Contains(sizes[i]))
-                Refuse($"{path}[{i}]", $"must be one of 4k, 2m, 1g, not '{sizes[i]}'");
-            else if (sizes.Take(i).Contains(sizes[i]))
-                Refuse($"{path}[{i}]", $"'{sizes[i]}' appears twice");
-        }
-    }
 
     private void CheckCache(StructureCacheConfiguration cache, string path)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Mmu86.Lab.Configuration;
 using Mmu86.Paging;
 
@@ -67,23 +66,7 @@ internal sealed partial class MachineRules
         if (cpuid.LinearAddressBits != linearAddressBits)
             Refuse("cpuid.linearAddressBits", $"must be 48, or 57 with the feature 'la57', not {cpuid.LinearAddressBits}");
         CheckFeatures(cpuid.Features);
-        for (int i = 0; i < cpuid.TlbDescriptors.Count; i++)
-        {
-            string text = cpuid.TlbDescriptors[i];
-            if (!TryParseDescriptor(text, out _))
-                Refuse($"cpuid.tlbDescriptors[{i}]", $"must be a byte such as 0x63, not '{text}'");
-        }
-
-        if (cpuid.TlbDescriptors.Count > MachineCpuid.MaximumDescriptors)
-            Refuse("cpuid.tlbDescriptors", $"leaf 2 has room for {MachineCpuid.MaximumDescriptors} descriptors");
-    }
-
-    /// <summary>A descriptor byte of leaf 2, written <c>0x..</c>.</summary>
-    public static bool TryParseDescriptor(string text, out byte value)
-    {
-        value = 0;
-        return text.StartsWith("0x", StringComparison.Ordinal)
-            && byte.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        CheckReportedStructures(cpuid);
     }
 
     private void CheckFeatures(IReadOnlyList<string> features)

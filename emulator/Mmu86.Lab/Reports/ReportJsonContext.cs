@@ -12,7 +12,10 @@ namespace Mmu86.Lab.Reports;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     Converters =
     [
-        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<CacheReplacement>), typeof(CamelCaseConverter<WalkEntryPoint>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<IndexHash>), typeof(CamelCaseConverter<Replacement>), typeof(CamelCaseConverter<AccessesServed>),
+        typeof(CamelCaseConverter<PrefetchKind>), typeof(CamelCaseConverter<Inclusion>), typeof(CamelCaseConverter<CacheReplacement>),
+        typeof(CamelCaseConverter<WalkEntryPoint>), typeof(CamelCaseConverter<ClockSource>),
+        typeof(CamelCaseConverter<CpuidTranslationKind>), typeof(CamelCaseConverter<CpuidTlbKind>), typeof(CamelCaseConverter<CpuidCacheKind>),
         typeof(CamelCaseConverter<NestedFormat>),
         typeof(CamelCaseConverter<PagingMode>), typeof(CamelCaseConverter<Fidelity>), typeof(CamelCaseConverter<ExitKind>),
     ])]

@@ -32,10 +32,10 @@ public sealed class MachineCpuidTests
     }
 
     [Fact]
-    public void Leaf2_Skylake_PacksDescriptorsBelowTheValidBits()
+    public void Leaf2_Skylake_HasEveryByteWhereTheDumpHasIt()
     {
         CpuidResult leaf = _skylake.Read(2, 0);
-        Assert.Equal(new CpuidResult(0x7603_6301 & 0x00FF_FFFF, 0x00C3_B676, 0, 0), leaf);
+        Assert.Equal(new CpuidResult(0x7603_6301, 0x00F0_B6FF, 0, 0x00C3_0000), leaf);
         Assert.All(new[] { leaf.Eax, leaf.Ebx, leaf.Ecx, leaf.Edx }, register => Assert.Equal(0u, register >> 31));
     }
 

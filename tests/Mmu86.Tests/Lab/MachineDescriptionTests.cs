@@ -308,9 +308,9 @@ public sealed class MachineDescriptionTests
     }
 
     [Theory]
-    [InlineData("skylke", ConfigurationOrigin.File, "machine skylke: is neither a preset (skylake, ideal, uncached) nor a file; did you mean 'skylake'?")]
-    [InlineData("zen3", ConfigurationOrigin.NotYet, "machine zen3: is not supported yet; there are skylake, ideal, uncached")]
-    [InlineData("/", ConfigurationOrigin.File, "machine /: is neither a preset (skylake, ideal, uncached) nor a file")]
+    [InlineData("skylke", ConfigurationOrigin.File, "machine skylke: is neither a preset nor a file; did you mean 'skylake'?")]
+    [InlineData("zen6", ConfigurationOrigin.File, "machine zen6: is neither a preset nor a file; did you mean 'zen1'?")]
+    [InlineData("/", ConfigurationOrigin.File, "machine /: is neither a preset nor a file; 'list machines' shows the presets")]
     public void Find_NameThatIsNoMachine_SaysWhatThereIs(string name, ConfigurationOrigin origin, string message)
     {
         ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineCatalogue.Find(name, []));
