@@ -122,6 +122,9 @@ public sealed record StructureCacheConfiguration
     public required int Ways { get; init; }
 
     public required Replacement Replacement { get; init; }
+
+    /// <summary>How a set is found from the bits of the address above those that the entry translates: linear or xor; null for linear.</summary>
+    public IndexHash? Hash { get; init; }
 }
 
 /// <summary>The caches of partial walks.</summary>

@@ -22,7 +22,11 @@ internal static class ShowCommand
         var command = new Command("machine", "Prints a machine as the JSON that --machine accepts") { name, set };
         command.SetAction(parsed =>
         {
-            streams.Print(MachineJson.Write(MachineCatalogue.Find(parsed.GetRequiredValue(name), parsed.GetValue(set) ?? [])));
+            MachineDescription machine = MachineCatalogue.Find(parsed.GetRequiredValue(name), parsed.GetValue(set) ?? []);
+            streams.Print(MachineJson.Write(machine));
+            // Not part of what --machine reads.
+            foreach (string note in FilterNotes.Of(machine.Mmu))
+                streams.Diagnose(note);
             return ExitStatus.Success;
         });
         return command;

@@ -190,6 +190,10 @@ internal sealed partial class MachineRules
             return;
         if (cache.Entries % cache.Ways != 0)
             Refuse($"{path}.ways", $"must divide the {cache.Entries} entries, and {cache.Ways} does not");
+        else if (cache.Hash == IndexHash.Xor && !BitOperations.IsPow2(cache.Entries / cache.Ways))
+            Refuse($"{path}.hash", $"xor needs sets to be a power of two, not {cache.Entries / cache.Ways}");
+        if (cache.Hash > IndexHash.Xor)
+            Refuse($"{path}.hash", $"{Name(cache.Hash.Value)} is for TLB arrays only");
     }
 
     private void CheckReplacement(Replacement replacement, int ways, string path)

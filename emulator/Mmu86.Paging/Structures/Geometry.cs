@@ -87,6 +87,8 @@ public static class Geometry
             throw new ArgumentException($"{name}: entries must be a multiple of ways.");
         if (!SuitsStructureCache(cache.Replacement))
             throw new ArgumentException($"{name}: {cache.Replacement} is for TLB arrays only.");
+        if (cache.Hash > IndexHash.Xor || (cache.Hash == IndexHash.Xor && !BitOperations.IsPow2(cache.Entries / cache.Ways)))
+            throw new ArgumentException($"{name}: hash must be linear, or xor where sets are a power of two.");
         Check(name, cache.Entries / cache.Ways, cache.Ways, cache.Replacement);
     }
 

@@ -57,7 +57,7 @@ internal unsafe struct StructureCache
         if (configuration.Entries == 0)
             return;
         Exists = true;
-        _entries.Initialize(arena, pool, configuration.Entries / configuration.Ways, configuration.Ways, IndexHash.Linear, configuration.Replacement, seed);
+        _entries.Initialize(arena, pool, configuration.Entries / configuration.Ways, configuration.Ways, configuration.Hash ?? IndexHash.Linear, configuration.Replacement, seed);
         _guestTables = arena.Allocate<ulong>(_entries.Capacity);
         _sources = arena.Allocate<ulong>(_entries.Capacity);
         _hints = arena.Allocate<int>(256);

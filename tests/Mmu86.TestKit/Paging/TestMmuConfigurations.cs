@@ -232,6 +232,7 @@ public static class TestMmuConfigurations
         {
             Entries = entries,
             Ways = entries == 0 ? 0 : ways,
+            Hash = random.Next(3) switch { 0 => IndexHash.Xor, 1 => IndexHash.Linear, _ => null },
             Replacement = random.Next(3) switch { 0 => Replacement.Lru, 1 => Replacement.TreePlru, _ => Replacement.Nru },
         };
     }

@@ -174,6 +174,8 @@ public sealed class MachineDescriptionTests
     [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"next\", \"degree\": 17 } }", "mmu.prefetch.degree: must be 1 to 16, not 17")]
     [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"distance\", \"degree\": 2 } }", "mmu.prefetch.tableEntries: is missing: the kind distance has a table")]
     [InlineData("mmu={ MMU, \"prefetch\": { \"kind\": \"next\", \"degree\": 2, \"tableEntries\": 8 } }", "mmu.prefetch.tableEntries: must be absent: belongs to the kind distance, not to next")]
+    [InlineData("mmu.structureCaches.pde={ \"entries\": 24, \"ways\": 4, \"replacement\": \"lru\", \"hash\": \"xor\" }", "mmu.structureCaches.pde.hash: xor needs sets to be a power of two, not 6")]
+    [InlineData("mmu.structureCaches.pde={ \"entries\": 32, \"ways\": 4, \"replacement\": \"lru\", \"hash\": \"skewed\" }", "mmu.structureCaches.pde.hash: skewed is for TLB arrays only")]
     [InlineData("mmu.l2={ \"arrays\": [], \"inclusion\": \"inclusive\" }", "mmu.l2.inclusion: inclusive needs arrays for 4k, 2m, 1g, which mmu.l1Data holds")]
     [InlineData("mmu.l1Data={ \"arrays\": [], \"inclusion\": \"exclusive\" }", "mmu.l1Data.inclusion: must be absent: a second level includes the first, or does not")]
     [InlineData("mmu.l1Data={ \"arrays\": [ARRAY], \"pcidSlots\": -1 }", "mmu.l1Data.pcidSlots: must be 0 to 4096, not -1")]
@@ -186,6 +188,16 @@ public sealed class MachineDescriptionTests
             [overriding.Replace("ARRAY", array, StringComparison.Ordinal).Replace("MMU", SkylakeMmu, StringComparison.Ordinal)]));
         Assert.Contains(message, refused.Errors.Select(error => error.ToString()));
     }
+
+    [Theory]
+    [InlineData("mmu.lookUpEveryAccess=false", "")]
+    [InlineData("mmu.lookUpEveryAccess=true", "mmu.l1Instruction mmu.l1Data")]
+    [InlineData("mmu.l1Instruction.arrays[0].replacement=srrip", "mmu.l1Instruction")]
+    [InlineData("mmu.l1Data.arrays[0].replacement=srrip", "")]
+    [InlineData("mmu.l1Data.arrays=[]", "mmu.l1Data")]
+    public void FilterNotes_OfAMachine_NameTheLevelsThatAreLookedUp(string overriding, string levels) => Assert.Equal(
+        levels,
+        string.Join(' ', FilterNotes.Of(MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [overriding]).Mmu).Select(note => note[..note.IndexOf(':')])));
 
     [Fact]
     public void Apply_TooManyEntries_IsRefusedAsAWhole()

@@ -73,6 +73,7 @@ internal static class FuzzMachines
         },
         ["prefetch-distance"] = Small(Replacement.TreePlru) with
         {
+            StructureCaches = Machines.Caches(1) with { Pde = new StructureCacheConfiguration { Entries = 16, Ways = 2, Replacement = Replacement.Nru, Hash = IndexHash.Xor } },
             Prefetch = new PrefetchConfiguration { Kind = PrefetchKind.Distance, Degree = 2, TableEntries = 16 },
         },
         // More slots in the filter than any other: what looks through them must find all.
