@@ -96,7 +96,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         if (TPolicy.Counts && !_data.Admits(lane))
             return;
         bool isWrite = accessClass >> 2 == (int)AccessKind.Write;
-        if (isWrite && _memory.CodeLines(new HostFrameNumber(host >> 12)) != 0)
+        if (isWrite && _memory.GuardedLines(new HostFrameNumber(host >> 12)) != 0)
             return;
         ulong page = linear & ~0xFFFUL;
         _filter.Install(lane, entry, _partTables[accessClass] + (isWrite ? 1 : 0), page, (ulong)_ram + (host & ~0xFFFUL) - page);

@@ -39,8 +39,8 @@ public sealed unsafe partial class Mmu<TPolicy>
     /// <returns>The space of the entry's tag.</returns>
     internal uint Describe(ulong linear, AccessKind kind, AccessMode mode, out ulong data)
     {
-        TlbLevel first = kind == AccessKind.Fetch ? _l1Instruction : _l1Data;
-        if (first.TryFind(linear, _space, _globalSpace, out TlbHit hit) || _l2.TryFind(linear, _space, _globalSpace, out hit))
+        TlbLevel first = FirstLevel(kind);
+        if (first.TryFind(linear, _space, _globalSpace, out TlbHit hit) || first.Below.TryFind(linear, _space, _globalSpace, out hit))
         {
             data = hit.Data;
             return Tag.Space(hit.Tag);
@@ -57,7 +57,7 @@ public sealed unsafe partial class Mmu<TPolicy>
 
     /// <summary>Whether the first level has a page, rights or not. Leaves no trace.</summary>
     internal bool IsInFirstLevel(ulong linear, AccessKind kind) =>
-        (kind == AccessKind.Fetch ? _l1Instruction : _l1Data).TryFind(linear, _space, _globalSpace, out _);
+        FirstLevel(kind).TryFind(linear, _space, _globalSpace, out _);
 
     /// <summary>Makes lookups that another machine made: equal ones in turn, of which all but the first may be hits that change nothing.</summary>
     internal void Replay(ulong linear, AccessKind kind, AccessMode mode, uint times)
@@ -67,7 +67,7 @@ public sealed unsafe partial class Mmu<TPolicy>
         if (times == 1)
             return;
         bool isFetch = kind == AccessKind.Fetch;
-        if ((isFetch ? _l1Instruction : _l1Data).TryFind(linear, _space, _globalSpace, out TlbHit hit)
+        if (FirstLevel(kind).TryFind(linear, _space, _globalSpace, out TlbHit hit)
             && _rights.Judge(AccessRights.Class(kind, mode), hit.Data) == AccessRights.Allowed)
         {
             ref LookupAttribution lookups = ref isFetch ? ref _fetch : ref _data;

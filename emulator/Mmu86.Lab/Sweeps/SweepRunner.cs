@@ -82,7 +82,7 @@ public sealed class SweepRunner
         MachineDescription[] members = [.. pass.Members.ToArray().Select(member => _members[member])];
         RecordedRuns runs = StreamRules.RunsFor(run.Machine, members);
         OnePassConsumer[] families = pass.IsFirst ? [.. _options.Grid.Families.Select(request => new OnePassConsumer(request))] : [];
-        ModelGroup[] groups = ModelGroup.Split(GuestMachine.HostBytesOf(run), [.. members.Select(member => member.ToMmuConfiguration(run.Seed))], _options.Threads);
+        ModelGroup[] groups = ModelGroup.Split(GuestMachine.HostBytesOf(run), members, run.Seed, runs, _options.Threads);
         using var workingSet = new WorkingSetConsumer();
         using MissConsumer? misses = _options.Classifies && pass.IsFirst ? new MissConsumer(run.Machine.Mmu.L1Data) : null;
         var sites = new SiteNumbers();

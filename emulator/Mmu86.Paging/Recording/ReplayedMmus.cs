@@ -12,17 +12,22 @@ public sealed class ReplayedMmus : IDisposable
 {
     private readonly HostMemory _memory;
     private readonly Mmu<Unobserved>[] _mmus;
+    private readonly ReplayMember[] _members;
+
+    // Of each front, those that share levels with it; empty for the others.
+    private readonly int[][] _behind;
+    private readonly List<(LookupEvent Lookup, ReplayOutcome Outcome)> _unanswered = [];
     private bool _isDisposed;
 
     /// <summary>Builds the machines.</summary>
     /// <param name="memoryBytes">The size of the recorded host's memory.</param>
-    /// <param name="configurations">The machines; their seed is the run's.</param>
-    public ReplayedMmus(ulong memoryBytes, IReadOnlyList<MmuConfiguration> configurations)
+    /// <param name="members">The machines; their seed is the run's.</param>
+    public ReplayedMmus(ulong memoryBytes, IReadOnlyList<ReplayMember> members)
     {
         _memory = new HostMemory(memoryBytes, BackingPages.Small);
-        _mmus = new Mmu<Unobserved>[configurations.Count];
-        for (int i = 0; i < _mmus.Length; i++)
-            _mmus[i] = new Mmu<Unobserved>(_memory, configurations[i] with { LookUpEveryAccess = true, IsReplay = true }, default);
+        _members = [.. members];
+        _mmus = [.. members.Select(member => new Mmu<Unobserved>(_memory, Own(member) with { LookUpEveryAccess = true, IsReplay = true }, default))];
+        _behind = [.. Enumerable.Range(0, members.Count).Select(front => Enumerable.Range(0, members.Count).Where(i => i != front && members[i].Front == front).ToArray())];
     }
 
     /// <summary>The last moment that the stream told of; null before the first.</summary>
@@ -33,7 +38,20 @@ public sealed class ReplayedMmus : IDisposable
     public MmuStatistics Statistics(int machine)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
-        return _mmus[machine].Statistics;
+        MmuStatistics own = _mmus[machine].Statistics;
+        ReplayMember member = _members[machine];
+        if (member.Shared == SharedLevels.None)
+            return own;
+        MmuStatistics front = _mmus[member.Front].Statistics;
+        bool sharesBoth = member.Shared == SharedLevels.Both;
+        int firstLevelArrays = member.Configuration.L1Instruction.Arrays.Count + member.Configuration.L1Data.Arrays.Count;
+        return own with
+        {
+            L1Instruction = front.L1Instruction,
+            L1Data = front.L1Data,
+            L2 = sharesBoth ? front.L2 : own.L2,
+            Structures = sharesBoth ? front.Structures : [.. front.Structures.Take(firstLevelArrays), .. own.Structures],
+        };
     }
 
     /// <summary>Asks every machine what a chunk of the stream tells.</summary>
@@ -55,8 +73,12 @@ public sealed class ReplayedMmus : IDisposable
             while (end < words.Length && TranslationStreamReader.Operation(words[end]) == StreamOperation.Lookup)
                 end += LookupEvent.Words;
             // Machine by machine: each finds its structures in the real machine's caches.
-            foreach (Mmu<Unobserved> mmu in _mmus)
-                LookUp(mmu, words[position..end]);
+            for (int machine = 0; machine < _mmus.Length; machine++)
+            {
+                if (_members[machine].Shared == SharedLevels.None)
+                    LookUp(machine, words[position..end]);
+            }
+
             position = end;
         }
     }
@@ -70,13 +92,70 @@ public sealed class ReplayedMmus : IDisposable
         _memory.Dispose();
     }
 
-    private void LookUp(Mmu<Unobserved> mmu, ReadOnlySpan<ulong> words)
+    private void LookUp(int machine, ReadOnlySpan<ulong> words)
     {
+        Mmu<Unobserved> mmu = _mmus[machine];
+        if (_behind[machine].Length == 0)
+        {
+            for (int i = 0; i < words.Length; i += LookupEvent.Words)
+                Replay(mmu, new LookupEvent(words[i], words[i + 1]));
+            return;
+        }
+
+        _unanswered.Clear();
         for (int i = 0; i < words.Length; i += LookupEvent.Words)
         {
             LookupEvent lookup = new(words[i], words[i + 1]);
-            mmu.Replay(lookup.Address, lookup.Kind, lookup.Mode, lookup.Repeats);
+            ReplayOutcome outcome = mmu.Foresee(lookup.Address, lookup.Kind, lookup.Mode);
+            if (outcome != ReplayOutcome.FirstLevel)
+                _unanswered.Add((lookup, outcome));
+            Replay(mmu, lookup);
         }
+
+        foreach (int behind in _behind[machine])
+        {
+            if (_members[behind].Shared == SharedLevels.First)
+                LookUpBelowFirst(_mmus[behind]);
+            else
+                LookUpBelowBoth(_mmus[behind]);
+        }
+    }
+
+    private static void Replay(Mmu<Unobserved> mmu, LookupEvent lookup) => mmu.Replay(lookup.Address, lookup.Kind, lookup.Mode, lookup.Repeats);
+
+    private void LookUpBelowFirst(Mmu<Unobserved> mmu)
+    {
+        foreach ((LookupEvent lookup, ReplayOutcome outcome) in _unanswered)
+        {
+            if (outcome is ReplayOutcome.FirstLevelNotDirty or ReplayOutcome.FirstLevelDenied)
+                mmu.ReplayRefresh(lookup.Address, lookup.Kind, lookup.Mode, ReasonOf(outcome));
+            else
+                mmu.Replay(lookup.Address, lookup.Kind, lookup.Mode, 1);
+        }
+    }
+
+    private void LookUpBelowBoth(Mmu<Unobserved> mmu)
+    {
+        foreach ((LookupEvent lookup, ReplayOutcome outcome) in _unanswered)
+        {
+            if (outcome == ReplayOutcome.Miss)
+                mmu.Replay(lookup.Address, lookup.Kind, lookup.Mode, 1);
+            else if (outcome != ReplayOutcome.SecondLevel)
+                mmu.ReplayWalk(lookup.Address, lookup.Kind, lookup.Mode, ReasonOf(outcome));
+        }
+    }
+
+    private static WalkReason ReasonOf(ReplayOutcome outcome) =>
+        outcome is ReplayOutcome.FirstLevelNotDirty or ReplayOutcome.SecondLevelNotDirty ? WalkReason.Dirty : WalkReason.Rights;
+
+    // Without the levels that its front simulates.
+    private static MmuConfiguration Own(ReplayMember member)
+    {
+        TlbLevelConfiguration none = new() { Arrays = [] };
+        MmuConfiguration own = member.Configuration;
+        if (member.Shared != SharedLevels.None)
+            own = own with { L1Instruction = none, L1Data = none };
+        return member.Shared == SharedLevels.Both ? own with { L2 = none, L2Instruction = own.L2Instruction is null ? null : none } : own;
     }
 
     private void Apply(ReadOnlySpan<ulong> words)

@@ -10,7 +10,7 @@ internal sealed class ModelConsumer : IStreamConsumer
     /// <summary>Builds the MMUs.</summary>
     /// <param name="memoryBytes">The size of the recorded host's memory.</param>
     /// <param name="members">The configurations.</param>
-    public ModelConsumer(ulong memoryBytes, IReadOnlyList<MmuConfiguration> members) =>
+    public ModelConsumer(ulong memoryBytes, IReadOnlyList<ReplayMember> members) =>
         _mmus = new ReplayedMmus(memoryBytes, members);
 
     /// <summary>What a configuration counted.</summary>

@@ -1,3 +1,4 @@
+using Mmu86.Lab.Machines;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Sweeps.Engine;
@@ -11,8 +12,10 @@ internal sealed record ModelGroup(int First, int Count, ModelConsumer Consumer)
     /// <summary>Shares machines out.</summary>
     /// <param name="memoryBytes">The size of the recorded host's memory.</param>
     /// <param name="members">The machines.</param>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="runs">How the run is recorded.</param>
     /// <param name="groups">How many groups, unless there are fewer machines.</param>
-    public static ModelGroup[] Split(ulong memoryBytes, IReadOnlyList<MmuConfiguration> members, int groups)
+    public static ModelGroup[] Split(ulong memoryBytes, IReadOnlyList<MachineDescription> members, ulong seed, RecordedRuns runs, int groups)
     {
         int count = Math.Min(groups, members.Count);
         var result = new ModelGroup[count];
@@ -20,7 +23,7 @@ internal sealed record ModelGroup(int First, int Count, ModelConsumer Consumer)
         {
             int first = members.Count * i / count;
             int end = members.Count * (i + 1) / count;
-            result[i] = new ModelGroup(first, end - first, new ModelConsumer(memoryBytes, [.. members.Skip(first).Take(end - first)]));
+            result[i] = new ModelGroup(first, end - first, new ModelConsumer(memoryBytes, SharedSimulation.Plan([.. members.Skip(first).Take(end - first)], seed, runs)));
         }
 
         return result;

@@ -13,12 +13,16 @@ internal static class StreamRules
         Allows(recorded.Mmu, recorded.Mmu) && members.All(member => Allows(recorded.Mmu, member.Mmu)) ? RecordedRuns.ByKind : RecordedRuns.Strict;
 
     // A repeated touch of a page must be a hit that changes nothing: so a first level must hold whatever page there is, in entries of the
-    // size that the base machine counts, and nobody else may take its entries away.
+    // size that the base machine counts, and nobody else may take its entries away. Where loads and stores have arrays of their own, a load
+    // behind a store of the same page is no repeated touch.
     private static bool Allows(MmuDescription recorded, MmuDescription member) =>
         Sizes(member.L1Data).SetEquals(Sizes(recorded.L1Data))
         && Sizes(member.L1Instruction).SetEquals(Sizes(recorded.L1Instruction))
         && Sizes(member.L1Data).Contains("4k")
-        && Sizes(member.L1Instruction).Contains("4k");
+        && Sizes(member.L1Instruction).Contains("4k")
+        && member.L2.Inclusion is not Inclusion.Inclusive
+        && member.L2Instruction?.Inclusion is not Inclusion.Inclusive
+        && member.L1Data.Arrays.All(array => array.Serves is null);
 
     private static HashSet<string> Sizes(TlbLevelConfiguration level) => [.. level.Arrays.SelectMany(array => array.PageSizes)];
 }

@@ -1,6 +1,8 @@
 using Mmu86.Lab;
 using Mmu86.Lab.Running;
+using Mmu86.Lab.Sweeps.Engine;
 using Mmu86.Paging;
+using Mmu86.TestKit;
 using Mmu86.Tests.Running;
 using Mmu86.X86;
 using Xunit;
@@ -13,7 +15,8 @@ public sealed class ReplayTests
     public static TheoryData<string, PagingMode, PageSize> Runs()
     {
         TheoryData<string, PagingMode, PageSize> runs = [];
-        foreach (string guest in SmallRuns.Guests)
+        // The kernels are the last, and the first that matter.
+        foreach (string guest in SmallRuns.Guests.Reverse().Take(TestTiers.Pick(6, int.MaxValue, int.MaxValue)))
         {
             runs.Add(guest, PagingMode.Native, PageSize.Size4K);
             runs.Add(guest, PagingMode.Nested, PageSize.Size4K);
@@ -33,6 +36,10 @@ public sealed class ReplayTests
             [],
             ["mmu.l1Data.arrays[l1d-4k].sets=2", "mmu.l1Data.arrays[l1d-4k].replacement=lru", "mmu.l2.arrays[l2-4k-2m].sets=8"],
             ["mmu.l1Instruction.arrays[l1i-4k].sets=1", "mmu.l1Instruction.arrays[l1i-4k].ways=2", "mmu.structureCaches.pde={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}"],
+            ["mmu.l2.arrays[l2-4k-2m].sets=4", "mmu.l2.arrays[l2-4k-2m].hash=linear"],
+            ["mmu.l2.arrays[l2-4k-2m].ways=6", "mmu.structureCaches.pde.entries=8"],
+            ["mmu.structureCaches.pde.entries=4"],
+            ["mmu.structureCaches.pdpte.entries=8", "mmu.structureCaches.eptPde={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}"],
             ["mmu.structureCaches.nestedTlb={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}", "mmu.l2.arrays[l2-4k-2m].replacement=random"],
         ];
         Compare(guest, paging, page, machines, RecordedRuns.ByKind);
@@ -57,7 +64,7 @@ public sealed class ReplayTests
         RunOptions options = SmallRuns.Options(guest, paging, Fidelity.Tlb, page);
         RunOptions[] others = [.. machines.Select(overrides => SmallRuns.Options(guest, paging, Fidelity.Tlb, page, overrides))];
         using var mmus = new ReplayedMmus(
-            GuestMachine.HostBytesOf(options), [.. others.Select(other => other.Machine.ToMmuConfiguration(other.Seed))]);
+            GuestMachine.HostBytesOf(options), SharedSimulation.Plan([.. others.Select(other => other.Machine)], options.Seed, runs));
         var writer = new TranslationStreamWriter(new DirectSink(mmus));
         using (GuestMachine machine = GuestMachine.BuildRecorded(options, Silent(), new RunRecording(writer, runs)))
             RunToEnd(machine);
