@@ -221,7 +221,7 @@ public sealed class ReplayedMmus : IDisposable
                 mmu.InvalidateVpid((ushort)first);
                 break;
             default:
-                throw new InvalidDataException($"a translation stream has an invalidation of kind {(int)what}");
+                throw new TranslationStreamException($"a translation stream has an invalidation of kind {(int)what}");
         }
     }
 

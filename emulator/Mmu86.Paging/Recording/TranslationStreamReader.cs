@@ -4,7 +4,7 @@ namespace Mmu86.Paging;
 public static class TranslationStreamReader
 {
     /// <summary>The words of the operation that begins at a position.</summary>
-    /// <exception cref="InvalidDataException">The word begins none.</exception>
+    /// <exception cref="TranslationStreamException">The word begins none.</exception>
     public static int Length(ulong word) => Operation(word) switch
     {
         StreamOperation.Lookup => LookupEvent.Words,
@@ -15,7 +15,7 @@ public static class TranslationStreamReader
         StreamOperation.PageRemoved => 2,
         StreamOperation.SpaceRemoved => 1,
         StreamOperation.Mark => TranslationStreamWriter.MarkWords,
-        _ => throw new InvalidDataException($"0x{word:x} begins no operation of a translation stream"),
+        _ => throw new TranslationStreamException($"0x{word:x} begins no operation of a translation stream"),
     };
 
     /// <summary>Which operation a word begins.</summary>

@@ -25,11 +25,12 @@ internal static class SharedSimulation
                 continue;
             string first = $"{Text(mmu.L1Instruction)}{Text(mmu.L1Data)}";
             string both = $"{first}{Text(mmu.L2)}{(mmu.L2Instruction is { } l2Instruction ? Text(l2Instruction) : "")}";
-            if (byBoth.TryGetValue(both, out int sameBoth))
+            // A prefetcher makes walks and entries of the second level depend on each other.
+            if (mmu.Prefetch is null && byBoth.TryGetValue(both, out int sameBoth))
                 members[i] = new ReplayMember(configuration, sameBoth, SharedLevels.Both);
             else if (byFirst.TryGetValue(first, out int sameFirst))
                 members[i] = new ReplayMember(configuration, sameFirst, SharedLevels.First);
-            else
+            else if (mmu.Prefetch is null)
                 byBoth.Add(both, i);
             byFirst.TryAdd(first, i);
         }
