@@ -37,6 +37,11 @@ internal sealed class BareRuntime(GuestAssembler guest) : GuestRuntime(guest)
         c.jmp(halt);
     }
 
+    public override void MakeExecutable(ulong address, ulong bytes)
+    {
+        // The loader maps all memory with all rights.
+    }
+
     protected override void EmitPrint()
     {
         Assembler c = Guest.Code;

@@ -174,6 +174,11 @@ internal sealed class GuestAssembler
     /// <summary>Prints RDX bytes (at least one) at RSI. Changes RAX, RCX, RDX, RSI, RDI and R11.</summary>
     public void PrintBytes() => _runtime.CallPrint();
 
+    /// <summary>Makes reserved pages executable, and no longer writable where that differs. Changes RAX, RCX, RDX, RSI, RDI and R11.</summary>
+    /// <param name="address">The first byte of a page.</param>
+    /// <param name="bytes">Their size.</param>
+    public void MakeExecutable(ulong address, ulong bytes) => _runtime.MakeExecutable(address, bytes);
+
     /// <summary>Ends the guest with status 0.</summary>
     public void Exit()
     {

@@ -39,6 +39,9 @@ internal abstract class GuestRuntime(GuestAssembler guest)
     /// <summary>Emits what ends the guest with the status in EAX.</summary>
     public abstract void Exit();
 
+    /// <summary>Emits what makes reserved pages executable. May change RAX, RCX, RDX, RSI, RDI and R11.</summary>
+    public abstract void MakeExecutable(ulong address, ulong bytes);
+
     /// <summary>Emits the functions that were called. Comes last.</summary>
     public void EmitFunctions()
     {

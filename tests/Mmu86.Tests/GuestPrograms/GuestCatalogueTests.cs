@@ -77,6 +77,16 @@ public sealed class GuestCatalogueTests
     }
 
     [Fact]
+    public void Build_JumpsBeyondTheirReach_IsRefused()
+    {
+        var options = new GuestBuildOptions { GuestPage = "1g", Arguments = ["2", "2"] };
+
+        var exception = Assert.Throws<GuestArgumentException>(() => GuestCatalogue.Find("jump-chain")!.Build(options));
+
+        Assert.Equal("jump-chain: STRIDE is '2'; pages of 1073741824 bytes so far apart are beyond the reach of a jump.", exception.Message);
+    }
+
+    [Fact]
     public void Build_MoreThanTheAddressSpace_IsRefused()
     {
         var options = new GuestBuildOptions { GuestPage = "1g", Arguments = ["70000"] };

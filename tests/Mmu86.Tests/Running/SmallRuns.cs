@@ -70,6 +70,7 @@ internal static class SmallRuns
     [
         "hello", "sieve 20000", "quicksort 3000", "hash-table 2000", "crc 20000", "bytecode 3000", "matrix 24", "strings 2", "tree 1500",
         "fibonacci 14", "stride 300 20", "pointer-chase 400 8000", "gups 400 4000", "heapsort 2000",
+        "line-chase 400 8000", "jump-chain 90 3 300", "tlb-probe 64",
         "kernel-demand-paging", "kernel-two-processes", "kernel-multiboot any words", "kernel-local-apic",
     ];
 
