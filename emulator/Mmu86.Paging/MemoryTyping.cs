@@ -46,7 +46,8 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
             return;
 
         // What points to the next table, and what EPT says of that table's page; null where no step tells.
-        ulong pointer = RootAttributes(linear);
+        bool isHlat = _context.Mode >= GuestPagingMode.FourLevel && _context.Nested is { } controls && controls.UsesHlat(linear.Value);
+        ulong pointer = isHlat ? _context.Nested!.HlatPointer!.Value : RootAttributes(linear);
         ulong? ept = null;
         for (int i = 0; i < steps.Length; i++)
         {
@@ -61,7 +62,9 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
 
             if (step.WasRead && step.Entry is { } host && (!_context.IsNested || ept is not null))
                 step = step with { MemoryType = Effective(OfPat(TableIndex(pointer)), host, ept) };
-            pointer = step.Before;
+            bool restarts = isHlat && (step.Before & (PagingEntry.Restart | PagingEntry.Present)) == (PagingEntry.Restart | PagingEntry.Present);
+            pointer = restarts ? RootAttributes(linear) : step.Before;
+            isHlat &= !restarts;
             ept = null;
         }
     }

@@ -258,8 +258,9 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         return false;
     }
 
-    // EPT's guest-physical mappings belong to a root, AMD's to an ASID: nothing else could invalidate them.
-    private ushort GuestPhysicalVpid => _configuration.Nested.Format == NestedFormat.Npt ? _context.Vpid : (ushort)0;
+    // EPT's guest-physical mappings belong to a root, AMD's to an ASID: nothing else could invalidate them. What is cached without paging-write
+    // control knows nothing of paging writes.
+    private ushort GuestPhysicalVpid => _configuration.Nested.Format == NestedFormat.Npt ? _context.Vpid : _context.Nested is { PagingWrite: true } ? (ushort)1 : (ushort)0;
 
     private void LoadTags()
     {

@@ -12,6 +12,9 @@ public sealed class NestedControls
     /// <summary>Entries of a page-modification log, and of an EPTP list.</summary>
     public const int ListEntries = 512;
 
+    private const byte MostHlatPrefix = 1;
+    private const ulong HlatAttributes = PagingEntry.PageWriteThrough | PagingEntry.PageCacheDisable;
+
     /// <summary>"Mode-based execute control for EPT".</summary>
     public bool ModeBasedExecute { get; init; }
 
@@ -30,20 +33,38 @@ public sealed class NestedControls
     /// <summary>"Sub-page write permissions for EPT": the host-physical address of the top sub-page-permission table; null where the control is 0.</summary>
     public HostPhysicalAddress? SubPagePermissionTable { get; init; }
 
+    /// <summary>"EPT paging-write control": bit 58 of the EPT entry that maps a page has a meaning.</summary>
+    public bool PagingWrite { get; init; }
+
+    /// <summary>"Guest-paging verification": bit 57 of the EPT entry that maps a page has a meaning. Nothing without <see cref="PagingWrite"/>.</summary>
+    public bool GuestPagingVerification { get; init; }
+
+    /// <summary>"Enable HLAT": HLATP, the guest-physical address of the hypervisor-managed top table with PWT and PCD in bits 3 and 4; null where the
+    /// control is 0.</summary>
+    public ulong? HlatPointer { get; init; }
+
+    /// <summary>The HLAT prefix size: 0 gives every linear address to the hypervisor-managed tables, 1 those with bit 63 set.</summary>
+    public byte HlatPrefixSize { get; init; }
+
     /// <summary>The PML index: the entry of the log that is written next, counting down; above 511 the log is full.</summary>
     public ushort PageModificationIndex { get; set; }
 
     /// <summary>The EPTP index: what #VE reports, and what EPTP switching sets.</summary>
     public ushort EptpIndex { get; set; }
 
+    /// <summary>Whether 4-level or 5-level paging translates a linear address by the hypervisor-managed tables. SDM 3, "Ordinary Paging and HLAT Paging".</summary>
+    internal bool UsesHlat(ulong linear) => HlatPointer is not null && (HlatPrefixSize == 0 || linear >> 63 != 0);
+
     /// <summary>Whether a VM entry with these controls would pass: every address is a frame within the physical width.</summary>
     /// <param name="physicalAddressBits">MAXPHYADDR.</param>
-    /// <remarks>SDM 3, "VM-Execution Control Fields" under "Checks on VMX Controls".</remarks>
+    /// <remarks>SDM 3, "VM-Execution Control Fields" under "Checks on VMX Controls". The largest prefix size is 1 here, as on every processor that the
+    /// manual describes.</remarks>
     public bool AreValid(int physicalAddressBits)
     {
         ulong forbidden = ~((1UL << physicalAddressBits) - 1) | 0xFFF;
         return IsFrame(PageModificationLog) && IsFrame(VirtualizationExceptionArea) && IsFrame(SubPagePermissionTable)
-            && (EptpList is null || (VmFunctions && IsFrame(EptpList)));
+            && (EptpList is null || (VmFunctions && IsFrame(EptpList)))
+            && (HlatPointer is not { } hlat || ((hlat & forbidden & ~HlatAttributes) == 0 && HlatPrefixSize <= MostHlatPrefix));
 
         bool IsFrame(HostPhysicalAddress? address) => address is not { } given || (given.Value & forbidden) == 0;
     }

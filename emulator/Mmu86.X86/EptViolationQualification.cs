@@ -31,4 +31,7 @@ public enum EptViolationQualification : ulong
 
     /// <summary>The guest's tables forbid fetches.</summary>
     LinearAddressExecuteDisable = 1UL << 11,
+
+    /// <summary>The rights permit the access, but a guest table that led to the page lies where paging may not write. Bits 14:12 are for what is not offered.</summary>
+    GuestPagingVerification = 1UL << 15,
 }

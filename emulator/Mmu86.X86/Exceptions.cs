@@ -37,6 +37,9 @@ public enum PageFaultErrorCode : uint
     InstructionFetch = 1u << 4,
     ProtectionKey = 1u << 5,
     ShadowStack = 1u << 6,
+
+    /// <summary>An entry of hypervisor-managed tables was not present or had a reserved bit set.</summary>
+    HypervisorManaged = 1u << 7,
 }
 
 /// <summary>What exceptions have in common.</summary>

@@ -17,6 +17,9 @@ internal enum DescentEnd
 
     /// <summary>What was cached of a table no longer holds: walk again without paging-structure caches.</summary>
     Stale,
+
+    /// <summary>At an entry of hypervisor-managed tables that sends the walk back to CR3.</summary>
+    Restarted,
 }
 
 /// <summary>One dimension's run of the walker's loop: what it is given, and where it arrived.</summary>

@@ -21,7 +21,10 @@ internal readonly struct EightByteEntries : IGuestFormat
     public static ulong RightsMask => PagingEntry.Writable | PagingEntry.User | PagingEntry.ExecuteDisable;
 
     /// <inheritdoc/>
-    public static ulong DenyingRights => PagingEntry.ExecuteDisable;
+    public static bool MayRestart => false;
+
+    /// <inheritdoc/>
+    public static ulong Granted(ulong entry, bool mapsPage) => entry ^ PagingEntry.ExecuteDisable;
 
     /// <inheritdoc/>
     public static ulong Accessed => PagingEntry.Accessed;

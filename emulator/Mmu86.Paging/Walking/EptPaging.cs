@@ -27,7 +27,10 @@ internal readonly struct EptPaging : ITableFormat
     public static ulong RightsMask => EptEntry.Rights;
 
     /// <inheritdoc/>
-    public static ulong DenyingRights => 0;
+    public static bool MayRestart => false;
+
+    /// <inheritdoc/>
+    public static ulong Granted(ulong entry, bool mapsPage) => entry;
 
     /// <inheritdoc/>
     public static ulong Accessed => EptEntry.Accessed;
@@ -61,7 +64,10 @@ internal readonly struct ModeBasedEptPaging : ITableFormat
     public static ulong RightsMask => EptEntry.Rights | EptEntry.UserExecute;
 
     /// <inheritdoc/>
-    public static ulong DenyingRights => 0;
+    public static bool MayRestart => false;
+
+    /// <inheritdoc/>
+    public static ulong Granted(ulong entry, bool mapsPage) => entry;
 
     /// <inheritdoc/>
     public static ulong Accessed => EptEntry.Accessed;

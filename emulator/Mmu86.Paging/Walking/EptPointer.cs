@@ -13,6 +13,12 @@ public static class EptPointer
     /// <summary>Bits 5:3 for a walk of four levels: one less than the number of levels.</summary>
     public const ulong FourLevels = 3UL << 3;
 
+    /// <summary>Bits 5:3 of an <see cref="NptPointer"/> for tables in 32-bit paging.</summary>
+    public const ulong TwoLevels = 1UL << 3;
+
+    /// <summary>Bits 5:3 of an <see cref="NptPointer"/> for tables in PAE paging.</summary>
+    public const ulong ThreeLevels = 2UL << 3;
+
     /// <summary>Bits 5:3 for a walk of five levels.</summary>
     public const ulong FiveLevels = 4UL << 3;
 

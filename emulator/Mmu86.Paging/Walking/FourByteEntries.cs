@@ -22,7 +22,10 @@ internal readonly struct FourByteEntries : IGuestFormat
     public static ulong RightsMask => EightByteEntries.RightsMask;
 
     /// <inheritdoc/>
-    public static ulong DenyingRights => PagingEntry.ExecuteDisable;
+    public static bool MayRestart => false;
+
+    /// <inheritdoc/>
+    public static ulong Granted(ulong entry, bool mapsPage) => entry ^ PagingEntry.ExecuteDisable;
 
     /// <inheritdoc/>
     public static ulong Accessed => PagingEntry.Accessed;

@@ -18,8 +18,11 @@ internal interface ITableFormat
     /// <summary>The bits that carry rights, in entries and in structure caches.</summary>
     static abstract ulong RightsMask { get; }
 
-    /// <summary>Those of them that deny where they are set. With them inverted, the rights of a walk are the AND over its levels.</summary>
-    static abstract ulong DenyingRights { get; }
+    /// <summary>Whether an entry may send the walk back to begin again with the tables of CR3: hypervisor-managed tables.</summary>
+    static abstract bool MayRestart { get; }
+
+    /// <summary>An entry with its rights such that those of a walk are the AND over its levels: what denies is inverted. Other bits stay.</summary>
+    static abstract ulong Granted(ulong entry, bool mapsPage);
 
     /// <summary>The accessed flag.</summary>
     static abstract ulong Accessed { get; }

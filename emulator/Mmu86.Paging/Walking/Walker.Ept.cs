@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Mmu86.X86;
 
@@ -9,6 +10,12 @@ internal sealed unsafe partial class Walker
     private const EptViolationQualification TableRead = EptViolationQualification.LinearAddressValid | EptViolationQualification.Read;
 
     private const EptViolationQualification FlagUpdate = TableRead | EptViolationQualification.Write;
+
+    /// <summary>In rights of EPT with paging-write control: the page lets paging write. See <see cref="PagingWriteEpt{TFormat}"/>.</summary>
+    public const ulong PagingWrite = 1UL << 11;
+
+    // Either makes a write of what needs it.
+    private const ulong AnyWrite = EptEntry.Write | PagingWrite;
 
     private readonly NestedTables _nested;
     private readonly Descent* _ept;
@@ -32,6 +39,16 @@ internal sealed unsafe partial class Walker
     // among them: tables are accessed by nobody's privilege.
     private ulong _tableNeed;
     private EptViolationQualification _tableAccess;
+
+    // What a flag in a guest table needs, and what of it says beforehand that nothing will be in the way: the dirty flag too where reading a
+    // table does not set it.
+    private ulong _tableWrite;
+    private ulong _tableWritable;
+
+    // The pages of the guest tables used in the walk under way, ANDed: the bit for paging writes is looked at. All ones where nothing is verified.
+    private bool _verifiesPaging;
+    private ulong _verified = ulong.MaxValue;
+    private bool _isModeBased;
 
     // The access walked for, to be told with a failure: its linear address, its mode, and what the guest's tables grant it.
     private ulong _linear;
@@ -67,32 +84,48 @@ internal sealed unsafe partial class Walker
     private void PrepareNested(in PagingContext context, uint space)
     {
         _controls = context.Nested;
-        _nestedKind = _nested.IsNpt ? NestedKind.Npt
-            : _controls is { ModeBasedExecute: true } ? NestedKind.ModeBasedEpt
-            : NestedKind.Ept;
-        bool hasFlags = _nestedKind == NestedKind.Npt || (context.Eptp & EptPointer.AccessedAndDirty) != 0;
+        _nestedKind = _nested.Kind(context.Eptp, _controls);
+        bool hasFlags = _nested.IsNpt || (context.Eptp & EptPointer.AccessedAndDirty) != 0;
+        bool readsTables = !hasFlags || (_nested.IsNpt && (context.Eptp & NptPointer.ReadOnlyGuestTables) != 0);
+        bool isPagingWrite = _nestedKind is NestedKind.PagingWriteEpt or NestedKind.ModeBasedPagingWriteEpt;
+        bool hasHlat = !_nested.IsNpt && _controls?.HlatPointer is not null;
+        _isModeBased = _nestedKind is NestedKind.ModeBasedEpt or NestedKind.ModeBasedPagingWriteEpt;
+        _verifiesPaging = isPagingWrite && _controls!.GuestPagingVerification;
+        _verified = ulong.MaxValue;
+        _isUsual &= !_verifiesPaging && !hasHlat;
+        // What caches hold of a guest's table does not say where the tables above it lie.
+        if (_verifiesPaging)
+            _guest->LowestCache = null;
         _nestedAccessedFlag = !hasFlags ? 0 : _nested.IsNpt ? PagingEntry.Accessed : EptEntry.Accessed;
         _nestedDirtyFlag = !hasFlags ? 0 : _nested.IsNpt ? PagingEntry.Dirty : EptEntry.Dirty;
         _eptDirty = hasFlags ? EptEntry.Dirty : 0;
         _hasExecuteTrap = _nested.IsNpt && (context.Eptp & NptPointer.GuestModeExecuteTrap) != 0;
-        _nestedRightsMask = _nestedKind == NestedKind.ModeBasedEpt || _hasExecuteTrap ? EptEntry.Rights | EptEntry.UserExecute : EptEntry.Rights;
+        _needsMore = _isModeBased || _hasExecuteTrap || _verifiesPaging;
+        _nestedRightsMask = _isModeBased || _hasExecuteTrap ? EptEntry.Rights | EptEntry.UserExecute : EptEntry.Rights;
         _logsModifications = hasFlags && _controls?.PageModificationLog is not null;
         MayPermitOnce = _hasExecuteTrap || _controls?.SubPagePermissionTable is not null;
-        _beyondGuestPhysical = ulong.MaxValue << (EptPointer.Levels(context.Eptp) == 5 ? 57 : 48);
-        _tableNeed = EptEntry.Read | (hasFlags ? EptEntry.Write : 0) | (_hasExecuteTrap ? EptEntry.UserExecute : 0);
-        _tableAccess = hasFlags ? FlagUpdate : TableRead;
+        _beyondGuestPhysical = ulong.MaxValue << (EptPointer.Levels(context.Eptp) switch { 5 => 57, 4 => 48, _ => 32 });
+        ulong tableUser = _hasExecuteTrap ? EptEntry.UserExecute : 0;
+        _tableWrite = EptEntry.Read | tableUser | (isPagingWrite ? PagingWrite : EptEntry.Write);
+        _tableWritable = (isPagingWrite ? PagingWrite : EptEntry.Write) | (readsTables && hasFlags ? EptEntry.Dirty : 0);
+        _tableNeed = readsTables ? EptEntry.Read | tableUser : _tableWrite;
+        _tableAccess = readsTables ? TableRead : FlagUpdate;
         _ept->Layout = _nested.Layout(_nestedKind, context.Eptp);
         _ept->Root = context.Eptp & _addressMask;
         _ept->Space = space;
+        _ept->LowestCache = _nestedKind is NestedKind.NptPae or NestedKind.NptBits32 ? null : _caches.LowestEpt;
         _ept->AccessedFlag = _nestedAccessedFlag;
     }
 
-    private bool TryLocateTable<TWalk>(ulong guestTable, ulong offset, out ulong table, out bool isWritable)
+    private bool TryLocateTable<TAccess, TWalk>(ulong guestTable, ulong offset, out ulong table, out bool isWritable)
+        where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
         bool found = TryTranslateGuestPhysical<TWalk>(guestTable + offset, _tableNeed, _tableAccess, out GuestPhysicalMapping mapping);
         table = mapping.Host - offset;
-        isWritable = (mapping.Entry & EptEntry.Write) != 0;
+        isWritable = (mapping.Entry & _tableWritable) == _tableWritable;
+        if (TAccess.IsVerified)
+            _verified &= mapping.Entry;
         return found;
     }
 
@@ -128,7 +161,7 @@ internal sealed unsafe partial class Walker
         if (nested->Exists)
         {
             // A write needs EPT's dirty flag known to be set, where EPT has flags.
-            ulong wanted = (needed & EptEntry.Write) != 0 ? needed | _eptDirty : needed;
+            ulong wanted = (needed & AnyWrite) != 0 ? needed | _eptDirty : needed;
             for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
             {
                 if (!nested->MayHold(size))
@@ -162,13 +195,24 @@ internal sealed unsafe partial class Walker
                 nested->Misses++;
         }
 
-        return _nestedKind switch
-        {
-            NestedKind.Ept => TryWalkNested<EptPaging, TWalk>(address, needed, access, out mapping),
-            NestedKind.ModeBasedEpt => TryWalkNested<ModeBasedEptPaging, TWalk>(address, needed, access, out mapping),
-            _ => TryWalkNested<NptPaging, TWalk>(address, needed, access, out mapping),
-        };
+        if (_nestedKind == NestedKind.Ept)
+            return TryWalkNested<EptPaging, TWalk>(address, needed, access, out mapping);
+        if (_nestedKind == NestedKind.Npt)
+            return TryWalkNested<NptPaging, TWalk>(address, needed, access, out mapping);
+        return TryWalkSeldom<TWalk>(address, needed, access, out mapping);
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWalkSeldom<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
+        where TWalk : struct, IWalkKind => _nestedKind switch
+        {
+            NestedKind.ModeBasedEpt => TryWalkNested<ModeBasedEptPaging, TWalk>(address, needed, access, out mapping),
+            NestedKind.PagingWriteEpt => TryWalkNested<PagingWriteEpt<EptPaging>, TWalk>(address, needed, access, out mapping),
+            NestedKind.ModeBasedPagingWriteEpt => TryWalkNested<PagingWriteEpt<ModeBasedEptPaging>, TWalk>(address, needed, access, out mapping),
+            NestedKind.NptPae => TryWalkNestedPae<TWalk>(address, needed, access, out mapping),
+            NestedKind.NptBits32 => TryWalkNested<NptShortPaging, TWalk>(address, needed, access, out mapping),
+            _ => throw new UnreachableException(),
+        };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWalkNested<TFormat, TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
@@ -183,7 +227,7 @@ internal sealed unsafe partial class Walker
         descent->UsesCaches = true;
         if (_logsModifications)
             PrepareToLog();
-        ulong wanted = _nestedAccessedFlag | ((needed & EptEntry.Write) != 0 ? _nestedDirtyFlag : 0);
+        ulong wanted = _nestedAccessedFlag | ((needed & AnyWrite) != 0 ? _nestedDirtyFlag : 0);
         ulong rights = 0;
         int level;
         while (true)
@@ -216,8 +260,12 @@ internal sealed unsafe partial class Walker
 
         PageSize size = (PageSize)(level - 1);
         mapping.Size = size;
-        mapping.Entry = IsNpt<TFormat>() ? NptMapping(descent->Entry, size) | rights : (descent->Entry & ~TFormat.RightsMask) | rights;
-        mapping.Host = (descent->Entry & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
+        if (typeof(TFormat) == typeof(NptShortPaging) && size == PageSize.Size2M)
+            mapping.Entry = NptMapping4M(descent->Entry, address) | rights;
+        else
+            mapping.Entry = IsNpt<TFormat>() ? NptMapping(descent->Entry, size) | rights : (descent->Entry & ~TFormat.RightsMask) | rights;
+        ulong mapped = typeof(TFormat) == typeof(NptShortPaging) ? mapping.Entry : descent->Entry;
+        mapping.Host = (mapped & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
         if (TWalk.LeavesTrace)
         {
             descent->FillCaches(_arena);
@@ -244,5 +292,5 @@ internal sealed unsafe partial class Walker
 
     // Decided when the walk is compiled for its format.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsNpt<TFormat>() => typeof(TFormat) == typeof(NptPaging);
+    private static bool IsNpt<TFormat>() => typeof(TFormat) == typeof(NptPaging) || typeof(TFormat) == typeof(NptShortPaging);
 }

@@ -49,24 +49,24 @@ internal sealed unsafe partial class Walker
 
     // An address that the tables do not reach: there is no entry that could make it #VE.
     private bool FailBeyond<TWalk>(ulong address, EptViolationQualification access)
-        where TWalk : struct, IWalkKind => _nestedKind == NestedKind.Npt
+        where TWalk : struct, IWalkKind => _nested.IsNpt
             ? FailNested<TWalk>(address, access, NestedPageFaultErrorCode.None)
             : FailViolation<TWalk>(address, access, 0, EptEntry.SuppressVirtualizationException);
 
     private bool FailAbsent<TWalk>(ulong address, EptViolationQualification access)
-        where TWalk : struct, IWalkKind => _nestedKind == NestedKind.Npt
+        where TWalk : struct, IWalkKind => _nested.IsNpt
             ? FailNested<TWalk>(address, access, NestedPageFaultErrorCode.None)
             : FailViolation<TWalk>(address, access, 0, _ept->Entry);
 
     private bool FailRights<TWalk>(ulong address, EptViolationQualification access, ulong rights)
-        where TWalk : struct, IWalkKind => _nestedKind == NestedKind.Npt
+        where TWalk : struct, IWalkKind => _nested.IsNpt
             ? FailNested<TWalk>(address, access, NestedPageFaultErrorCode.Present)
             : FailViolation<TWalk>(address, access, rights, _ept->Entry);
 
     private bool FailMalformed<TWalk>(ulong address, EptViolationQualification access)
         where TWalk : struct, IWalkKind
     {
-        if (_nestedKind == NestedKind.Npt)
+        if (_nested.IsNpt)
             return FailNested<TWalk>(address, access, NestedPageFaultErrorCode.Present | NestedPageFaultErrorCode.Reserved);
         Fault = new TranslationFault
         {

@@ -9,8 +9,11 @@ internal sealed unsafe partial class Walker
 {
     private const ulong GuestRights = (ulong)(TranslationRights.Writable | TranslationRights.User | TranslationRights.Executable);
 
-    // The modes that 64-bit mode does not have. A linear address has 32 bits in them: the caller sees to that.
-    private bool TryWalkLegacy<TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
+    // The level of the entry that sent the last walk of hypervisor-managed tables back; 0 where none did.
+    private int _restartLevel;
+
+    // The modes that 64-bit mode does not have (a linear address has 32 bits in them: the caller sees to that), and what VMX adds to the others.
+    private bool TryWalkUnusual<TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
@@ -21,12 +24,14 @@ internal sealed unsafe partial class Walker
             return TryFinish<TAccess, TWalk>(address, kind, GuestRights | TlbEntry.Dirty, PageSize.Size4K, PageSize.Size4K, ref result);
         }
 
+        if (_context.Mode >= GuestPagingMode.FourLevel)
+            return TryWalkLong<TAccess, TWalk>(address, kind, mode, out result);
         if (_guest->Layout->EntryBytes == 4)
             return TryWalkGuest<FourByteEntries, TAccess, TWalk>(address, kind, mode, out result);
 
         // PAE paging: a register instead of a table. It has neither rights nor flags.
         ulong pdpte = _context.Pdptes[address];
-        if (TAccess.IsNested && _nestedKind == NestedKind.Npt && !TryReadPdpte<TWalk>(address, kind, mode, out pdpte))
+        if (TAccess.IsNested && _nested.IsNpt && !TryReadPdpte<TWalk>(address, kind, mode, out pdpte))
             return false;
         if ((pdpte & PagingEntry.Present) == 0)
         {
@@ -38,6 +43,39 @@ internal sealed unsafe partial class Walker
         return TryWalkGuest<EightByteEntries, TAccess, TWalk>(address, kind, mode, out result);
     }
 
+    // SDM 3, "Ordinary Paging and HLAT Paging": with the hypervisor's tables, and where they say so once more with those of CR3 as if nothing had
+    // been before. The page is then no larger than what the entry that said so controls. Nothing is cached of the hypervisor's tables but translations.
+    private bool TryWalkLong<TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
+        where TAccess : struct, IEntryAccess
+        where TWalk : struct, IWalkKind
+    {
+        PageSize largest = PageSize.Size1G;
+        if (TAccess.IsNested && _controls is { } controls && controls.UsesHlat(address))
+        {
+            ulong root = _guest->Root;
+            StructureCache* lowest = _guest->LowestCache;
+            _guest->Root = controls.HlatPointer!.Value & _addressMask;
+            _guest->LowestCache = null;
+            _restartLevel = 0;
+            bool found = TryWalkGuest<HypervisorManagedEntries, TAccess, TWalk>(address, kind, mode, out result);
+            _guest->Root = root;
+            _guest->LowestCache = lowest;
+            if (_restartLevel == 0)
+                return found;
+            largest = (PageSize)(Math.Min(_restartLevel, 3) - 1);
+        }
+
+        if (!TryWalkGuest<EightByteEntries, TAccess, TWalk>(address, kind, mode, out result))
+            return false;
+        if (TlbEntry.GuestSize(result.Flags) > largest)
+        {
+            result.Flags = (result.Flags & ~(3UL << TlbEntry.GuestSizeShift)) | ((ulong)largest << TlbEntry.GuestSizeShift);
+            result.Size = result.Size < largest ? result.Size : largest;
+        }
+
+        return true;
+    }
+
     // Never part of its callers: the loop needs every register, and theirs would be kept on the stack across it anyway.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWalkGuest<TFormat, TAccess, TWalk>(ulong address, AccessKind kind, AccessMode mode, out WalkResult result)
@@ -47,6 +85,8 @@ internal sealed unsafe partial class Walker
     {
         Unsafe.SkipInit(out result);
         result.IsGlobal = false;
+        if (TAccess.IsVerified)
+            _verified = ulong.MaxValue;
         Descent* descent = _guest;
         descent->Address = TFormat.Prefixed(address);
         descent->UsesCaches = true;
@@ -62,10 +102,13 @@ internal sealed unsafe partial class Walker
                         descent->FillCaches(_arena);
                     return true;
                 case DescentEnd.NotPresent:
-                    FailPage(address, kind, mode, PageFaultErrorCode.None);
+                    FailPage(address, kind, mode, OfTables<TFormat>());
                     return false;
                 case DescentEnd.Malformed:
-                    FailPage(address, kind, mode, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
+                    FailPage(address, kind, mode, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved | OfTables<TFormat>());
+                    return false;
+                case DescentEnd.Restarted when TFormat.MayRestart:
+                    _restartLevel = level;
                     return false;
                 case DescentEnd.Refused:
                     return false;
@@ -78,6 +121,10 @@ internal sealed unsafe partial class Walker
             }
         }
     }
+
+    // Whose tables refuse.
+    private static PageFaultErrorCode OfTables<TFormat>()
+        where TFormat : struct, IGuestFormat => TFormat.MayRestart ? PageFaultErrorCode.HypervisorManaged : PageFaultErrorCode.None;
 
     // The entry that maps the page is found: rights, then EPT's word on the page itself, then accessed and dirty.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

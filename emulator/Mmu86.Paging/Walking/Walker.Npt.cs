@@ -7,12 +7,15 @@ namespace Mmu86.Paging;
 internal sealed unsafe partial class Walker
 {
     // With the guest-mode execute trap: U/S=0 in some nested entry.
-    private const ulong SupervisorPage = 1UL << 11;
+    private const ulong SupervisorPage = 1UL << 62;
 
     private bool _hasExecuteTrap;
 
+    // What a final access needs depends on more than its kind: seldom.
+    private bool _needsMore;
+
     // R, W and X of EPT. Every access of a guest is a user-mode access here, so U/S=0 grants nothing; with the guest-mode execute trap the
-    // guest's own mode counts, and U/S stands in bit 10, its opposite in bit 11.
+    // guest's own mode counts, and U/S stands in bit 10, its opposite in bit 62.
     private ulong NptRights(ulong granted)
     {
         ulong isUser = (granted >> 2) & 1;
@@ -30,18 +33,22 @@ internal sealed unsafe partial class Walker
             | ((entry & PagingEntry.Dirty) << 3);
     }
 
+    // The same for the half of a 4 MiB page that an address lies in: structures hold it as two pages.
+    private static ulong NptMapping4M(ulong entry, ulong address) =>
+        (NptMapping(entry, PageSize.Size2M) & ~PagingEntry.AddressMask) | PagingEntry.PageFrame4M(entry) | (address & (1UL << 21));
+
     // What the final access needs of a mapping's rights.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ulong FinalNeed(AccessKind kind, ulong flags)
     {
         // Read, write, fetch: bits 0, 1, 2.
         ulong needed = 1UL << (int)kind;
-        if (_nestedKind == NestedKind.Ept)
+        if (!_needsMore)
             return needed;
-        if (_nestedKind == NestedKind.ModeBasedEpt)
-            return kind == AccessKind.Fetch && (flags & (ulong)TranslationRights.User) != 0 ? EptEntry.UserExecute : needed;
+        if (_isModeBased)
+            needed = kind == AccessKind.Fetch && (flags & (ulong)TranslationRights.User) != 0 ? EptEntry.UserExecute : needed;
         if (!_hasExecuteTrap)
-            return needed;
+            return (_verified & EptEntry.PagingWriteAccess) != 0 ? needed : needed | EptEntry.VerifyGuestPaging;
         // The trap: what is not fetched for users may be fetched from pages with U/S=0 only.
         return _mode == AccessMode.User ? needed | EptEntry.UserExecute : kind == AccessKind.Fetch ? needed | SupervisorPage : needed;
     }
@@ -52,7 +59,7 @@ internal sealed unsafe partial class Walker
         bool isUserAddress = (flags & (ulong)TranslationRights.User) != 0;
         ulong rights = entry & EptEntry.Rights;
         bool forUsers = (entry & EptEntry.UserExecute) != 0;
-        if (_nestedKind == NestedKind.ModeBasedEpt)
+        if (_isModeBased)
             return !isUserAddress ? rights : (rights & ~EptEntry.Execute) | (forUsers ? EptEntry.Execute : 0);
         if (!isUserAddress)
             return forUsers ? rights & ~EptEntry.Execute : rights;

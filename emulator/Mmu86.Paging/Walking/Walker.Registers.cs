@@ -36,7 +36,7 @@ internal sealed unsafe partial class Walker
     {
         pdpte = 0;
         ulong guest = (_context.Cr3 & PdpteTableMask) | ((address >> 27) & 0x18);
-        if (!TryLocateTable<TWalk>(guest & ~0xFFFUL, guest & 0xFFF, out ulong table, out _))
+        if (!TryLocateTable<GuestTables, TWalk>(guest & ~0xFFFUL, guest & 0xFFF, out ulong table, out _))
             return false;
         ulong host = table + (guest & 0xFFF);
         pdpte = ReadEntry<EightByteEntries>(host);
@@ -49,5 +49,27 @@ internal sealed unsafe partial class Walker
             return true;
         FailPage(address, kind, mode, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
         return false;
+    }
+
+    // A host in PAE paging: the PDPTE is read in each walk of nested tables (as for a guest; the manual says it of none). It has no rights.
+    private bool TryWalkNestedPae<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
+        where TWalk : struct, IWalkKind
+    {
+        mapping = default;
+        if ((address & _beyondGuestPhysical) != 0)
+            return FailBeyond<TWalk>(address, access);
+        ulong host = NptPointer.PaeTable(_context.Eptp) + ((address >> 27) & 0x18);
+        ulong pdpte = ReadEntry<EightByteEntries>(host);
+        EptReferences++;
+        if (TWalk.Notes)
+            Note(host);
+        if (TWalk.Records)
+            Recorder.Read(WalkDimension.Ept, 3, host, null, pdpte, WalkSource.Memory);
+        if ((pdpte & PagingEntry.Present) == 0)
+            return FailAbsent<TWalk>(address, access);
+        if (!new PdpteRegisters(pdpte, 0, 0, 0).MayBeLoaded(_nested.PhysicalAddressBits))
+            return FailMalformed<TWalk>(address, access);
+        _ept->Root = pdpte & _addressMask;
+        return TryWalkNested<NptPaging, TWalk>(address, needed, access, out mapping);
     }
 }

@@ -26,7 +26,10 @@ internal readonly struct SubPagePaging : ITableFormat
     public static ulong RightsMask => 0;
 
     /// <inheritdoc/>
-    public static ulong DenyingRights => 0;
+    public static bool MayRestart => false;
+
+    /// <inheritdoc/>
+    public static ulong Granted(ulong entry, bool mapsPage) => entry;
 
     /// <inheritdoc/>
     public static ulong Accessed => 0;
@@ -43,20 +46,24 @@ internal sealed unsafe partial class Walker
     private readonly Descent* _subPages;
 
     // A data write to the address itself that nothing but W=0 denies, in a page whose entry leaves the decision to the tables.
-    private bool IsSubPageWrite(ulong entry, int level, ulong rights, ulong needed, EptViolationQualification access) =>
+    private bool IsSubPageWrite(ulong entry, int level, ulong rights, ulong missing, EptViolationQualification access) =>
         _controls?.SubPagePermissionTable is not null
         && level == 1
         && (entry & EptEntry.SubPageWrite) != 0
-        && needed == EptEntry.Write
+        && missing == EptEntry.Write
         && (access & EptViolationQualification.FinalTranslation) != 0
         && (rights & EptEntry.Read) != 0;
 
-    // The rights deny the access: sub-page permissions may grant it nevertheless.
+    // The rights deny the access: sub-page permissions may grant it nevertheless. That verification failed is told where nothing else did.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryPermitSubPage<TWalk>(ulong address, int mapLevel, ulong rights, ulong needed, EptViolationQualification access)
         where TWalk : struct, IWalkKind
     {
-        if (!IsSubPageWrite(_ept->Entry, mapLevel, rights, needed, access))
+        bool isUnverified = (needed & ~rights & EptEntry.VerifyGuestPaging) != 0;
+        ulong missing = needed & ~rights & ~EptEntry.VerifyGuestPaging;
+        if (isUnverified && missing == 0)
+            return FailRights<TWalk>(address, access | EptViolationQualification.GuestPagingVerification, rights);
+        if (!IsSubPageWrite(_ept->Entry, mapLevel, rights, missing, access))
             return FailRights<TWalk>(address, access, rights);
         Descent* descent = _subPages;
         descent->Root = _controls!.SubPagePermissionTable!.Value.Value;
@@ -67,7 +74,9 @@ internal sealed unsafe partial class Walker
         if ((descent->Entry & OddBits) != 0)
             return FailSubPage(address, TranslationFailure.SubPageMisconfiguration);
         int subPage = (int)(address >> 7) & 31;
-        return (descent->Entry >> (2 * subPage) & 1) != 0 || FailRights<TWalk>(address, access, rights);
+        if ((descent->Entry >> (2 * subPage) & 1) == 0)
+            return FailRights<TWalk>(address, access, rights);
+        return !isUnverified || FailRights<TWalk>(address, access | EptViolationQualification.GuestPagingVerification, rights);
     }
 
     private bool FailSubPage(ulong address, TranslationFailure failure)

@@ -27,8 +27,9 @@ internal sealed unsafe partial class Walker
     private bool _isNested;
     private bool _usesGlobal;
 
-    // The mode has a top table at CR3 and entries of eight bytes: 4-level or 5-level paging.
-    private bool _isLong;
+    // Every walk begins with a table at CR3, whose entries have eight bytes, and no control of the second dimension changes how: what 4-level and
+    // 5-level paging nearly always are.
+    private bool _isUsual;
 
     // Walks write no flags: the tables are those of a recorded run, which wrote its own.
     private readonly bool _isReplay;
@@ -90,7 +91,7 @@ internal sealed unsafe partial class Walker
         _usesGlobal = (context.Cr4 & Cr4.PageGlobalEnable) != 0;
         GuestPagingMode mode = context.Mode;
         bool isBits32 = mode == GuestPagingMode.Bits32;
-        _isLong = mode >= GuestPagingMode.FourLevel;
+        _isUsual = mode >= GuestPagingMode.FourLevel;
         bool isSet = isBits32 ? (context.Cr4 & Cr4.PageSizeExtensions) != 0 : (context.Efer & Efer.NoExecuteEnable) != 0;
         _guest->Layout = GuestLayout(mode, isSet ? LayoutOption.Set : LayoutOption.Clear);
         // A machine's lowest cache may be of a level that the mode does not have.
@@ -100,6 +101,8 @@ internal sealed unsafe partial class Walker
         _guest->Space = space;
         if (_isNested)
             PrepareNested(context, eptSpace);
+        else
+            _verifiesPaging = false;
     }
 
     /// <summary>Walks for one access.</summary>
@@ -119,11 +122,11 @@ internal sealed unsafe partial class Walker
         if (TWalk.Notes)
             _notedCount = 0;
         _wouldLog = 0;
-        if (!_isLong)
+        if (!_isUsual)
         {
-            return _isNested
-                ? TryWalkLegacy<GuestTables, TWalk>(address, kind, mode, out result)
-                : TryWalkLegacy<HostTables, TWalk>(address, kind, mode, out result);
+            return !_isNested ? TryWalkUnusual<HostTables, TWalk>(address, kind, mode, out result)
+                : _verifiesPaging ? TryWalkUnusual<VerifiedTables, TWalk>(address, kind, mode, out result)
+                : TryWalkUnusual<GuestTables, TWalk>(address, kind, mode, out result);
         }
 
         return _isNested
@@ -201,7 +204,7 @@ internal sealed unsafe partial class Walker
                 if (!isLocated)
                 {
                     // Locals of their own: what is passed by address is never kept in a register.
-                    if (!TryLocateTable<TWalk>(guestTable, offset, out ulong located, out bool permitsWrites))
+                    if (!TryLocateTable<TAccess, TWalk>(guestTable, offset, out ulong located, out bool permitsWrites))
                         return DescentEnd.Refused;
                     table = located;
                     isWritable = permitsWrites;
@@ -244,7 +247,9 @@ internal sealed unsafe partial class Walker
             bool mapsPage = level == 1 || ((entry & PagingEntry.PageSizeBit) != 0 && ((layout->LargeLevels >> level) & 1) != 0);
             if ((entry & layout->Reserved(level, mapsPage)) != 0 || TFormat.IsMalformed(*layout, entry, mapsPage))
                 return DescentEnd.Malformed;
-            rights &= entry ^ TFormat.DenyingRights;
+            if (TFormat.MayRestart && (entry & PagingEntry.Restart) != 0)
+                return Restart<TAccess, TWalk>(descent);
+            rights &= TFormat.Granted(entry, mapsPage);
             if (mapsPage)
                 return DescentEnd.Mapped;
 
@@ -296,6 +301,15 @@ internal sealed unsafe partial class Walker
         return 0;
     }
 
+    // The last entry read sends the walk back. It was used all the same.
+    private DescentEnd Restart<TAccess, TWalk>(Descent* descent)
+        where TAccess : struct, IEntryAccess
+        where TWalk : struct, IWalkKind
+    {
+        DescentEnd end = (descent->Entry & PagingEntry.Accessed) != 0 ? DescentEnd.Mapped : SetFlags<TAccess, TWalk>(descent, PagingEntry.Accessed);
+        return end == DescentEnd.Mapped ? DescentEnd.Restarted : end;
+    }
+
     // Sets accessed or dirty in the last entry read: a read-modify-write that does not lose a change made since.
     private DescentEnd SetFlags<TAccess, TWalk>(Descent* descent, ulong flags)
         where TAccess : struct, IEntryAccess
@@ -304,7 +318,7 @@ internal sealed unsafe partial class Walker
         if (TAccess.IsNested && !descent->IsTableWritable)
         {
             // EPT has the last word, not what was cached of it. Loosened meanwhile: the cached place may be wrong too.
-            if (!TryTranslateGuestPhysical<TWalk>(descent->EntryGuest, EptEntry.Read | EptEntry.Write, FlagUpdate, out GuestPhysicalMapping mapping))
+            if (!TryTranslateGuestPhysical<TWalk>(descent->EntryGuest, _tableWrite, FlagUpdate, out GuestPhysicalMapping mapping))
                 return DescentEnd.Refused;
             if (mapping.Host != descent->EntryHost)
                 return DescentEnd.Stale;

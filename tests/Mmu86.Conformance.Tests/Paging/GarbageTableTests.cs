@@ -146,7 +146,8 @@ public sealed class GarbageTableTests
             0 => TestMmuConfigurations.Uncached(),
             1 => TestMmuConfigurations.Ideal(),
             2 => TestMmuConfigurations.SmallSkylake(),
-            _ => TestMmuConfigurations.Random(random),
+            // A prefetch may set accessed in entries that no access used, and garbage maps many neighbours.
+            _ => TestMmuConfigurations.Random(random) with { Prefetch = null },
         };
         return machine with { PhysicalAddressBits = random.Next(36, 53), HasPage1G = random.Next(3) != 0 };
     }

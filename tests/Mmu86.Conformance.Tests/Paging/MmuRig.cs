@@ -109,7 +109,7 @@ internal sealed class MmuRig
 
         IEnumerable<ReferenceStep> steps = trace.References
             .Select(reference => new ReferenceStep(reference.Dimension, reference.Level, reference.Entry ?? default, reference.Before));
-        if (!walk.HasRefusedUpdate && !steps.SequenceEqual(walk.References))
+        if (!walk.AreReferencesOpen && !steps.SequenceEqual(walk.References))
             return ("an inspection with\n    " + string.Join("\n    ", walk.References), string.Join("\n    ", steps));
         return _snapshot.Compare(s_noFlags) is { } difference ? ("an inspection that writes nothing", difference) : null;
     }
@@ -131,7 +131,7 @@ internal sealed class MmuRig
     private static (string Expected, string Got)? CompareCounts(ReferenceWalk walk, WalkStatistics counted)
     {
         // How many references a refused update takes is open; a non-canonical address and one without paging are no walk.
-        if (walk.HasRefusedUpdate || walk.References.Count == 0)
+        if (walk.AreReferencesOpen || walk.References.Count == 0)
             return null;
         ulong references = (ulong)walk.References.Count;
         if (walk.Translation is null)

@@ -15,12 +15,19 @@ internal sealed class NestedFeatureCase(int number, MmuRig rig, NestedFeatureWor
     private readonly bool _hasSubPages = random.Next(3) == 0;
     private readonly bool _isModeBased = random.Next(2) == 0;
 
+    private readonly PageSize _hlatSize = new EntrySampler(random).PageSize(rig.Capabilities.HasPage1G);
+    private readonly bool _hasHlat = random.Next(3) == 0;
+    private readonly bool _isPagingWrite = random.Next(2) == 0;
+    private readonly bool _isVerifying = random.Next(2) == 0;
+
     private bool IsNpt => rig.Capabilities.HasNpt;
 
     public void Run()
     {
         for (int level = 4; level >= 1; level--)
             DrawGuestEntry(level);
+        for (int level = 4; level >= 1; level--)
+            DrawHlat(level);
         for (int page = 0; page < 5; page++)
             DrawNestedEntries(page);
         for (int level = 4; level >= 1; level--)
@@ -65,15 +72,20 @@ internal sealed class NestedFeatureCase(int number, MmuRig rig, NestedFeatureWor
         return table | levels | NptPointer.On
             | (_sampler.Once(5) ? 0 : NptPointer.NoExecute)
             | (_sampler.Once(2) ? NptPointer.Smep : 0)
-            | (_sampler.Once(3) ? NptPointer.GuestModeExecuteTrap : 0);
+            | (_sampler.Once(3) ? NptPointer.GuestModeExecuteTrap : 0)
+            | (_sampler.Once(3) ? NptPointer.ReadOnlyGuestTables : 0);
     }
 
-    private NestedControls? Controls() => _sampler.Once(10) && !_isModeBased && !_hasSubPages ? null : new NestedControls
+    private NestedControls? Controls() => _sampler.Once(10) && !_isModeBased && !_hasSubPages && !_isPagingWrite && !_hasHlat ? null : new NestedControls
     {
         ModeBasedExecute = _isModeBased,
         PageModificationLog = _sampler.Once(2) ? NestedFeatureWorld.Log : null,
         PageModificationIndex = s_logIndices[random.Next(s_logIndices.Length)],
         VirtualizationExceptionArea = _sampler.Once(2) ? NestedFeatureWorld.ExceptionArea : null,
+        PagingWrite = _isPagingWrite,
+        GuestPagingVerification = _isVerifying,
+        HlatPointer = _hasHlat ? world.HlatPointer : null,
+        HlatPrefixSize = (byte)(_sampler.Once(4) ? 1 : 0),
         SubPagePermissionTable = _hasSubPages ? NestedFeatureWorld.SubPages : null,
     };
 
@@ -82,6 +94,16 @@ internal sealed class NestedFeatureCase(int number, MmuRig rig, NestedFeatureWor
         bool maps = level == PageTableBuilder.LevelOf(_guestSize);
         ulong pageSizeBit = maps && level > 1 ? PagingEntry.PageSizeBit : 0;
         world.Walk.WriteGuestEntry(level, world.Walk.GuestPointer(level, _guestSize) | _sampler.LenientGuestFlags() | pageSizeBit);
+    }
+
+    private void DrawHlat(int level)
+    {
+        ulong flags = _sampler.LenientGuestFlags() | (level == PageTableBuilder.LevelOf(_hlatSize) && level > 1 ? PagingEntry.PageSizeBit : 0);
+        if (_sampler.Once(6))
+            flags |= PagingEntry.Restart;
+        if (_sampler.Once(25))
+            flags |= 1UL << 51;
+        world.WriteHlat(level, _hlatSize, _sampler.Once(25) ? flags & ~PagingEntry.Present : flags);
     }
 
     private void DrawNestedEntries(int page)
@@ -107,6 +129,10 @@ internal sealed class NestedFeatureCase(int number, MmuRig rig, NestedFeatureWor
             flags ^= EptEntry.UserExecute;
         else if (_isModeBased)
             flags |= EptEntry.UserExecute;
+        if (_isPagingWrite && !_sampler.Once(12))
+            flags = (flags | EptEntry.PagingWriteAccess) & ~(mapsPage && _sampler.Once(6) ? EptEntry.Write : 0);
+        if (_isVerifying && mapsPage && _sampler.Once(4))
+            flags |= EptEntry.VerifyGuestPaging;
         return _sampler.Once(3) ? flags | EptEntry.SuppressVirtualizationException : flags & ~EptEntry.SuppressVirtualizationException;
     }
 
@@ -148,7 +174,7 @@ internal sealed class NestedFeatureCase(int number, MmuRig rig, NestedFeatureWor
         PagingContext context = rig.Mmu.Context;
         string inputs = $"seed {TestSeed.Base} case {number} on {rig.Name}, {phase}: {mode} {kind} "
             + $"[{context.Cr0 & (Cr0.WriteProtect | Cr0.Paging)}, {context.Cr4}, {context.Efer}, EPTP 0x{context.Eptp:x}, "
-            + $"MBE {context.Nested?.ModeBasedExecute}, log {context.Nested?.PageModificationLog} at {index}, #VE {context.Nested?.VirtualizationExceptionArea}, SPP {context.Nested?.SubPagePermissionTable}]\n    "
+            + $"MBE {context.Nested?.ModeBasedExecute}, log {context.Nested?.PageModificationLog} at {index}, #VE {context.Nested?.VirtualizationExceptionArea}, HLATP {context.Nested?.HlatPointer:x}/{context.Nested?.HlatPrefixSize}, PW {context.Nested?.PagingWrite}, VGP {context.Nested?.GuestPagingVerification}, SPP {context.Nested?.SubPagePermissionTable}]\n    "
             + string.Join("\n    ", walk.References);
         log.Add(inputs, mismatch.Expected, mismatch.Got);
     }

@@ -26,6 +26,7 @@ public sealed class NestedFeatureTests
     [Rule("E21")]
     [Rule("E22")]
     [Rule("E23")]
+    [Rule("F03")]
     public void Access_SampledEptWithEveryControl_AgreesWithTheReference()
     {
         using var rigs = new NestedFeatureRigs(NestedFormat.Ept);
@@ -44,6 +45,9 @@ public sealed class NestedFeatureTests
             "SubPageMiss at reference 25",
             "SubPageMisconfiguration at reference 28",
             "PageFault Present",
+            "PageFault HypervisorManaged",
+            "PageFault Present, Reserved, HypervisorManaged",
+            "EptViolation by verification",
         ]);
     }
 
@@ -77,11 +81,17 @@ public sealed class NestedFeatureTests
     [InlineData("all controls")]
     [InlineData("five levels")]
     [InlineData("accessed and dirty flags")]
+    [InlineData("paging-write control")]
+    [InlineData("guest-paging verification")]
+    [InlineData("hypervisor-managed tables")]
     public void Access_MmuThatForgetsAControl_IsFoundOut(string forgotten)
     {
         Func<PagingContext, PagingContext> spoil = forgotten switch
         {
             "all controls" => context => context with { Nested = null },
+            "paging-write control" => context => context with { Nested = Copy(context.Nested, isPagingWrite: false) },
+            "guest-paging verification" => context => context with { Nested = Copy(context.Nested, isVerifying: false) },
+            "hypervisor-managed tables" => context => context with { Nested = Copy(context.Nested, hasHlat: false) },
             "five levels" => context => context with { Eptp = (context.Eptp & ~EptPointer.LevelsMask) | EptPointer.FourLevels },
             _ => context => context with { Eptp = context.Eptp & ~EptPointer.AccessedAndDirty },
         };
@@ -92,4 +102,18 @@ public sealed class NestedFeatureTests
 
         Assert.True(log.IsFull);
     }
+
+    // The index of the log moves in the original.
+    private static NestedControls? Copy(NestedControls? controls, bool isPagingWrite = true, bool isVerifying = true, bool hasHlat = true) => controls is null ? null : new()
+    {
+        ModeBasedExecute = controls.ModeBasedExecute,
+        PageModificationLog = controls.PageModificationLog,
+        PageModificationIndex = controls.PageModificationIndex,
+        VirtualizationExceptionArea = controls.VirtualizationExceptionArea,
+        SubPagePermissionTable = controls.SubPagePermissionTable,
+        PagingWrite = isPagingWrite && controls.PagingWrite,
+        GuestPagingVerification = isVerifying && controls.GuestPagingVerification,
+        HlatPointer = hasHlat ? controls.HlatPointer : null,
+        HlatPrefixSize = controls.HlatPrefixSize,
+    };
 }

@@ -41,6 +41,22 @@ internal sealed class NestedFeatureWorld : IDisposable
     /// <summary>Writes the entry of the fifth level, which all guest-physical addresses here share.</summary>
     public void WriteFifth(ulong flags) => Memory.Write(new HostPhysicalAddress(FifthLevel), FourLevelRoot | flags);
 
+    /// <summary>HLATP: hypervisor-managed tables in the same pages as the guest's, each one level lower. Indexes differ, so no entry is both.</summary>
+    public ulong HlatPointer => Walk.GuestPage(HlatPage(4)).Value;
+
+    /// <summary>Writes an entry of the hypervisor-managed tables.</summary>
+    /// <param name="level">4 to 1.</param>
+    /// <param name="size">The size of the page that they map.</param>
+    /// <param name="flags">All but the address.</param>
+    public void WriteHlat(int level, PageSize size, ulong flags)
+    {
+        ulong index = (Walk.Address.Value >> (3 + (9 * level))) & 0x1FF;
+        ulong pointer = level == PageTableBuilder.LevelOf(size) ? Walk.GuestPointer(level, size) : level == 1 ? 0 : Walk.GuestPage(HlatPage(level - 1)).Value;
+        Memory.Write(new HostPhysicalAddress((Walk.GuestEntry(HlatPage(level)).Value & ~0xFFFUL) + (index * 8)), pointer | flags);
+    }
+
+    private static int HlatPage(int level) => level == 1 ? 4 : level - 1;
+
     /// <summary>Writes an entry of the sub-page-permission tables for the accessed page: the next table's address is added above level 1.</summary>
     public void WriteSubPages(int level, ulong flags)
     {

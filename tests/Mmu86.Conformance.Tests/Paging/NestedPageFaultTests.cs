@@ -118,12 +118,56 @@ public sealed class NestedPageFaultTests
     }
 
     [Theory]
-    [InlineData(0x10_0000UL, Efer.LongModeActive, true)]
-    [InlineData(1UL << 46, Efer.LongModeActive, false)] // beyond the physical width
-    [InlineData(0x10_0000UL, Efer.None, false)] // a host outside long mode
+    [InlineData(0x10_0000UL, Cr0.Paging, Cr4.PhysicalAddressExtension, Efer.LongModeActive, 4)]
+    [InlineData(1UL << 46, Cr0.Paging, Cr4.PhysicalAddressExtension, Efer.LongModeActive, 0)] // beyond the physical width
+    [InlineData(0x10_0000UL, Cr0.None, Cr4.PhysicalAddressExtension, Efer.None, 0)] // a host without paging
+    [InlineData(0x10_0020UL, Cr0.Paging, Cr4.PhysicalAddressExtension, Efer.None, 3)] // PAE paging
+    [InlineData(0x10_0000UL, Cr0.Paging, Cr4.PageSizeExtensions, Efer.None, 2)] // 32-bit paging
+    [InlineData(1UL << 32, Cr0.Paging, Cr4.None, Efer.None, 0)]
     [Rule("N01")]
-    public void TryMake_RootOfAHost_AsVmrunTakesIt(ulong root, Efer efer, bool accepted) =>
-        Assert.Equal(accepted, NptPointer.TryMake(root, Cr4.PhysicalAddressExtension, efer, false, TestMmuConfigurations.Nested(), 46, out _));
+    public void TryMake_RootOfAHost_AsVmrunTakesIt(ulong root, Cr0 cr0, Cr4 cr4, Efer efer, int levels)
+    {
+        Assert.Equal(levels != 0, TryMake(Host() with { NestedCr3 = root, Cr0 = cr0, Cr4 = cr4, Efer = efer }, out ulong pointer));
+
+        if (levels != 0)
+            Assert.Equal(levels, EptPointer.Levels(pointer));
+        if (levels == 3)
+            Assert.Equal(root, NptPointer.PaeTable(pointer));
+    }
+
+    // APM 2, "Virtual Machine Control Block": bits 3 and 6 of the word at 090h.
+    [Theory]
+    [InlineData(1UL << 3, NptPointer.GuestModeExecuteTrap)]
+    [InlineData(1UL << 6, NptPointer.ReadOnlyGuestTables)]
+    [Rule("N11")]
+    public void TryMake_ControlsOfTheVmcb_AreInTheWord(ulong control, ulong expected)
+    {
+        Assert.True(TryMake(Host() with { Control = control }, out ulong pointer));
+
+        Assert.Equal(expected, pointer & (NptPointer.GuestModeExecuteTrap | NptPointer.ReadOnlyGuestTables));
+    }
+
+    [Theory]
+    [InlineData(0x0007_0406_0007_0406UL, 1u, true)]
+    [InlineData(0x0007_0406_0007_0402UL, 1u, false)] // 2 is no memory type
+    [InlineData(0x0807_0406_0007_0406UL, 1u, false)]
+    [InlineData(0x0007_0406_0007_0406UL, 0u, false)] // the host's ASID
+    [Rule("N01")]
+    public void TryMake_GuestPatAndAsid_AreChecked(ulong pat, uint asid, bool accepted) =>
+        Assert.Equal(accepted, TryMake(Host() with { GuestPat = pat, Asid = asid }, out _));
+
+    private static bool TryMake(NestedPagingHost host, out ulong pointer) => NptPointer.TryMake(host, TestMmuConfigurations.Nested(), 46, out pointer);
+
+    private static NestedPagingHost Host() => new()
+    {
+        NestedCr3 = 0x10_0000,
+        Cr0 = Cr0.Paging,
+        Cr4 = Cr4.PhysicalAddressExtension,
+        Efer = Efer.LongModeActive,
+        Control = 0,
+        GuestPat = 0x0007_0406_0007_0406,
+        Asid = 1,
+    };
 
     private static PagedMachine Make(ulong controls, out EptBuilder nested)
     {

@@ -1,5 +1,6 @@
 using Mmu86.Paging;
 using Mmu86.TestKit.Paging;
+using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Conformance.Tests.Paging;
@@ -15,7 +16,11 @@ internal sealed class OutcomeTally
         string name = walk.Fault is { } fault
             ? fault.Failure == TranslationFailure.PageFault ? $"{fault.Failure} {fault.ErrorCode}" : $"{fault.Failure} at reference {walk.References.Count}"
             : $"Translation {walk.Translation!.Value.GuestPageSize} {walk.Translation.Value.EptPageSize}";
-        _counts[name] = _counts.GetValueOrDefault(name) + 1;
+        Count(name);
+        if (walk.Fault is { Failure: TranslationFailure.EptViolation } violation && (violation.Qualification & EptViolationQualification.GuestPagingVerification) != 0)
+            Count("EptViolation by verification");
+
+        void Count(string counted) => _counts[counted] = _counts.GetValueOrDefault(counted) + 1;
     }
 
     /// <summary>Fails the test unless it met each outcome, by name, and translations in one access of five.</summary>

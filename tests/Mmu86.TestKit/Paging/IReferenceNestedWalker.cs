@@ -16,6 +16,12 @@ internal interface IReferenceNestedWalker
     /// <param name="final">What the guest's tables say of the linear address, where this is its translation; null for a guest table.</param>
     /// <returns>Null where the access fails; the record has the fault.</returns>
     ReferenceEptPage? Translate(WalkRecord record, GuestPhysicalAddress guestPhysical, EptViolationQualification cause, ReferenceLinearRights? final);
+
+    /// <summary>The exit that an update of a flag in a guest entry causes where the entry's page does not permit it (E06): a read and a write of a table.</summary>
+    TranslationFault DescribeRefusedUpdate(WalkRecord record, GuestPhysicalAddress guestPhysical, ReferenceEptPage page);
+
+    /// <summary>A flag is set in a guest entry of a page: what that sets in the entry that maps the page.</summary>
+    void NoteUpdate(WalkRecord record, ReferenceEptPage page);
 }
 
 /// <summary>What the guest's tables say of a linear address.</summary>

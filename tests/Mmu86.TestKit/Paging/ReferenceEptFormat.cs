@@ -1,7 +1,7 @@
 namespace Mmu86.TestKit.Paging;
 
 /// <summary>The formats of SDM 3, "EPT Translation Mechanism", and "EPT Misconfigurations" (E02, E03, E23).</summary>
-internal sealed class ReferenceEptFormat(ReferenceCapabilities capabilities, bool hasModeBasedExecute)
+internal sealed class ReferenceEptFormat(ReferenceCapabilities capabilities, bool hasModeBasedExecute, bool hasPagingWriteControl)
 {
     /// <summary>Bits 51:12 as far as the physical width goes.</summary>
     public ulong AddressBits => ((1UL << capabilities.PhysicalAddressBits) - 1) & ~0xFFFUL;
@@ -30,6 +30,9 @@ internal sealed class ReferenceEptFormat(ReferenceCapabilities capabilities, boo
             return true;
         // Execute-only, where the processor does not support it.
         if (execute && !read && !write && !capabilities.HasExecuteOnlyEpt)
+            return true;
+        // Paging writes but no reads, in an entry that maps a page (E22).
+        if (hasPagingWriteControl && MapsPage(level, entry) && (entry & (1UL << 58)) != 0 && !read)
             return true;
         // Bits 51:M are reserved in every entry.
         if ((entry & ReservedAddressBits) != 0)

@@ -7,7 +7,7 @@ namespace Mmu86.TestKit.Paging;
 /// <remarks>Ids such as E03 are rows of the project's conformance checklist.</remarks>
 internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapabilities capabilities, ulong eptp, NestedControls? controls) : IReferenceNestedWalker
 {
-    private readonly ReferenceEptFormat _format = new(capabilities, HasModeBasedExecute(controls));
+    private readonly ReferenceEptFormat _format = new(capabilities, HasModeBasedExecute(controls), HasPagingWriteControl(controls));
 
     /// <summary>SDM 3, "Extended-Page-Table Pointer (EPTP)": bit 6 enables accessed and dirty flags for EPT.</summary>
     private bool HasAccessedAndDirtyFlags => (eptp & (1UL << 6)) != 0;
@@ -85,7 +85,12 @@ internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapab
         // "EPT Violations": a read needs bit 0 in all entries, a write bit 1, a fetch bit 2.
         bool deniesRead = Has(cause, EptViolationQualification.Read) && !mayRead;
         bool deniesFetch = Has(cause, EptViolationQualification.Fetch) && !mayExecute;
-        bool deniesWrite = Has(cause, EptViolationQualification.Write) && !mayWrite;
+
+        // E22: writes by paging itself. "Clearing the write-access bit in the entry that maps the page does not prevent paging writes if bit 58 of
+        // that entry is 1"; entries that reference other structures must still set it.
+        bool upperMayWrite = used.SkipLast(1).All(upper => (upper.Value & 2) != 0);
+        bool mayPagingWrite = mayWrite || (HasPagingWriteControl(controls) && upperMayWrite && (entry & (1UL << 58)) != 0);
+        bool deniesWrite = Has(cause, EptViolationQualification.Write) && !(final is null ? mayPagingWrite : mayWrite);
         if (deniesRead || deniesFetch)
             return Violation(record, guestPhysical, cause, final, rights, IsConvertible(entry));
         if (deniesWrite)
@@ -106,12 +111,17 @@ internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapab
             }
         }
 
+        // E22: guest-paging verification needs both controls. It happens where the access itself passes.
+        bool verifies = HasPagingWriteControl(controls) && controls!.GuestPagingVerification && final is not null && (entry & (1UL << 57)) != 0;
+        if (verifies && !record.AreTablesVerified)
+            return Violation(record, guestPhysical, cause | (EptViolationQualification)(1UL << 15), final, rights, IsConvertible(entry));
+
         if (HasAccessedAndDirtyFlags && !SetFlags(record, guestPhysical, used, isWrite: Has(cause, EptViolationQualification.Write)))
             return null;
         var size = (PageSize)(level - 1);
         ulong offset = guestPhysical.Value & (size.Bytes() - 1);
         ulong frame = entry & _format.AddressBits & ~(size.Bytes() - 1);
-        return new ReferenceEptPage(new HostPhysicalAddress(frame | offset), size, rights, entry);
+        return new ReferenceEptPage(new HostPhysicalAddress(frame | offset), size, rights, entry, used[^1].Address, mayPagingWrite);
     }
 
     /// <summary>"Accessed and Dirty Flags for EPT" (E09) and "Page-Modification Logging" (E10).</summary>
@@ -188,7 +198,13 @@ internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapab
         };
     }
 
-    /// <summary>The violation of an update of a flag in a guest entry that lies in a page without W (E06): a read and a write of a table.</summary>
+    /// <inheritdoc/>
+    /// <remarks>With the flags of EPT on, the access that found the entry was a write already; with them off, nothing is set.</remarks>
+    public void NoteUpdate(WalkRecord record, ReferenceEptPage page)
+    {
+    }
+
+    /// <inheritdoc/>
     public TranslationFault DescribeRefusedUpdate(WalkRecord record, GuestPhysicalAddress guestPhysical, ReferenceEptPage page) => Describe(
         record, guestPhysical, EptViolationQualification.Read | EptViolationQualification.Write, final: null, page.Rights, IsConvertible(page.Entry));
 
@@ -203,6 +219,8 @@ internal sealed class ReferenceEptWalker(IReferenceMemory memory, ReferenceCapab
     private bool IsConvertible(ulong decidingEntry) => controls?.VirtualizationExceptionArea is not null && decidingEntry >> 63 == 0;
 
     private static bool HasModeBasedExecute(NestedControls? controls) => controls is { ModeBasedExecute: true };
+
+    private static bool HasPagingWriteControl(NestedControls? controls) => controls is { PagingWrite: true };
 
     private static bool Has(EptViolationQualification cause, EptViolationQualification bit) => (cause & bit) != 0;
 

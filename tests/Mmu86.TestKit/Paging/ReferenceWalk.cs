@@ -18,8 +18,8 @@ public sealed record ReferenceWalk
     /// <summary>Other outcomes that the manual leaves open: only the order of a refused A/D update against a later event is not specified (E05).</summary>
     public required IReadOnlyList<TranslationFault> OtherLegalFaults { get; init; }
 
-    /// <summary>Whether EPT refused an A/D update. Then neither the event nor the number of references before it is specified.</summary>
-    public required bool HasRefusedUpdate { get; init; }
+    /// <summary>Whether an A/D update was refused, so that neither the event nor the number of references before it is specified, or was an access of its own.</summary>
+    public required bool AreReferencesOpen { get; init; }
 
     /// <summary>The reads of paging entries, in order, up to the event that ended the walk.</summary>
     public required IReadOnlyList<ReferenceStep> References { get; init; }

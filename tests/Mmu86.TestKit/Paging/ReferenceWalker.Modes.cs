@@ -6,10 +6,40 @@ namespace Mmu86.TestKit.Paging;
 /// <content>The walks of the four paging modes, and the formats of their entries.</content>
 public sealed partial class ReferenceWalker
 {
-    // "5-Level Paging". The PML5 table is at bits 51:12 of CR3; the PML5E is selected by bits 56:48 (P14).
-    private void WalkFiveLevels(WalkRecord record)
+    // "Ordinary Paging and HLAT Paging" (E22).
+    private void WalkLongMode(WalkRecord record)
     {
-        if (Use(record, 5, _context.Cr3, (record.Access.Linear.Value >> 48) & 0x1FF) is not { } pml5e)
+        if (!_capabilities.HasNpt && _context.IsNested && _context.Nested?.HlatPointer is { } hlatPointer)
+        {
+            // With prefix size 0 every address, else those with bit 63 set.
+            if (_context.Nested.HlatPrefixSize == 0 || record.Access.Linear.Value >> 63 == 1)
+            {
+                record.IsHlat = true;
+                WalkFromTop(record, hlatPointer);
+                record.IsHlat = false;
+                if (record.RestartLevel is null)
+                    return;
+
+                // "The restarted translation proceeds just as if the HLAT feature were not enabled."
+                record.AreTablesVerified = true;
+            }
+        }
+
+        WalkFromTop(record, _context.Cr3);
+    }
+
+    private void WalkFromTop(WalkRecord record, ulong pointer)
+    {
+        if ((_context.Cr4 & Cr4.LinearAddress57) == 0)
+            WalkFourLevels(record, [], pointer);
+        else
+            WalkFiveLevels(record, pointer);
+    }
+
+    // "5-Level Paging". The PML5 table is at bits 51:12 of CR3; the PML5E is selected by bits 56:48 (P14).
+    private void WalkFiveLevels(WalkRecord record, ulong pml5Pointer)
+    {
+        if (Use(record, 5, pml5Pointer, (record.Access.Linear.Value >> 48) & 0x1FF) is not { } pml5e)
             return;
         CallForFlags(record, pml5e, Accessed);
         WalkFourLevels(record, [pml5e], pml5e.Value);
@@ -70,7 +100,10 @@ public sealed partial class ReferenceWalker
     {
         const ulong Reserved = (3UL << 1) | (15UL << 5);
         var guest = new GuestPhysicalAddress((_context.Cr3 & 0xFFFF_FFE0) + ((record.Access.Linear.Value >> 30) * 8));
-        if (_ept!.Translate(record, guest, EptViolationQualification.Read | EptViolationQualification.Write, final: null) is not { } page)
+        EptViolationQualification cause = _ept!.TreatsTableAccessesAsWrites
+            ? EptViolationQualification.Read | EptViolationQualification.Write
+            : EptViolationQualification.Read;
+        if (_ept.Translate(record, guest, cause, final: null) is not { } page)
             return null;
         ulong pdpte = _memory.ReadEntry(page.Address);
         record.Read(WalkDimension.Guest, 3, page.Address, pdpte);

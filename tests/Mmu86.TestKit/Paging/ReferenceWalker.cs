@@ -53,10 +53,8 @@ public sealed partial class ReferenceWalker
             Walk32Bit(record);
         else if (!longMode)
             WalkPae(record);
-        else if ((_context.Cr4 & Cr4.LinearAddress57) == 0)
-            WalkFourLevels(record, [], _context.Cr3);
         else
-            WalkFiveLevels(record);
+            WalkLongMode(record);
         return record.Finish() with { Access = access };
     }
 
@@ -76,6 +74,9 @@ public sealed partial class ReferenceWalker
                 return null;
             host = page.Address;
             tablePage = page;
+
+            // E22: "the processor notes whether bit 58 is set in the EPT entry that maps the page".
+            record.AreTablesVerified &= (page.Entry & (1UL << 58)) != 0;
         }
 
         ulong value = sizeInBytes == 8 ? _memory.ReadEntry(host) : ReadHalf(host);
@@ -84,19 +85,32 @@ public sealed partial class ReferenceWalker
         // "Page-Fault Exceptions": P=0 ends the walk with bit 0 of the error code clear (F01, F05); the rest of the entry is unused (P10).
         if ((value & Present) == 0)
         {
-            PageFault(record, PageFaultErrorCode.None);
+            PageFault(record, Hlat(record));
             return null;
         }
 
         // A reserved bit ends it with bits 0 and 3 set (F01).
         if (sizeInBytes == 8 ? HasReservedBit(level, value) : HasReservedBit32(level, value))
         {
-            PageFault(record, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
+            PageFault(record, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved | Hlat(record));
             return null;
         }
 
-        return new GuestEntry(host, guestPhysical, value, tablePage);
+        var entry = new GuestEntry(host, guestPhysical, value, tablePage);
+
+        // "Restart of HLAT Paging": bit 11 of an entry of any level. The entry was used (A01).
+        if (record.IsHlat && (value & (1UL << 11)) != 0)
+        {
+            CallForFlags(record, entry, Accessed);
+            record.RestartLevel = level;
+            return null;
+        }
+
+        return entry;
     }
+
+    // "Page-Fault Exceptions": bit 7 where the P flag was 0 or a reserved bit was set in HLAT paging, and not after a restart (F03).
+    private static PageFaultErrorCode Hlat(WalkRecord record) => record.IsHlat ? (PageFaultErrorCode)(1 << 7) : PageFaultErrorCode.None;
 
     private ulong ReadHalf(HostPhysicalAddress host)
     {
@@ -139,7 +153,14 @@ public sealed partial class ReferenceWalker
         ulong frame = size == PageSize.Size4M
             ? (mapEntry.Value & 0xFFC0_0000) | (((mapEntry.Value >> 13) & 0xFF) << 32)
             : mapEntry.Value & AddressBits & ~(size.Bytes() - 1);
-        Access(record, new GuestPhysicalAddress(frame | offset), size, new ReferenceLinearRights(userAddress, writable, executeDisabled));
+        // "Restart of HLAT Paging" specifies a largest page size, by the level of the entry that restarted: 2 MBytes for a PDE, 1 GByte for a PDPTE.
+        PageSize translated = record.RestartLevel switch
+        {
+            1 => PageSize.Size4K,
+            2 when size == PageSize.Size1G => PageSize.Size2M,
+            _ => size,
+        };
+        Access(record, new GuestPhysicalAddress(frame | offset), translated, new ReferenceLinearRights(userAddress, writable, executeDisabled));
     }
 
     /// <summary>The access itself: through EPT where it is on. CR0.PG=0: the linear address is the guest-physical one (E21).</summary>
@@ -166,10 +187,15 @@ public sealed partial class ReferenceWalker
     private void CallForFlags(WalkRecord record, GuestEntry entry, ulong flags)
     {
         bool mustWrite = (entry.Value & flags) != flags;
-        if (mustWrite && _ept is ReferenceEptWalker ept && entry.TablePage is { } page && (page.Rights & 2) == 0)
+        if (mustWrite && entry.TablePage is { } page)
         {
-            record.RefuseUpdate(ept.DescribeRefusedUpdate(record, entry.GuestPhysical, page));
-            return;
+            if (!page.PermitsPagingWrites)
+            {
+                record.RefuseUpdate(_ept!.DescribeRefusedUpdate(record, entry.GuestPhysical, page));
+                return;
+            }
+
+            _ept!.NoteUpdate(record, page);
         }
 
         record.CallForFlags(WalkDimension.Guest, entry.Host, entry.Value, flags);

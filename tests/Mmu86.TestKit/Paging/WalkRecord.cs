@@ -20,6 +20,18 @@ internal sealed class WalkRecord(ReferenceAccess access)
     /// <summary>The PML index as the walk has moved it so far; null while nothing looked at it.</summary>
     public ushort? LogIndex { get; set; }
 
+    /// <summary>Whether hypervisor-managed tables are being used (E22).</summary>
+    public bool IsHlat { get; set; }
+
+    /// <summary>The level of the entry that restarted the translation with ordinary paging; null while none did.</summary>
+    public int? RestartLevel { get; set; }
+
+    /// <summary>Guest-paging verification (E22): whether every guest entry used so far lies in a page with paging-write access.</summary>
+    public bool AreTablesVerified { get; set; } = true;
+
+    /// <summary>Whether an update of a flag was an access of its own, of whose reads the manual says nothing.</summary>
+    public bool AreReferencesOpen { get; set; }
+
     /// <summary>What was written to the page-modification log, in order.</summary>
     public List<ulong> Logged { get; } = [];
 
@@ -71,7 +83,7 @@ internal sealed class WalkRecord(ReferenceAccess access)
             Translation = failed ? null : _translation!.Value,
             Fault = failed ? faults[0] : null,
             OtherLegalFaults = failed ? faults.GetRange(1, faults.Count - 1) : [],
-            HasRefusedUpdate = _refusedUpdates.Count > 0,
+            AreReferencesOpen = AreReferencesOpen || _refusedUpdates.Count > 0,
             References = _steps,
             Logged = Logged,
             // F06, A01: a successful access must leave the flags set, one that fails may.
