@@ -20,6 +20,12 @@ public sealed unsafe partial class Mmu<TPolicy>
         _tags.Removals = observer;
     }
 
+    private void TellSpaceLeft(TlbLevel level, uint space)
+    {
+        if (level == _l1Instruction || level == _l1Data)
+            _removals?.SpaceLeft(level == _l1Data ? AccessKind.Read : AccessKind.Fetch, space);
+    }
+
     /// <summary>The address that an access looks up, without metadata.</summary>
     /// <returns>False where it looks up nothing: the address is not canonical.</returns>
     internal bool TryPrepare(ref ulong linear, AccessKind kind, AccessMode mode) => _addresses.IsOrdinary(linear) || _addresses.TryPrepare(ref linear, kind, mode);

@@ -238,9 +238,14 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         foreach (PcidSlots slots in _pcidSlots)
         {
             if (left < 0)
+            {
                 slots.Forget();
-            else
-                slots.Switch(left, _spaceIndex, _tags.Spaces);
+                continue;
+            }
+
+            uint gone = slots.Switch(left, _spaceIndex, _tags.Spaces);
+            if (gone != 0)
+                TellSpaceLeft(slots.Level, gone);
         }
     }
 

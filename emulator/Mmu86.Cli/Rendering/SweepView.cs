@@ -54,6 +54,8 @@ internal sealed class SweepView
         _console.WriteLine();
         if (_result.Misses is { } misses)
         {
+            if (misses.ByPageSize.Count > 1)
+                WriteGroups("page size", misses.ByPageSize);
             WriteGroups("symbol", misses.BySymbol);
             WriteGroups("page", misses.ByPage);
         }

@@ -6,6 +6,9 @@ public sealed record MissBreakdown
     /// <summary>All misses.</summary>
     public required MissClassCounts Total { get; init; }
 
+    /// <summary>By the size of the entry that was missing: <c>4k</c>, <c>2m</c>, <c>1g</c>; sizes without misses are left out.</summary>
+    public required IReadOnlyList<MissGroup> ByPageSize { get; init; }
+
     /// <summary>By the symbol of the code that accessed, most misses first.</summary>
     public required IReadOnlyList<MissGroup> BySymbol { get; init; }
 

@@ -230,6 +230,9 @@ public sealed unsafe class RecordingMmu : IMmu, IRemovalObserver
     }
 
     /// <inheritdoc/>
+    void IRemovalObserver.SpaceLeft(AccessKind kind, uint space) => _writer.SpaceLeft(kind, space);
+
+    /// <inheritdoc/>
     void IRemovalObserver.SpaceRemoved(uint space)
     {
         EndRuns();

@@ -182,6 +182,7 @@ public sealed class ReplayedMmus : IDisposable
                 break;
             case StreamOperation.PageRemoved:
             case StreamOperation.SpaceRemoved:
+            case StreamOperation.SpaceLeft:
                 break; // each machine drops its own
             case StreamOperation.Lookup:
             default:

@@ -24,6 +24,10 @@ public enum StreamOperation
     /// <summary>The base machine dropped every entry of a space: the word with the tag's space.</summary>
     SpaceRemoved = 6,
 
+    /// <summary>The base machine's first level for fetches (bit 4 set) or for data dropped a space that it has no slot for: the word with the tag's space
+    /// in the bits above.</summary>
+    SpaceLeft = 8,
+
     /// <summary>A moment of the run, with the lookups made so far (<see cref="StreamMark"/>): 10 words.</summary>
     Mark = 7,
 }

@@ -112,6 +112,10 @@ public sealed class TranslationStreamWriter(IStreamSink sink)
     /// <summary>Appends that every entry of a space was dropped.</summary>
     public void SpaceRemoved(uint space) => Take(1)[0] = ((ulong)space << 4) | (ulong)StreamOperation.SpaceRemoved;
 
+    /// <summary>Appends that a first level dropped a space that it has no slot for.</summary>
+    public void SpaceLeft(AccessKind kind, uint space) =>
+        Take(1)[0] = ((ulong)space << 5) | (kind == AccessKind.Fetch ? 1UL << 4 : 0) | (ulong)StreamOperation.SpaceLeft;
+
     /// <summary>Appends a moment.</summary>
     public void Mark(StreamMark mark)
     {

@@ -7,18 +7,24 @@ internal sealed class PcidSlots(TlbLevel level, int slots)
     // Indices of address spaces, the one left last first.
     private readonly List<int> _kept = [];
 
+    /// <summary>The level.</summary>
+    public TlbLevel Level => level;
+
     /// <summary>Another address space runs.</summary>
     /// <param name="left">The index of the one that ran.</param>
     /// <param name="entered">The index of the one that runs.</param>
     /// <param name="spaces">What the indices mean.</param>
-    public void Switch(int left, int entered, AddressSpaces spaces)
+    /// <returns>The tag of the space that lost its entries, or 0.</returns>
+    public uint Switch(int left, int entered, AddressSpaces spaces)
     {
         _kept.Remove(entered);
         _kept.Insert(0, left);
         if (_kept.Count <= slots)
-            return;
-        level.RemoveSpace(spaces[_kept[^1]].TlbTag);
+            return 0;
+        uint tag = spaces[_kept[^1]].TlbTag;
+        level.RemoveSpace(tag);
         _kept.RemoveAt(_kept.Count - 1);
+        return tag;
     }
 
     /// <summary>No address space has entries any more.</summary>

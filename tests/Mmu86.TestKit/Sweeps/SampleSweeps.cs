@@ -130,6 +130,7 @@ public static class SampleSweeps
                 Conflict = a.Conflict + b.Conflict,
                 Invalidation = a.Invalidation + b.Invalidation,
             }),
+            ByPageSize = [new MissGroup("4k", Classes(8000)), new MissGroup("2m", Classes(1000))],
             BySymbol = symbols,
             ByPage = [.. Enumerable.Range(0, 24).Select(index => new MissGroup($"0x{0x7f0000000000 + (index * 0x1000):x}", Classes(9000 / (index + 1))))],
             MissesWith2MPages = 4321,

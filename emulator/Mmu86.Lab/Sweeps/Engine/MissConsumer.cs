@@ -14,6 +14,7 @@ internal sealed class MissConsumer : IStreamConsumer
 
     private readonly MissClassifier?[] _classifiers = new MissClassifier?[3];
     private readonly int[] _entries = new int[3];
+    private readonly MissTally _bySize = new();
     private readonly MissTally _bySite = new();
     private readonly MissTally _byPage = new();
     private readonly Dictionary<ulong, int> _pageNumbers = [];
@@ -57,6 +58,9 @@ internal sealed class MissConsumer : IStreamConsumer
                 case StreamOperation.SpaceRemoved:
                     RemoveSpace((uint)(words[position] >> 4));
                     break;
+                case StreamOperation.SpaceLeft:
+                    LeaveSpace((uint)(words[position] >> 5), isInstruction: ((words[position] >> 4) & 1) != 0);
+                    break;
                 case StreamOperation.Context:
                 case StreamOperation.Table:
                 case StreamOperation.TableLine:
@@ -72,6 +76,7 @@ internal sealed class MissConsumer : IStreamConsumer
     public MissBreakdown Read(IReadOnlyList<string> siteNames) => new()
     {
         Total = _bySite.Total,
+        ByPageSize = Groups(_bySize, size => RunReportBuilder.NameOf((PageSize)size)),
         BySymbol = Groups(_bySite, site => siteNames[site]),
         ByPage = Groups(_byPage, page => $"0x{_pages[page] << 12:x}"),
         MissesWith2MPages = _largePages.Misses(_largeEntries),
@@ -108,6 +113,7 @@ internal sealed class MissConsumer : IStreamConsumer
         MissClass missClass = classifier.Touch(lookup.Page >> (((PageSize)size).Shift() - 12), lookup.Space);
         if (!lookup.IsMissed)
             return;
+        _bySize.Add(size, missClass);
         _bySite.Add((int)lookup.Site, missClass);
         _byPage.Add(PageNumber(lookup.Address >> 12), missClass);
     }
@@ -134,6 +140,15 @@ internal sealed class MissConsumer : IStreamConsumer
             for (int size = 0; size < 3; size++)
                 _classifiers[size]?.InvalidatePage(page >> (((PageSize)size).Shift() - 12), space);
         }
+    }
+
+    private void LeaveSpace(uint space, bool isInstruction)
+    {
+        if (isInstruction)
+            return;
+        foreach (MissClassifier? classifier in _classifiers)
+            classifier?.InvalidateSpace(space);
+        _largePages.InvalidateSpace(space);
     }
 
     private void RemoveSpace(uint space)

@@ -62,6 +62,9 @@ internal sealed class OnePassConsumer : IStreamConsumer
                 case StreamOperation.SpaceRemoved:
                     RemoveSpace((uint)(words[position] >> 4));
                     break;
+                case StreamOperation.SpaceLeft:
+                    LeaveSpace((uint)(words[position] >> 5), isInstruction: ((words[position] >> 4) & 1) != 0);
+                    break;
                 case StreamOperation.Context:
                     _context = TranslationStreamReader.Context(words[position..]);
                     break;
@@ -131,6 +134,16 @@ internal sealed class OnePassConsumer : IStreamConsumer
         _fragments.Forget(space);
         _family?.RetireSpace(space);
         _fullyAssociative?.RetireSpace(space);
+    }
+
+    // The family has the base machine's slots for spaces, whatever its geometry.
+    private void LeaveSpace(uint space, bool isInstruction)
+    {
+        if (isInstruction != Request.IsInstruction)
+            return;
+        Flush();
+        _family?.InvalidateSpace(space);
+        _fullyAssociative?.InvalidateSpace(space);
     }
 
     private void Flush()

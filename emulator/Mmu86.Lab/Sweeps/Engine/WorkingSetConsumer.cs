@@ -40,6 +40,7 @@ internal sealed class WorkingSetConsumer : IStreamConsumer
                 case StreamOperation.Invalidation:
                 case StreamOperation.PageRemoved:
                 case StreamOperation.SpaceRemoved:
+                case StreamOperation.SpaceLeft:
                     break;
             }
         }

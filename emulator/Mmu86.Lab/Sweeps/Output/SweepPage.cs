@@ -58,7 +58,12 @@ public static class SweepPage
             Table = Groups("Misses by symbol", "symbol", misses.BySymbol),
         };
         string text = "Compulsory: the page was never held before. Capacity: a fully associative LRU array of as many entries would have missed too. Conflict: it would not have. Invalidation: the entry was removed since.";
-        DataTable[] pages = misses.ByPage.Count == 0 ? [] : [Groups("Pages with most misses", "page", [.. misses.ByPage.Take(MostPages)])];
+        DataTable[] pages =
+        [
+            // One size is the rule, and then the table would say what the sum says.
+            .. misses.ByPageSize.Count <= 1 ? [] : new[] { Groups("Misses by page size", "page size", misses.ByPageSize) },
+            .. misses.ByPage.Count == 0 ? [] : new[] { Groups("Pages with most misses", "page", [.. misses.ByPage.Take(MostPages)]) },
+        ];
         return new PageSection("Where and why the base machine missed", text, symbols.Length == 0 ? [] : [chart], pages);
 
         BarSeries Class(string name, Func<MissClassCounts, long> count) => new(name, [.. symbols.Select(symbol => (double?)count(symbol.Misses))]);

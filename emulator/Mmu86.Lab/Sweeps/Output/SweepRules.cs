@@ -81,6 +81,7 @@ internal static partial class SweepRules
     private static IEnumerable<(string Path, MissClassCounts Counts)> Named(MissBreakdown misses) =>
     [
         ("misses.total", misses.Total),
+        .. misses.ByPageSize.Select((group, index) => ($"misses.byPageSize[{index}].misses", group.Misses)),
         .. misses.BySymbol.Select((group, index) => ($"misses.bySymbol[{index}].misses", group.Misses)),
         .. misses.ByPage.Select((group, index) => ($"misses.byPage[{index}].misses", group.Misses)),
     ];

@@ -130,6 +130,7 @@ public sealed class SweepRunnerTests
         RunReport direct = Direct(run, ["mmu.l1Data.arrays[l1d-4k].sets=2"]);
         Assert.Equal(direct.Tlb!.L1d!.BySize!.Size4K!.Misses, result.Misses!.Total.Total);
         Assert.Equal(result.Misses.Total.Total, result.Misses.BySymbol.Sum(group => group.Misses.Total));
+        Assert.Equal(result.Misses.Total.Total, result.Misses.ByPageSize.Sum(group => group.Misses.Total));
         Assert.Contains(result.Misses.BySymbol, group => group.Name != "(no symbol)");
         Assert.True(result.Misses.Total.Compulsory > 0);
     }
