@@ -76,7 +76,10 @@ internal sealed unsafe partial class Walker
     /// <summary>Finds a guest-physical address in host memory as a read would, without a trace.</summary>
     public bool TryInspectGuestPhysical(ulong address, out ulong host)
     {
+        // A recorder asks in the middle of a walk, when that sets a flag: its references go on behind.
+        uint references = EptReferences;
         bool found = TryTranslateGuestPhysical<InspectionWalk>(address, EptEntry.Read, EptViolationQualification.Read, out GuestPhysicalMapping mapping);
+        EptReferences = references;
         host = mapping.Host;
         return found;
     }
