@@ -6,6 +6,7 @@ using Mmu86.GuestPrograms;
 using Mmu86.Hypervisor;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Diagnostics;
+using Mmu86.Lab.Sweeps.Traces;
 using Mmu86.Loaders;
 
 namespace Mmu86.Cli.CommandLine;
@@ -61,6 +62,10 @@ internal static class Application
             return Fail(streams, ExitStatus.Unavailable, error.Message);
         }
         catch (ImageFormatException error)
+        {
+            return Fail(streams, ExitStatus.BadInput, error.Message);
+        }
+        catch (TraceException error)
         {
             return Fail(streams, ExitStatus.BadInput, error.Message);
         }

@@ -87,9 +87,20 @@ internal sealed class GuestOptions
     /// <summary>What the command line asks for.</summary>
     /// <exception cref="UserErrorException">Status 64, 65 or 69.</exception>
     /// <exception cref="Mmu86.Lab.Configuration.ConfigurationException">The machine is wrong.</exception>
-    public RunOptions Read(ParseResult parsed) => Read(parsed, parsed.GetValue(_paging) ?? "native");
+    public RunOptions Read(ParseResult parsed) => ReadGuest(parsed, PagingWord(parsed));
 
-    private RunOptions Read(ParseResult parsed, string paging)
+    private RunOptions ReadGuest(ParseResult parsed, string paging)
+    {
+        RunOptions options = Read(parsed, paging, FindProgram(parsed, Page(parsed, _guestPage)));
+        if (options.Modules.Count != 0 && (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) != ImageKind.Multiboot)
+            throw UserErrorException.Usage($"--module: {options.Program.Name} is no multiboot kernel");
+        bool isFlat = (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) == ImageKind.Flat;
+        if (!isFlat && (options.LoadAddress ?? options.Entry) is not null)
+            throw UserErrorException.Usage($"{(options.LoadAddress is null ? "--entry" : "--load-address")}: {options.Program.Name} is no flat binary; its file says where it goes");
+        return options;
+    }
+
+    private RunOptions Read(ParseResult parsed, string paging, ProgramImage program)
     {
         PageSize guestPage = Page(parsed, _guestPage);
         ulong memory = Values.MemorySize("--memory", parsed.GetValue(_memory) ?? DefaultMemory, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes);
@@ -118,15 +129,10 @@ internal sealed class GuestOptions
                 : parsed.GetValue(_rom) is null ? null : ImageKind.Rom,
             LoadAddress = Number(parsed, _loadAddress),
             Entry = Number(parsed, _entry),
-            Program = FindProgram(parsed, guestPage),
+            Program = program,
             Modules = [.. (parsed.GetValue(_modules) ?? []).Select(ProgramFinder.FindFile)],
         };
         RequireAddressable(options);
-        if (options.Modules.Count != 0 && (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) != ImageKind.Multiboot)
-            throw UserErrorException.Usage($"--module: {options.Program.Name} is no multiboot kernel");
-        bool isFlat = (options.Format ?? ImageRecognition.Recognise(options.Program.Bytes)) == ImageKind.Flat;
-        if (!isFlat && (options.LoadAddress ?? options.Entry) is not null)
-            throw UserErrorException.Usage($"{(options.LoadAddress is null ? "--entry" : "--load-address")}: {options.Program.Name} is no flat binary; its file says where it goes");
         if (options.HostMemoryBytes is not null && options.Paging == PagingMode.Native)
             throw UserErrorException.Usage("--host-memory: with native paging the host's memory is the guest's; use --memory");
         return options;
@@ -134,12 +140,56 @@ internal sealed class GuestOptions
 
     /// <summary>What the command line asks for, once for each of several paging modes separated by commas: <c>--paging native,nested</c>.</summary>
     /// <inheritdoc cref="Read"/>
-    public IReadOnlyList<RunOptions> ReadEachPaging(ParseResult parsed)
+    public IReadOnlyList<RunOptions> ReadEachPaging(ParseResult parsed) => [.. PagingModes(parsed).Select(mode => ReadGuest(parsed, mode))];
+
+    /// <summary>The same for a trace, which has no program.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="trace">What the trace is called.</param>
+    /// <exception cref="UserErrorException">Status 64: an option is a guest's.</exception>
+    /// <exception cref="Mmu86.Lab.Configuration.ConfigurationException">The machine is wrong.</exception>
+    public IReadOnlyList<RunOptions> ReadEachPagingOfTrace(ParseResult parsed, string trace)
     {
-        string[] modes = (parsed.GetValue(_paging) ?? "native").Split(',');
-        if (modes.Distinct().Count() != modes.Length)
-            throw UserErrorException.Usage($"--paging: '{parsed.GetValue(_paging)}' names a mode twice");
-        return [.. modes.Select(mode => Read(parsed, mode))];
+        RefuseProgram(parsed);
+        var image = new ProgramImage { Name = trace, Bytes = [], Arguments = [] };
+        return [.. PagingModes(parsed).Select(mode => Read(parsed, mode, image))];
+    }
+
+    /// <summary>Refuses whatever a recorded stream says itself.</summary>
+    /// <exception cref="UserErrorException">Status 64.</exception>
+    public void RefuseRun(ParseResult parsed)
+    {
+        RefuseProgram(parsed);
+        if (Given(parsed, _machine, _set, _paging, _guestPage, _hostPage, _fidelity, _memory, _hostMemory, _maxInstructions, _seed) is string option)
+            throw UserErrorException.Usage($"{option}: a recorded stream has the machine, paging, pages, memory and seed of its run; record again for others");
+    }
+
+    private void RefuseProgram(ParseResult parsed)
+    {
+        if (parsed.GetValue(_program) is string program)
+            throw UserErrorException.Usage($"--trace: the trace takes the place of PROGRAM; '{program}' is one word too many");
+        if (_guestWords.Length > 0)
+            throw UserErrorException.Usage($"--trace: no guest runs that could take '{_guestWords[0]}'");
+        if (Given(parsed, _personality, _format, _loadAddress, _entry, _rom, _modules) is string option)
+            throw UserErrorException.Usage($"{option}: a trace has no program that this could be said of");
+    }
+
+    private static string? Given(ParseResult parsed, params ReadOnlySpan<Option> options)
+    {
+        foreach (Option option in options)
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+                return option.Name;
+        }
+
+        return null;
+    }
+
+    private string PagingWord(ParseResult parsed) => parsed.GetValue(_paging) ?? "native";
+
+    private string[] PagingModes(ParseResult parsed)
+    {
+        string[] modes = PagingWord(parsed).Split(',');
+        return modes.Distinct().Count() == modes.Length ? modes : throw UserErrorException.Usage($"--paging: '{PagingWord(parsed)}' names a mode twice");
     }
 
     /// <summary>Whether the user wants neither progress nor report.</summary>

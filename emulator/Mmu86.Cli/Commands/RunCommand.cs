@@ -4,6 +4,7 @@ using Mmu86.Cli.Rendering;
 using Mmu86.Lab;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
+using Mmu86.Lab.Sweeps.Recorded;
 
 namespace Mmu86.Cli.Commands;
 
@@ -19,13 +20,18 @@ internal static class RunCommand
         GuestOptions guest = GuestOptions.AddTo(command, guestWords);
         Option<string?> json = GuestOptions.Text("--json", "FILE|-", "Write the report as JSON; with '-' it alone is on standard output");
         var classify = new Option<bool>("--classify") { Description = "Classes of misses (not available yet)" };
+        RecordOptions record = RecordOptions.AddTo(command);
         command.Add(json);
         command.Add(classify);
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(classify))
                 throw UserErrorException.NotYet("--classify is not available yet");
-            return Run(guest.Read(parsed), parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);
+            RunOptions options = guest.Read(parsed);
+            if (record.IsGiven(parsed) && options.Fidelity != Fidelity.Tlb)
+                throw UserErrorException.Usage("--record: a stream is recorded in the fidelity 'tlb'");
+            using RecordTarget? recording = record.Open(parsed, streams);
+            return Run(options, recording, parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);
         });
         return command;
     }
@@ -36,13 +42,13 @@ internal static class RunCommand
         Reporting,
     }
 
-    private static int Run(RunOptions options, string? jsonPath, Verbosity verbosity, StandardStreams streams)
+    private static int Run(RunOptions options, RecordTarget? recording, string? jsonPath, Verbosity verbosity, StandardStreams streams)
     {
         using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
         RunReport report;
         using (var interruption = new Interruption())
         {
-            report = RunGuest(options, json, verbosity, interruption, streams);
+            report = RunGuest(options, recording, json, verbosity, interruption, streams);
         }
 
         json?.Write(ReportJson.Write(report));
@@ -54,7 +60,7 @@ internal static class RunCommand
         return report.Exit.Status;
     }
 
-    private static RunReport RunGuest(RunOptions options, ReportTarget? json, Verbosity verbosity, Interruption interruption, StandardStreams streams)
+    private static RunReport RunGuest(RunOptions options, RecordTarget? recording, ReportTarget? json, Verbosity verbosity, Interruption interruption, StandardStreams streams)
     {
         using var error = new GuestStream(streams.Error, "standard error");
         using var standard = json is { IsStandardOutput: true } ? new GuestStream(streams.Error, "standard error") : new GuestStream(streams.Output, "standard output");
@@ -69,8 +75,11 @@ internal static class RunCommand
         };
         standard.Leaving = progress.Hide;
         error.Leaving = progress.Hide;
-        var runner = new GuestRunner(options, new GuestOutput(standard, error, error)) { Progress = progress };
+        using RunRecorder? recorder = recording is null ? null : new RunRecorder(options, recording.Recording);
+        var runner = new GuestRunner(options, new GuestOutput(standard, error, error)) { Progress = progress, Recording = recorder?.Recording };
         RunReport report = runner.Run(interruption.Token);
+        recorder?.Complete(report);
+        recording?.Complete();
         return interruption.Token.IsCancellationRequested && report.Exit.Status == ExitReport.InterruptedStatus
             ? report with { Exit = report.Exit with { Status = interruption.Status } }
             : report;

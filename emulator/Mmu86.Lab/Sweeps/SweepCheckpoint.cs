@@ -77,11 +77,10 @@ public sealed class SweepCheckpoint
     // Everything that decides the rows.
     private static string Fingerprint(SweepOptions options)
     {
-        var text = new StringBuilder();
+        var text = new StringBuilder().AppendLine(options.Source.Fingerprint);
         foreach (RunOptions run in options.Runs)
         {
-            text.AppendLine($"{run.Program.Sha256} {run.Program.Name} {string.Join(' ', run.Program.Arguments)}")
-                .AppendLine($"{run.Paging} {run.GuestPage} {run.HostPage} {run.MemoryBytes} {run.HostMemoryBytes} {run.MaxInstructions} {run.Seed}")
+            text.AppendLine($"{run.Paging} {run.GuestPage} {run.HostPage} {run.MemoryBytes} {run.HostMemoryBytes} {run.MaxInstructions} {run.Seed}")
                 .AppendLine($"{run.Personality} {run.Format} {run.LoadAddress} {run.Entry} {string.Join(' ', run.Modules.Select(module => module.Sha256))}")
                 .Append(MachineJson.Write(run.Machine));
         }

@@ -1,4 +1,5 @@
 using Mmu86.Lab.Sweeps.Grids;
+using Mmu86.Lab.Sweeps.Sources;
 
 namespace Mmu86.Lab.Sweeps;
 
@@ -7,6 +8,9 @@ public sealed record SweepOptions
 {
     /// <summary>The base run of each paging mode; they differ in nothing else.</summary>
     public required IReadOnlyList<RunOptions> Runs { get; init; }
+
+    /// <summary>What gives the stream: of a guest the program of <see cref="Runs"/>.</summary>
+    public required ISweepSource Source { get; init; }
 
     /// <summary>The configurations.</summary>
     public required SweepGrid Grid { get; init; }

@@ -11,8 +11,8 @@ internal sealed record SweepPassResult
     /// <summary>Instructions retired by the base run.</summary>
     public required long Instructions { get; init; }
 
-    /// <summary>How it ended.</summary>
-    public required ExitReport Exit { get; init; }
+    /// <summary>How it ended; null where a trace was read to its end.</summary>
+    public ExitReport? Exit { get; init; }
 
     /// <summary>The base machine's misses; null where not asked for.</summary>
     public MissBreakdown? Misses { get; init; }

@@ -3,11 +3,13 @@ using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Lab.Sweeps.Engine;
 using Mmu86.Lab.Sweeps.Grids;
+using Mmu86.Lab.Sweeps.Recorded;
+using Mmu86.Lab.Sweeps.Sources;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Sweeps;
 
-/// <summary>Evaluates a grid: the base machine runs the guest once for each paging mode, and every configuration sees what its MMU was asked.</summary>
+/// <summary>Evaluates a grid: the base machine runs the guest, or takes the trace, once for each paging mode, and every configuration sees what its MMU was asked.</summary>
 public sealed class SweepRunner
 {
     // So many machines see one execution: what they hold still has room in the real machine's memory.
@@ -35,23 +37,25 @@ public sealed class SweepRunner
     /// <summary>Where passes that are complete are kept, so that the sweep can go on later; null for nowhere.</summary>
     public SweepCheckpoint? Checkpoint { get; init; }
 
+    /// <summary>Where the stream of the first pass is kept; null for nowhere. Not together with a checkpoint that may have that pass.</summary>
+    public SweepRecording? Recording { get; init; }
+
     /// <summary>Runs.</summary>
     /// <param name="output">Where the guest's bytes go, once.</param>
     /// <param name="cancellation">Ends the sweep early: the result says so, and has what was done so far.</param>
     /// <exception cref="NotSupportedException">The guest does something that cannot be recorded.</exception>
+    /// <exception cref="Traces.TraceException">The trace is damaged, or not one that this grid can use.</exception>
     /// <exception cref="IOException">The guest's output cannot be written.</exception>
     public SweepResult Run(GuestOutput output, CancellationToken cancellation)
     {
         SweepPass[] passes = [.. _options.Runs.SelectMany(Passes)];
-        using InstructionForecast? forecast = _relay is null || _options.Runs[0].MaxInstructions is not null
-            ? null
-            : InstructionForecast.Start(_options.Runs[0], _relay.Expect);
+        using IDisposable? forecast = _relay is null ? null : _options.Source.Forecast(_options.Runs[0], _relay.Expect);
         List<SweepPassResult> results = [];
         for (int i = 0; i < passes.Length; i++)
         {
             _relay?.Begin(i + 1, passes.Length);
             SweepPassResult? kept = Checkpoint?.Find(passes[i].Name);
-            SweepPassResult result = kept ?? Execute(passes[i], i == 0 ? output : GuestOutput.None, cancellation);
+            SweepPassResult result = kept ?? Execute(passes[i], i == 0 ? output : GuestOutput.None, i == 0 ? Recording : null, cancellation);
             results.Add(result);
             if (!result.IsComplete)
                 break;
@@ -76,39 +80,43 @@ public sealed class SweepRunner
 
     private int FirstModelRow => _options.Grid.Families.Sum(family => family.Count);
 
-    private SweepPassResult Execute(SweepPass pass, GuestOutput output, CancellationToken cancellation)
+    private SweepPassResult Execute(SweepPass pass, GuestOutput output, SweepRecording? recording, CancellationToken cancellation)
     {
         RunOptions run = pass.Run;
         MachineDescription[] members = [.. pass.Members.ToArray().Select(member => _members[member])];
-        RecordedRuns runs = StreamRules.RunsFor(run.Machine, members);
+        // What is kept serves the whole grid.
+        RecordedRuns runs = recording is null
+            ? StreamRules.RunsFor(run.Machine, members)
+            : StreamRules.Stricter(recording.Runs, StreamRules.RunsFor(run.Machine, _members));
         OnePassConsumer[] families = pass.IsFirst ? [.. _options.Grid.Families.Select(request => new OnePassConsumer(request))] : [];
         ModelGroup[] groups = ModelGroup.Split(GuestMachine.HostBytesOf(run), members, run.Seed, runs, _options.Threads);
         using var workingSet = new WorkingSetConsumer();
         using MissConsumer? misses = _options.Classifies && pass.IsFirst ? new MissConsumer(run.Machine.Mmu.L1Data) : null;
-        var sites = new SiteNumbers();
+        StreamFileWriter? file = recording is null ? null : new StreamFileWriter(recording.Write, StreamFileHeader.Of(run, runs, misses is not null));
         var marks = new MarkConsumer();
-        IStreamConsumer[] consumers = [marks, workingSet, .. misses is null ? [] : new[] { misses }, .. families, .. groups.Select(group => group.Consumer)];
-        RecordingMmu? recorder = null;
+        IStreamConsumer[] consumers =
+        [
+            marks, workingSet, .. misses is null ? [] : new[] { misses }, .. families, .. groups.Select(group => group.Consumer),
+            .. file is null ? [] : new[] { new RecordConsumer(file) },
+        ];
         try
         {
             using var hub = new StreamHub(consumers, _options.Threads);
-            var runner = new GuestRunner(run, output)
-            {
-                Recording = new RunRecording(new TranslationStreamWriter(hub), runs)
-                {
-                    Attach = (machine, mmu) =>
-                    {
-                        recorder = mmu;
-                        if (misses is not null)
-                            sites.Attach(machine, mmu);
-                    },
-                },
-                Progress = _relay,
-            };
-            RunReport report = runner.Run(cancellation);
+            SourceOutcome outcome = _options.Source.Produce(
+                new SourceRequest { Run = run, Runs = runs, Classifies = misses is not null, Sink = hub, Output = output, Progress = _relay },
+                cancellation);
             hub.Complete();
+            file?.Complete(new StreamFileEnd
+            {
+                Program = _options.Source.Program,
+                Instructions = outcome.Instructions,
+                Exit = outcome.Exit,
+                StaleUses = outcome.StaleUses,
+                Sites = outcome.Sites,
+                Chunks = file.Chunks,
+            });
 
-            var builder = new SweepRowBuilder(run, runs, marks.Last);
+            var builder = new SweepRowBuilder(run, outcome.Runs, marks.Last);
             List<SweepRow> rows = [.. families.SelectMany(builder.Rows).Where((_, row) => _options.Shard.Has(row))];
             for (int i = 0; i < members.Length; i++)
             {
@@ -119,12 +127,12 @@ public sealed class SweepRunner
             return new SweepPassResult
             {
                 Rows = rows,
-                Instructions = report.Instructions,
-                Exit = report.Exit,
-                Misses = misses?.Read(sites.Names),
+                Instructions = outcome.Instructions,
+                Exit = outcome.Exit,
+                Misses = misses?.Read(outcome.Sites),
                 WorkingSet = workingSet.Samples,
-                Assumption = Assumption(run, recorder!.StaleUses),
-                IsComplete = report.Exit.Status != ExitReport.InterruptedStatus || !cancellation.IsCancellationRequested,
+                Assumption = Assumption(run, outcome.StaleUses),
+                IsComplete = outcome.IsComplete,
             };
         }
         finally
@@ -141,7 +149,7 @@ public sealed class SweepRunner
         SweepRow[] rows = [.. passes.SelectMany(pass => pass.Rows)];
         return new SweepResult
         {
-            Program = ProgramReport.Of(run.Program),
+            Program = _options.Source.Program,
             Machine = run.Machine with { Sources = null },
             Grid = _options.Grid.Name,
             Seed = run.Seed,

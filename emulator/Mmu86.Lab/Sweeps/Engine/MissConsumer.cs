@@ -72,12 +72,12 @@ internal sealed class MissConsumer : IStreamConsumer
     }
 
     /// <summary>What was found.</summary>
-    /// <param name="siteNames">The symbols, by number.</param>
+    /// <param name="siteNames">The symbols, by number; of a recording that was not read to its end they are not known.</param>
     public MissBreakdown Read(IReadOnlyList<string> siteNames) => new()
     {
         Total = _bySite.Total,
         ByPageSize = Groups(_bySize, size => RunReportBuilder.NameOf((PageSize)size)),
-        BySymbol = Groups(_bySite, site => siteNames[site]),
+        BySymbol = Groups(_bySite, site => site < siteNames.Count ? siteNames[site] : SiteNumbers.Elsewhere),
         ByPage = Groups(_byPage, page => $"0x{_pages[page] << 12:x}"),
         MissesWith2MPages = _largePages.Misses(_largeEntries),
     };

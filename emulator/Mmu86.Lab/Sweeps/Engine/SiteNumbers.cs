@@ -7,7 +7,8 @@ namespace Mmu86.Lab.Sweeps.Engine;
 /// <summary>Numbers the symbols whose code makes accesses.</summary>
 internal sealed class SiteNumbers
 {
-    private const string Elsewhere = "(no symbol)";
+    /// <summary>The name of what no symbol covers.</summary>
+    public const string Elsewhere = "(no symbol)";
 
     private readonly Dictionary<ulong, ushort> _byInstruction = [];
     private readonly Dictionary<string, ushort> _byName = [];

@@ -12,6 +12,10 @@ internal static class StreamRules
     public static RecordedRuns RunsFor(MachineDescription recorded, IEnumerable<MachineDescription> members) =>
         Allows(recorded.Mmu, recorded.Mmu) && members.All(member => Allows(recorded.Mmu, member.Mmu)) ? RecordedRuns.ByKind : RecordedRuns.Strict;
 
+    /// <summary>The recording that serves both.</summary>
+    public static RecordedRuns Stricter(RecordedRuns one, RecordedRuns other) =>
+        one == RecordedRuns.Strict || other == RecordedRuns.Strict ? RecordedRuns.Strict : RecordedRuns.ByKind;
+
     // A repeated touch of a page must be a hit that changes nothing: so a first level must hold whatever page there is, in entries of the
     // size that the base machine counts, and nobody else may take its entries away. Where loads and stores have arrays of their own, a load
     // behind a store of the same page is no repeated touch.

@@ -4,6 +4,7 @@ using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Lab.Sweeps;
 using Mmu86.Lab.Sweeps.Grids;
+using Mmu86.Lab.Sweeps.Sources;
 using Mmu86.Paging;
 using Mmu86.TestKit;
 using Mmu86.Tests.Running;
@@ -175,7 +176,7 @@ public sealed class SweepRunnerTests
     }
 
     private static SweepResult Sweep(RunOptions run, SweepGrid grid, int threads = 2, Shard? shard = null, bool classifies = false) =>
-        new SweepRunner(new SweepOptions { Runs = [run], Grid = grid, Classifies = classifies, Threads = threads, Shard = shard ?? Shard.Whole })
+        new SweepRunner(new SweepOptions { Runs = [run], Source = new GuestSource(run.Program), Grid = grid, Classifies = classifies, Threads = threads, Shard = shard ?? Shard.Whole })
             .Run(GuestOutput.None, CancellationToken.None);
 
     private static RunReport Direct(RunOptions run, string[] settings) =>
