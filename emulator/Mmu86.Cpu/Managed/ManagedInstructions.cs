@@ -40,6 +40,8 @@ internal static unsafe class ManagedInstructions
         Mnemonic.Invlpg => &TranslationInvalidation.Page,
         Mnemonic.Invpcid => &TranslationInvalidation.Context,
         Mnemonic.Invlpga => &TranslationInvalidation.PageOfAsid,
+        Mnemonic.Invlpgb => &BroadcastInvalidation.Invalidate,
+        Mnemonic.Tlbsync => &BroadcastInvalidation.Synchronize,
         Mnemonic.Vmfunc => &VmFunctions.Invoke,
         Mnemonic.Invd or Mnemonic.Wbinvd or Mnemonic.Wbnoinvd => &TranslationInvalidation.Caches,
         Mnemonic.Clflush or Mnemonic.Clflushopt or Mnemonic.Clwb => &TranslationInvalidation.CacheLine,

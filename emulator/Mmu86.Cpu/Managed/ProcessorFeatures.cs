@@ -15,6 +15,7 @@ internal sealed class ProcessorFeatures
     private readonly CpuidResult _structured;
     private readonly CpuidResult _structuredMore;
     private readonly CpuidResult _extended;
+    private readonly CpuidResult _addresses;
 
     /// <summary>Reads the leaves.</summary>
     public ProcessorFeatures(ICpuidSource cpuid)
@@ -27,7 +28,9 @@ internal sealed class ProcessorFeatures
         uint highest = cpuid.Read(0x8000_0000, 0).Eax;
         if (highest >= ExtendedLeaf)
             _extended = cpuid.Read(ExtendedLeaf, 0);
-        PhysicalAddressBits = highest >= AddressSizeLeaf ? (int)(cpuid.Read(AddressSizeLeaf, 0).Eax & 0xFF) : DefaultPhysicalAddressBits;
+        if (highest >= AddressSizeLeaf)
+            _addresses = cpuid.Read(AddressSizeLeaf, 0);
+        PhysicalAddressBits = highest >= AddressSizeLeaf ? (int)(_addresses.Eax & 0xFF) : DefaultPhysicalAddressBits;
         Cr4Bits = CollectCr4();
     }
 
@@ -70,6 +73,12 @@ internal sealed class ProcessorFeatures
     public bool CacheLineFlushOptimized => Bit(_structured.Ebx, 23);
 
     public bool CacheLineWriteBack => Bit(_structured.Ebx, 24);
+
+    /// <summary>AMD's INVLPGB and TLBSYNC.</summary>
+    public bool BroadcastInvalidation => Bit(_addresses.Ebx, 3);
+
+    /// <summary>How many pages an INVLPGB may name beyond the first: InvlpgbCountMax.</summary>
+    public uint MostBroadcastPages => _addresses.Edx & 0xFFFF;
 
     public bool LahfSahf => Bit(_extended.Ecx, 0);
 

@@ -45,6 +45,7 @@ public static class CpuidFeatures
         new("pdpe1gb", ExtendedLeaf, 0, CpuidRegister.Edx, 26),
         new("rdtscp", ExtendedLeaf, 0, CpuidRegister.Edx, 27),
         new("lm", ExtendedLeaf, 0, CpuidRegister.Edx, 29),
+        new("invlpgb", MachineCpuid.AddressSizeLeaf, 0, CpuidRegister.Ebx, 3),
     ];
 
     /// <summary>Features without which 64-bit mode with 4-level paging cannot be.</summary>

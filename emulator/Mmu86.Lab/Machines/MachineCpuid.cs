@@ -16,8 +16,11 @@ public sealed class MachineCpuid : ICpuidSource
     private const uint BrandLeaf = 0x8000_0002;
     private const uint FirstLevelLeaf = 0x8000_0005;
     private const uint SecondLevelLeaf = 0x8000_0006;
-    private const uint AddressSizeLeaf = 0x8000_0008;
+    internal const uint AddressSizeLeaf = 0x8000_0008;
     private const uint HugePageLeaf = 0x8000_0019;
+
+    // InvlpgbCountMax: how many pages one INVLPGB may name beyond the first. Processors are free in it.
+    private const uint MostBroadcastPages = 7;
     private const uint FlushLineQuadwords = 8;
     private const uint MonitorLine = 64;
 
@@ -76,7 +79,7 @@ public sealed class MachineCpuid : ICpuidSource
             >= BrandLeaf and < BrandLeaf + 3 => Brand((int)(leaf - BrandLeaf) * 4),
             FirstLevelLeaf when _isAmd => CpuidLeaves.FirstLevel(_cpuid),
             SecondLevelLeaf when _isAmd => CpuidLeaves.SecondLevel(_cpuid),
-            AddressSizeLeaf => new CpuidResult((uint)(_cpuid.PhysicalAddressBits | (_cpuid.LinearAddressBits << 8)), 0, 0, 0),
+            AddressSizeLeaf => new CpuidResult((uint)(_cpuid.PhysicalAddressBits | (_cpuid.LinearAddressBits << 8)), Bits(leaf, CpuidRegister.Ebx), 0, _cpuid.Features.Contains("invlpgb") ? MostBroadcastPages : 0),
             HugePageLeaf => CpuidLeaves.HugePages(_cpuid),
             _ => default,
         };

@@ -184,7 +184,7 @@ public sealed class InstructionFaultTests
     [InlineData(new byte[] { 0x0F, 0x01, 0xFE })]
     [InlineData(new byte[] { 0x0F, 0x01, 0xFF })]
     [Rule("T18")]
-    public void BroadcastInvalidation_IsUndefined(byte[] code)
+    public void BroadcastInvalidation_WithoutTheFeature_IsUndefined(byte[] code)
     {
         using BareMachine machine = Machine();
         machine.WriteBytes(BareMachine.Code, code);

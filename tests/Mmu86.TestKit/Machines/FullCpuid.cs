@@ -26,6 +26,9 @@ public sealed class FullCpuid : ICpuidSource
     /// <summary>Cleared in EDX of leaf 80000001H.</summary>
     public uint ExtendedEdxWithout { get; init; }
 
+    /// <summary>EBX of leaf 80000008H: features that only AMD's processors have.</summary>
+    public uint AddressEbx { get; init; }
+
     /// <summary>MAXPHYADDR.</summary>
     public int PhysicalAddressBits { get; init; } = 46;
 
@@ -38,7 +41,7 @@ public sealed class FullCpuid : ICpuidSource
         7 => new CpuidResult(1, ~StructuredEbxWithout, ~StructuredEcxWithout, uint.MaxValue),
         0x8000_0000 => new CpuidResult(0x8000_0008, 0, 0, 0),
         0x8000_0001 => new CpuidResult(0, 0, uint.MaxValue, ~ExtendedEdxWithout),
-        0x8000_0008 => new CpuidResult((uint)PhysicalAddressBits | (48 << 8), 0, 0, 0),
+        0x8000_0008 => new CpuidResult((uint)PhysicalAddressBits | (48 << 8), AddressEbx, 0, AddressEbx == 0 ? 0u : 7),
         _ => default,
     };
 }
