@@ -48,6 +48,11 @@ public interface IMmu
     /// <remarks>No walk: nothing is counted, no accessed flag of the guest is set. SDM 3, "PDPTE Registers" and "Loading PDPTEs".</remarks>
     PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers);
 
+    /// <summary>Tells the reads that <see cref="LoadPdptes"/> would make, those of EPT and the four entries, with the types of the memory read. Leaves no trace.</summary>
+    /// <param name="cr3">As there.</param>
+    /// <returns>The reads in order; none with AMD's nested paging, and none of the four where EPT refuses.</returns>
+    IReadOnlyList<WalkReference> InspectPdptes(ulong cr3);
+
     /// <summary>Whether an access may use a linear address at all: canonical form, address masking, address-space separation.</summary>
     /// <param name="address">The address of a byte accessed, metadata included.</param>
     /// <param name="kind">What the access does.</param>

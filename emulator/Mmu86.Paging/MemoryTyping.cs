@@ -69,6 +69,26 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
         }
     }
 
+    /// <summary>The same of a load of PDPTE registers: write-back for paging, whatever CR0.CD says; EPT's type has its say, and MTRRs have none.</summary>
+    /// <param name="steps">The steps in order: those of EPT, then the four entries.</param>
+    public void AnnotatePdptes(WalkReference[] steps)
+    {
+        var type = MemoryType.WriteBack;
+        for (int i = 0; i < steps.Length; i++)
+        {
+            ref WalkReference step = ref steps[i];
+            if (step.Dimension == WalkDimension.Ept)
+            {
+                step = step with { MemoryType = (MemoryType)(_context.Eptp & 7) };
+                type = (MemoryType)((step.Before & EptEntry.MemoryTypeMask) >> 3);
+                continue;
+            }
+
+            // Write-back combined with EPT's type is EPT's type, so "ignore PAT" changes nothing.
+            step = step with { MemoryType = type };
+        }
+    }
+
     private MemoryType Effective(MemoryType pat, HostPhysicalAddress host, ulong? ept)
     {
         if (_context.IsCacheDisabled)

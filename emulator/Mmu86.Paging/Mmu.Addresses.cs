@@ -32,6 +32,17 @@ public sealed unsafe partial class Mmu<TPolicy>
         return registers.MayBeLoaded(_configuration.PhysicalAddressBits) ? PdpteLoad.Loaded : PdpteLoad.Reserved;
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyList<WalkReference> InspectPdptes(ulong cr3)
+    {
+        if (_context.IsNested && _configuration.Nested.Format == NestedFormat.Npt)
+            return [];
+        _walker.InspectPdptes(cr3);
+        WalkReference[] steps = _walker.Recorder.Steps();
+        Typing.AnnotatePdptes(steps);
+        return steps;
+    }
+
     // As TryTranslate, whose short way is for ordinary addresses.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryTranslateUnusual(ulong linear, AccessKind kind, AccessMode mode, out Translation translation)

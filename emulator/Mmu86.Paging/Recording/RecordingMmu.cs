@@ -94,6 +94,9 @@ public sealed unsafe class RecordingMmu : IMmu, IRemovalObserver
     public PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers) => _inner.LoadPdptes(cr3, out registers);
 
     /// <inheritdoc/>
+    public IReadOnlyList<WalkReference> InspectPdptes(ulong cr3) => _inner.InspectPdptes(cr3);
+
+    /// <inheritdoc/>
     public bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode) => _inner.IsCanonical(address, kind, mode);
 
     /// <inheritdoc/>

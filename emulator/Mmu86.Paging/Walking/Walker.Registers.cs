@@ -30,6 +30,19 @@ internal sealed unsafe partial class Walker
         return true;
     }
 
+    /// <summary>Records the reads of the load, and changes nothing.</summary>
+    public void InspectPdptes(ulong cr3)
+    {
+        Begin();
+        Recorder.Begin();
+        ulong guest = cr3 & PdpteTableMask;
+        ulong table = guest;
+        if (_isNested && !TryInspectGuestPhysical(guest, out table))
+            return;
+        for (ulong offset = 0; offset < 32; offset += 8)
+            Recorder.Read(WalkDimension.Guest, 3, table + offset, new GuestPhysicalAddress(guest + offset), ReadEntry<EightByteEntries>(table + offset), WalkSource.Memory);
+    }
+
     // AMD's nested paging: the PDPTE is read in each walk, as a nested write like every entry. APM 2, "Legacy PAE Mode" under nested paging.
     private bool TryReadPdpte<TWalk>(ulong address, AccessKind kind, AccessMode mode, out ulong pdpte)
         where TWalk : struct, IWalkKind

@@ -69,6 +69,30 @@ public sealed class PagingRootTests
         Assert.Equal(new PdpteRegisters(0x1_0001, 0x1_1001, 0x1_2001, 0x1_3001), loaded);
     }
 
+    /// <summary>SDM 3, "Paging and Memory Typing": the load is of write-back memory; under EPT its type counts.</summary>
+    [Theory]
+    [InlineData(Cr0.None, null, MemoryType.WriteBack)]
+    [InlineData(Cr0.CacheDisable, null, MemoryType.WriteBack)]
+    [InlineData(Cr0.None, MemoryType.WriteThrough, MemoryType.WriteThrough)]
+    [InlineData(Cr0.None, MemoryType.WriteBack, MemoryType.WriteBack)]
+    [Rule("M02")]
+    public void InspectPdptes_OfALoad_TellsWriteBackOrTheTypeOfEpt(Cr0 cache, MemoryType? nested, MemoryType expected)
+    {
+        using var machine = new PagedMachine(TestMmuConfigurations.Ideal());
+        ulong table = machine.NewFrame().Address.Value + 0x60;
+        machine.Memory.Write(new HostPhysicalAddress(table + 8), 0x1_1001UL);
+        EptBuilder ept = machine.NewEpt();
+        ept.Map(new(table), new(table), PageSize.Size4K, EptEntry.Rights | ((ulong)(nested ?? 0) << 3));
+        PagingContext context = machine.Mmu.Context;
+        machine.Mmu.SetContext(context with { Cr0 = context.Cr0 | cache, Eptp = nested is null ? 0 : ept.Eptp, Vpid = 1 });
+
+        IReadOnlyList<WalkReference> reads = machine.Mmu.InspectPdptes(table);
+
+        Assert.Equal(nested is null ? 4 : 8, reads.Count);
+        Assert.All(reads.TakeLast(4), read => Assert.Equal((WalkDimension.Guest, 3, expected), (read.Dimension, read.Level, read.MemoryType)));
+        Assert.Equal((0x1_1001UL, new HostPhysicalAddress(table + 8)), (reads[^3].Before, reads[^3].Entry));
+    }
+
     /// <summary>SDM 3, "Propagation of Paging-Structure Changes to Multiple Processors": what one MMU invalidates, the other keeps.</summary>
     [Fact]
     [Rule("T16")]

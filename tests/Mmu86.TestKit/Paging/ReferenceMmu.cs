@@ -43,6 +43,9 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public PdpteLoad LoadPdptes(ulong cr3, out PdpteRegisters registers) => throw new NotSupportedException("The reference MMU is given its PDPTE registers.");
 
     /// <inheritdoc/>
+    public IReadOnlyList<WalkReference> InspectPdptes(ulong cr3) => throw new NotSupportedException("The reference MMU is given its PDPTE registers.");
+
+    /// <inheritdoc/>
     public bool IsCanonical(LinearAddress address, AccessKind kind, AccessMode mode) =>
         Context.Mode < GuestPagingMode.FourLevel ? address.Value <= uint.MaxValue : ReferenceLinearAddress.MayBeUsed(Context, new ReferenceAccess(address, kind, mode));
 
