@@ -35,6 +35,11 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     // Every form that some page has: a guest uses few of them.
     private readonly List<BlockForm> _forms = [];
     private readonly BlockBuilder _builder;
+
+    // The one memory besides RAM that code runs from: it never changes, so nothing guards it.
+    private Reservation? _rom;
+    private ulong _romStart;
+    private ulong _romBytes;
     private int _used;
     private int _instructions;
 
@@ -74,6 +79,21 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     /// <summary>Ops in use, of the capacity.</summary>
     public int Used => _used;
 
+    /// <summary>Puts a ROM in place, from which code may run too.</summary>
+    /// <param name="start">Its first address, that of a frame.</param>
+    /// <param name="bytes">What it holds, whole frames.</param>
+    public void SetRom(HostPhysicalAddress start, ReadOnlySpan<byte> bytes)
+    {
+        _rom?.Dispose();
+        _rom = new Reservation((ulong)bytes.Length);
+        bytes.CopyTo(new Span<byte>(_rom.Pointer, bytes.Length));
+        _romStart = start.Value;
+        _romBytes = (ulong)bytes.Length;
+    }
+
+    /// <summary>Whether code may run from an address that is not RAM.</summary>
+    public bool IsRom(HostPhysicalAddress address) => address.Value - _romStart < _romBytes;
+
     /// <summary>The entry table of a frame: for each offset the index of the first op of the block there, or 0.</summary>
     public uint* Page(HostFrameNumber frame, BlockForm form)
     {
@@ -102,7 +122,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     {
         CodePage page = Prepare(address, form);
         uint offset = (uint)(address.Value & 0xFFF);
-        MicroOp* first = _builder.Build(_memory.Base + (address.Value - offset), offset, page.Index, form, out uint length);
+        MicroOp* first = _builder.Build(BytesAt(new HostPhysicalAddress(address.Value - offset)), offset, page.Index, form, out uint length);
         if (first == null)
             return null;
         Register(page, offset, first, length);
@@ -120,12 +140,12 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         uint offset = (uint)(first.Value & 0xFFF);
         byte* bytes = stackalloc byte[32];
         uint inFirst = 4096 - offset;
-        new ReadOnlySpan<byte>(_memory.Base + first.Value, (int)inFirst).CopyTo(new Span<byte>(bytes, 32));
+        new ReadOnlySpan<byte>(BytesAt(first), (int)inFirst).CopyTo(new Span<byte>(bytes, 32));
         uint* secondEntries = null;
         CodePage? secondPage = null;
-        if (second.IsRam)
+        if (second.IsRam || IsRom(second.Address))
         {
-            new ReadOnlySpan<byte>(_memory.Base + second.Address.Value, 16).CopyTo(new Span<byte>(bytes + inFirst, 16));
+            new ReadOnlySpan<byte>(BytesAt(second.Address), 16).CopyTo(new Span<byte>(bytes + inFirst, 16));
             secondEntries = Page(second.Address.Frame, form);
             secondPage = _pages[LastPage];
         }
@@ -138,7 +158,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         Register(page, offset, op, inFirst);
         if (secondPage is not null)
         {
-            _memory.AddCodeLines(second.Address.Frame, Lines(0, Math.Max(1, length - inFirst)));
+            Guard(second.Address, Math.Max(1, length - inFirst));
             secondPage.CrossedInto.Add(page);
         }
 
@@ -169,6 +189,8 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     /// <summary>Marks bytes as code again whose blocks were dropped while one of them runs.</summary>
     public void Guard(HostPhysicalAddress address, uint length)
     {
+        if (IsRom(address))
+            return;
         ulong lines = Lines((uint)(address.Value & 0xFFF), length);
         if ((_memory.CodeLines(address.Frame) & lines) == lines)
             return;
@@ -256,6 +278,7 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         _instructionMemory.Dispose();
         _entryMemory.Dispose();
         _factMemory?.Dispose();
+        _rom?.Dispose();
     }
 
     private CodePage Prepare(HostPhysicalAddress address, BlockForm form)
@@ -276,8 +299,12 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
     {
         page.Entries[offset] = (uint)(first - _state->Pool);
         page.UsedOffsets.Add((ushort)offset);
-        _memory.AddCodeLines(page.Frame, Lines(offset, length));
+        if (!IsRom(page.Frame.Address))
+            _memory.AddCodeLines(page.Frame, Lines(offset, length));
     }
+
+    // SAFETY: whoever asks has RAM or the ROM before it (Vcpu.FindOp), and both consist of whole frames.
+    private byte* BytesAt(HostPhysicalAddress address) => IsRom(address) ? _rom!.Pointer + (address.Value - _romStart) : _memory.Base + address.Value;
 
     private static ulong Lines(uint offset, uint length)
     {
@@ -315,7 +342,8 @@ internal sealed unsafe class CodeCache : ICodeWatcher, IDisposable
         foreach (CodePage page in _pages)
         {
             Drop(page);
-            _memory.ClearCodeLines(page.Frame);
+            if (!IsRom(page.Frame.Address))
+                _memory.ClearCodeLines(page.Frame);
         }
 
         _pages.Clear();

@@ -26,7 +26,7 @@ public sealed unsafe partial class Vcpu
         }
 
         *Cpu.Registers.Pointer(_s, CpuState.CodePageRegister) = page.Value;
-        if (!translation.IsRam)
+        if (!HoldsCode(translation))
             return _code.NotRam(linear);
         var form = new BlockForm(kind, _mode);
         uint* entries = _code.Page(translation.Address.Frame, form);
@@ -91,7 +91,7 @@ public sealed unsafe partial class Vcpu
         }
 
         CrossingKey key = _code.CrossingOf(op);
-        if (second.IsRam && (ulong)_code.Page(second.Address.Frame, key.Form) == op->Immediate)
+        if (HoldsCode(second) && (ulong)_code.Page(second.Address.Frame, key.Form) == op->Immediate)
             return op + 1;
         return _code.BuildCrossing(key.First, second, key.Form) + 1;
     }
@@ -107,6 +107,8 @@ public sealed unsafe partial class Vcpu
 
         return _code.BuildCrossing(first, second, form) + 1;
     }
+
+    private bool HoldsCode(in Translation page) => page.IsRam || _code.IsRom(page.Address);
 
     // A non-canonical address never reaches the TLBs.
     private void CountFailedFetch()
@@ -125,7 +127,7 @@ public sealed unsafe partial class Vcpu
         }
 
         Counters.ExtraFetchLookups++;
-        if (second.IsRam && Mmu.FetchesAreSilent && !IsPageNearCodeLimit(0x1000))
+        if (HoldsCode(second) && Mmu.FetchesAreSilent && !IsPageNearCodeLimit(0x1000))
         {
             Mmu.EnterCodePage(address, FetchLookupsNow);
             Mmu.OfferFetch(address, FetchMode, (nint)_code.Page(second.Address.Frame, new BlockForm(BlockKind.Chained, _mode)));

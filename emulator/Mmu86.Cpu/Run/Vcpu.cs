@@ -126,6 +126,11 @@ public sealed unsafe partial class Vcpu : IDisposable
         _s->Attention = 1;
     }
 
+    /// <summary>Tells where a ROM lies: besides RAM the one memory that code is fetched from. Before the first instruction.</summary>
+    /// <param name="start">Its first address, that of a frame.</param>
+    /// <param name="bytes">What it holds, whole frames; they never change.</param>
+    public void SetRom(HostPhysicalAddress start, ReadOnlySpan<byte> bytes) => _code.SetRom(start, bytes);
+
     /// <inheritdoc/>
     public void Dispose()
     {

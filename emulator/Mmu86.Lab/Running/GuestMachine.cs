@@ -382,7 +382,11 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             return;
         platform.Connect(Vcpu, Mmu);
         if (Image is RealModeImage { Rom.IsEmpty: false } image)
-            Mmio.Attach(new HostPhysicalAddress(HostMemory.HoleEnd - (ulong)image.Rom.Length), (ulong)image.Rom.Length, new RomMemory(image.Rom));
+        {
+            HostPhysicalAddress start = new(HostMemory.HoleEnd - (ulong)image.Rom.Length);
+            Mmio.Attach(start, (ulong)image.Rom.Length, new RomMemory(image.Rom));
+            Vcpu.SetRom(start, image.Rom.Span);
+        }
         else
             platform.InitialiseAsFirmware();
     }

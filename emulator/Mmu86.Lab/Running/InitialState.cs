@@ -28,7 +28,9 @@ internal static class InitialState
         system.Cr3 = image.Cr3.Value;
         system.Cr4 = image.Cr4;
         system.Efer = image.Efer;
-        system.MemoryTypeRanges.SetAsFirmwareDoes(~0UL << vcpu.PhysicalAddressBits);
+        bool isReset = image is RealModeImage { Rom.IsEmpty: false };
+        if (!isReset)
+            system.MemoryTypeRanges.SetAsFirmwareDoes(~0UL << vcpu.PhysicalAddressBits);
         vcpu.Registers.Rip = image.Entry.Value;
         vcpu.Registers.Rsp = image.StackPointer.Value;
         switch (image)
@@ -44,6 +46,9 @@ internal static class InitialState
                 vcpu.Registers.Rax = MultibootImage.BootMagic;
                 vcpu.Registers.Rbx = multiboot.Information.Value;
                 vcpu.Registers.Flags = RFlags.Reserved1;
+                break;
+            case RealModeImage when isReset:
+                StartState.Reset(vcpu);
                 break;
             case RealModeImage real:
                 RealSegments(system, real.CodeSegment);
@@ -71,7 +76,7 @@ internal static class InitialState
         SetData(system, new SegmentRegister(DataSelector, 0, uint.MaxValue, DataAttributes));
     }
 
-    // SDM 3, "Processor State After Reset".
+    // As firmware enters a boot sector.
     private static void RealSegments(SystemState system, ushort code)
     {
         const ushort RealCodeAttributes = 0x009B, RealDataAttributes = 0x0093;

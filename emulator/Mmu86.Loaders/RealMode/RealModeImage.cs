@@ -2,10 +2,10 @@ using Mmu86.X86;
 
 namespace Mmu86.Loaders.RealMode;
 
-/// <summary>A program that starts in real-address mode: a boot sector or a ROM. RIP is the entry less the base of CS.</summary>
+/// <summary>A program that starts in real-address mode: a boot sector, or a ROM in the state after RESET. RIP is the entry less the base of CS.</summary>
 public sealed record RealModeImage : GuestImage
 {
-    /// <summary>CS; its base is sixteen times as much. The other segments are 0.</summary>
+    /// <summary>CS; its base is sixteen times as much, and FFFF0000H after RESET. The other segments are 0.</summary>
     public required ushort CodeSegment { get; init; }
 
     /// <summary>DL: the drive that firmware booted from; 0 at reset.</summary>

@@ -20,7 +20,7 @@ public static class RealModeLoader
     private const int LargestRom = 0x4_0000;
     private const int SmallestRom = 0x1_0000;
     private const ushort ResetSegment = 0xF000;
-    private const ulong ResetOffset = 0xFFF0;
+    private const ulong ResetVector = 0xFFFF_FFF0;
 
     /// <summary>Places a boot sector at 0000:7C00, where firmware jumps to it. There is no firmware to call.</summary>
     /// <exception cref="ImageFormatException">The file is no boot sector.</exception>
@@ -32,7 +32,7 @@ public static class RealModeLoader
         return Make(0, BootAddress, FirstHardDisk, default, [new PlacedSegment(new LinearAddress(BootAddress), BootSectorBytes, PageRights.Execute)]);
     }
 
-    /// <summary>Places a ROM below 4 GiB, and its last 128 KiB below 1 MiB, where it starts at F000:FFF0.</summary>
+    /// <summary>Places a ROM below 4 GiB, where it starts at FFFFFFF0H, and its last 128 KiB below 1 MiB.</summary>
     /// <exception cref="ImageFormatException">Its size is none that a ROM has.</exception>
     public static RealModeImage LoadRom(ReadOnlyMemory<byte> file, IGuestPhysicalMemory memory)
     {
@@ -41,7 +41,7 @@ public static class RealModeLoader
         ReadOnlyMemory<byte> low = file[^Math.Min(file.Length, LargestLowRom)..];
         ulong start = RomEnd - (ulong)low.Length;
         memory.Write(new GuestPhysicalAddress(start), low.Span);
-        return Make(ResetSegment, ((ulong)ResetSegment << 4) + ResetOffset, 0, file, [new PlacedSegment(new LinearAddress(start), (ulong)low.Length, PageRights.Execute)]);
+        return Make(ResetSegment, ResetVector, 0, file, [new PlacedSegment(new LinearAddress(start), (ulong)low.Length, PageRights.Execute)]);
     }
 
     private static RealModeImage Make(ushort segment, ulong entry, byte drive, ReadOnlyMemory<byte> rom, IReadOnlyList<PlacedSegment> segments) => new()

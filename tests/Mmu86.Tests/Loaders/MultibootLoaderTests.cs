@@ -156,7 +156,7 @@ public sealed class MultibootLoaderTests : IDisposable
         file[^16] = 0xEA;
         file[^(int)(0x10_0000 - start)] = 0x42;
         RealModeImage image = RealModeLoader.LoadRom(file, new NativeGuestMemory(_host));
-        Assert.Equal((0xF_FFF0UL, (ushort)0xF000), (image.Entry.Value, image.CodeSegment));
+        Assert.Equal((0xFFFF_FFF0UL, (ushort)0xF000), (image.Entry.Value, image.CodeSegment));
         Assert.Equal((0xEAu, 0x42u), (Word(0xF_FFF0) & 0xFF, Word(start) & 0xFF));
         Assert.Equal(size, image.Rom.Length);
         Assert.Throws<ImageFormatException>(() => RealModeLoader.LoadRom(new byte[size + 1], new NativeGuestMemory(_host)));
