@@ -43,7 +43,7 @@ internal static class SweepCommand
                 throw UserErrorException.Usage("--record: a sweep that goes on may have nothing left to record; leave out --resume");
             if (record.IsGiven(parsed) && found.Runs.Count > 1)
                 throw UserErrorException.Usage("--record: a stream is of one paging mode; name one by --paging");
-            if (resumeFile is not null && !found.CanBeReadAgain)
+            if (resumeFile is not null && !found.Source.CanRepeat)
                 throw UserErrorException.Usage("--resume: a pipe cannot be read again; use a file");
             var options = new SweepOptions
             {

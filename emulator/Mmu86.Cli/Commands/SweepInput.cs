@@ -70,9 +70,6 @@ internal sealed class SweepInput(IReadOnlyList<RunOptions> runs, ISweepSource so
     /// <summary>What gives the stream.</summary>
     public ISweepSource Source { get; } = source;
 
-    /// <summary>False for a pipe.</summary>
-    public bool CanBeReadAgain => trace is null or { CanBeReadAgain: true };
-
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -5,6 +5,7 @@ using Mmu86.Lab.Sweeps.Engine;
 using Mmu86.Lab.Sweeps.Grids;
 using Mmu86.Lab.Sweeps.Recorded;
 using Mmu86.Lab.Sweeps.Sources;
+using Mmu86.Lab.Sweeps.Traces;
 using Mmu86.Paging;
 
 namespace Mmu86.Lab.Sweeps;
@@ -44,11 +45,13 @@ public sealed class SweepRunner
     /// <param name="output">Where the guest's bytes go, once.</param>
     /// <param name="cancellation">Ends the sweep early: the result says so, and has what was done so far.</param>
     /// <exception cref="NotSupportedException">The guest does something that cannot be recorded.</exception>
-    /// <exception cref="Traces.TraceException">The trace is damaged, or not one that this grid can use.</exception>
+    /// <exception cref="TraceException">The trace is damaged, or not one that this grid can use.</exception>
     /// <exception cref="IOException">The guest's output cannot be written.</exception>
     public SweepResult Run(GuestOutput output, CancellationToken cancellation)
     {
         SweepPass[] passes = [.. _options.Runs.SelectMany(Passes)];
+        if (passes.Length > 1 && !_options.Source.CanRepeat)
+            throw new TraceException($"this sweep needs the trace {passes.Length} times, and a pipe gives it once: use a file");
         using IDisposable? forecast = _relay is null ? null : _options.Source.Forecast(_options.Runs[0], _relay.Expect);
         List<SweepPassResult> results = [];
         for (int i = 0; i < passes.Length; i++)

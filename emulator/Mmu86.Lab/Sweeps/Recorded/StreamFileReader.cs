@@ -30,9 +30,12 @@ internal sealed class StreamFileReader : IDisposable
         try
         {
             Span<byte> start = stackalloc byte[StreamFile.Magic.Length + sizeof(uint)];
-            Fill(start, "its beginning");
-            if (!start.StartsWith(StreamFile.Magic))
+            int read = content.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            int magic = Math.Min(read, StreamFile.Magic.Length);
+            if (!start[..magic].SequenceEqual(StreamFile.Magic[..magic]))
                 throw new TraceException("is no recorded translation stream");
+            if (read < start.Length)
+                throw CutOff("its beginning");
             uint version = BinaryPrimitives.ReadUInt32LittleEndian(start[StreamFile.Magic.Length..]);
             if (version != StreamFile.Version)
                 throw new TraceException($"is a translation stream of version {version}; this Mmu86 reads version {StreamFile.Version}");
@@ -133,8 +136,10 @@ internal sealed class StreamFileReader : IDisposable
     {
         int read = _content.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         if (read < bytes.Length)
-            throw new TraceException($"ends within {what}, which begins at byte {Position}: the recording was cut off");
+            throw CutOff(what);
     }
+
+    private TraceException CutOff(string what) => new($"ends within {what}, which begins at byte {Position}: the recording was cut off");
 
     private T Document<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type, string what)
     {

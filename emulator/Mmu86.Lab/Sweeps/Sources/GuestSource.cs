@@ -16,6 +16,9 @@ public sealed class GuestSource(ProgramImage program) : ISweepSource
     public string Fingerprint => $"{program.Sha256} {program.Name} {string.Join(' ', program.Arguments)}";
 
     /// <inheritdoc/>
+    public bool CanRepeat => true;
+
+    /// <inheritdoc/>
     public IDisposable? Forecast(RunOptions run, Action<ulong> found) => run.MaxInstructions is null ? InstructionForecast.Start(run, found) : null;
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ public interface ISweepSource
     /// <summary>Everything about it that decides rows, beside the options of a run.</summary>
     string Fingerprint { get; }
 
+    /// <summary>Whether it can give the stream more than once.</summary>
+    bool CanRepeat { get; }
+
     /// <summary>Finds out beside the first pass how many instructions a pass has.</summary>
     /// <param name="run">The run.</param>
     /// <param name="found">Told the number, on any thread, if it becomes known before the result is disposed.</param>

@@ -32,6 +32,9 @@ public sealed class RecordedSource : ISweepSource, IDisposable
     public string Fingerprint => _file.Program.Sha256;
 
     /// <inheritdoc/>
+    public bool CanRepeat => _file.CanBeReadAgain;
+
+    /// <inheritdoc/>
     public IDisposable? Forecast(RunOptions run, Action<ulong> found) => null;
 
     /// <inheritdoc/>

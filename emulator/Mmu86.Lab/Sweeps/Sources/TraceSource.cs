@@ -17,6 +17,9 @@ public sealed class TraceSource(TraceFile file) : ISweepSource
     public string Fingerprint => $"{file.Program.Sha256} {file.Format}";
 
     /// <inheritdoc/>
+    public bool CanRepeat => file.CanBeReadAgain;
+
+    /// <inheritdoc/>
     public IDisposable? Forecast(RunOptions run, Action<ulong> found) => null;
 
     /// <inheritdoc/>

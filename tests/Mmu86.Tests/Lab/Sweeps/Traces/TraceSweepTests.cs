@@ -152,6 +152,22 @@ public sealed class TraceSweepTests
     }
 
     [Fact]
+    public void Pipe_ForASweepOfTwoPasses_IsRefusedBeforeAnythingRuns()
+    {
+        using TraceFile file = TraceFile.Find("-", TraceFormat.Text, () => new MemoryStream("r 1 1\n"u8.ToArray()));
+        var runner = new SweepRunner(new SweepOptions
+        {
+            Runs = [Options(), Options(PagingMode.Nested)],
+            Source = new TraceSource(file),
+            Grid = GridCatalogue.Find("lru"),
+            Classifies = false,
+            Threads = 1,
+        });
+
+        Assert.Contains("needs the trace 2 times", Assert.Throws<TraceException>(() => runner.Run(GuestOutput.None, CancellationToken.None)).Message);
+    }
+
+    [Fact]
     public void Readers_OfDamagedTraces_AnswerInASentenceOrRead()
     {
         Random random = TestSeed.Case(77);
