@@ -43,6 +43,24 @@ internal sealed class JsonShape(JsonSerializerOptions options, List<Configuratio
     /// <summary>The path of a member.</summary>
     public static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 
+    /// <summary>What a type has at a path (<see cref="ConfigurationPath"/>).</summary>
+    /// <returns>Null where it has nothing there.</returns>
+    public static JsonTypeInfo? TypeAt(JsonSerializerOptions options, JsonTypeInfo root, string path)
+    {
+        JsonTypeInfo? type = root;
+        foreach (string step in path.Replace("[", ".[", StringComparison.Ordinal).Split('.', StringSplitOptions.RemoveEmptyEntries))
+        {
+            Type? next = step[0] == '['
+                ? type.ElementType
+                : type.Properties.FirstOrDefault(property => property.Name == step)?.PropertyType;
+            if (next is null)
+                return null;
+            type = options.GetTypeInfo(next);
+        }
+
+        return type;
+    }
+
     private void CheckObject(JsonElement value, JsonTypeInfo type, string path)
     {
         if (value.ValueKind != JsonValueKind.Object)

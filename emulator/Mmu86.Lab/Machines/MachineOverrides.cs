@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using Mmu86.Lab.Configuration;
 
 namespace Mmu86.Lab.Machines;
@@ -37,24 +38,42 @@ public static class MachineOverrides
         }
 
         string path = text[..equals];
-        if (!ConfigurationPath.TryResolve(document, path, out JsonNode? node, out string problem))
+        string value = text[(equals + 1)..];
+        if (ConfigurationPath.TryResolve(document, path, out JsonNode? node, out string problem))
+        {
+            node!.ReplaceWith(Parse(value, node));
+        }
+        else if (!TryAdd(document, path, value))
         {
             errors.Add(new ConfigurationError(path, problem));
             return;
         }
 
-        JsonNode? value = Parse(text[(equals + 1)..], node!);
-        node!.ReplaceWith(value);
         // The value no longer has the source that the preset names.
         if (document["sources"] is JsonObject sources)
             sources[path] = "--set";
     }
 
+    // A key that a machine may have and this one has not.
+    private static bool TryAdd(JsonNode document, string path, string value)
+    {
+        int dot = path.LastIndexOf('.');
+        string name = path[(dot + 1)..];
+        JsonNode? parent = document;
+        if ((dot > 0 && !ConfigurationPath.TryResolve(document, path[..dot], out parent, out _)) || parent is not JsonObject members)
+            return false;
+        JsonTypeInfo? type = JsonShape.TypeAt(MachineJsonContext.Default.Options, MachineJsonContext.Default.MachineDescription, dot > 0 ? path[..dot] : "");
+        if (type is null || !type.Properties.Any(property => property.Name == name))
+            return false;
+        members[name] = Parse(value, old: null);
+        return true;
+    }
+
     // Where a text stands, VALUE is a text whatever it looks like; elsewhere it is JSON where it parses as JSON.
-    private static JsonNode? Parse(string value, JsonNode old)
+    private static JsonNode? Parse(string value, JsonNode? old)
     {
         bool isQuoted = value.Length >= 2 && value[0] == '"' && value[^1] == '"';
-        if (old.GetValueKind() != JsonValueKind.String || isQuoted)
+        if (old?.GetValueKind() != JsonValueKind.String || isQuoted)
         {
             try
             {

@@ -232,6 +232,15 @@ public sealed class MachineDescriptionTests
     public void Apply_WholeLevel_ReplacesIt() =>
         Assert.Empty(MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["mmu.l2.arrays=[]"]).Mmu.L2.Arrays);
 
+    [Fact]
+    public void Apply_KeyThatMayBeAbsent_AddsIt()
+    {
+        MachineDescription machine = MachineOverrides.Apply(
+            MachineCatalogue.Preset("skylake"), ["mmu.l2.inclusion=exclusive", "mmu.l1Data.arrays[l1d-4k].serves=loads", "mmu.prefetch={\"kind\":\"next\",\"degree\":2}"]);
+        Assert.Equal((Inclusion.Exclusive, AccessesServed.Loads, 2), (machine.Mmu.L2.Inclusion, machine.Mmu.L1Data.Arrays[0].Serves, machine.Mmu.Prefetch!.Degree));
+        Assert.Equal("--set", machine.Sources!["mmu.l2.inclusion"]);
+    }
+
     [Theory]
     [InlineData("mmu.l1Date.arrays[0].ways=8", "mmu.l1Date.arrays[0].ways: no value of this name; did you mean 'mmu.l1Data.arrays[0].ways'?")]
     [InlineData("mmu.l1Data.arrays[3].ways=8", "mmu.l1Data.arrays[3].ways: 'mmu.l1Data.arrays' has items 0 to 2")]
