@@ -33,8 +33,21 @@ public interface IMmu
     /// <param name="dataLookups">As for <see cref="Snapshot"/>, exact at this moment: between two instructions.</param>
     void Attribute(ulong dataLookups);
 
-    /// <summary>Walks for an access without leaving a trace, and tells every step. Structures say only what they would have answered.</summary>
+    /// <summary>Tells what <see cref="TryTranslate"/> would do now, to the last reference, and leaves no trace.</summary>
+    /// <returns>What an observer would be told of the access.</returns>
     WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode);
+
+    /// <summary>Walks through what is in memory, whatever TLBs and structure caches hold, and leaves no trace.</summary>
+    /// <returns>Every entry on the way, with the flags that such a walk would set; no hit of a TLB.</returns>
+    WalkTrace ReadTables(LinearAddress address, AccessKind kind, AccessMode mode);
+
+    /// <summary>Finds an address by what is in memory, as <see cref="ReadTables"/>, and tells nothing of the way.</summary>
+    /// <param name="address">Any address.</param>
+    /// <param name="kind">What the access would do.</param>
+    /// <param name="mode">On whose behalf.</param>
+    /// <param name="host">Where it lies; default where the result is false.</param>
+    /// <param name="fault">Why it could not be found; default where it was.</param>
+    bool TryFindInTables(LinearAddress address, AccessKind kind, AccessMode mode, out HostPhysicalAddress host, out TranslationFault fault);
 
     /// <summary>Counts up whenever an entry of the first-level instruction TLB was evicted or invalidated: running code must look up again.</summary>
     ulong InstructionSideChanges { get; }

@@ -34,7 +34,7 @@ public sealed unsafe partial class Mmu<TPolicy>
     internal bool TryLocate(ulong guestAddress, out ulong hostAddress)
     {
         hostAddress = guestAddress;
-        return !_context.IsNested || _walker.TryInspectGuestPhysical(guestAddress, out hostAddress);
+        return !_context.IsNested || _walker.TryFindGuestPhysical(guestAddress, out hostAddress);
     }
 
     /// <summary>What the translation just made is: where it is held, or by a walk that leaves no trace.</summary>
@@ -52,14 +52,14 @@ public sealed unsafe partial class Mmu<TPolicy>
             return Tag.Space(hit.Tag);
         }
 
-        bool found = _walker.TryWalk<InspectionWalk>(linear, kind, mode, out WalkResult result);
+        bool found = _walker.TryWalkTables<TableWalk>(linear, kind, mode, out WalkResult result);
         data = found ? result.Flags : 0;
         return found && result.IsGlobal ? _globalSpace : _space;
     }
 
     /// <summary>Whether the tables translate an address to where a lookup went, and permit it. Leaves no trace.</summary>
     internal bool IsInTables(ulong linear, AccessKind kind, AccessMode mode, HostPhysicalAddress answer) =>
-        _walker.TryWalk<InspectionWalk>(linear, kind, mode, out WalkResult result) && result.Host == answer.Value;
+        _walker.TryWalkTables<TableWalk>(linear, kind, mode, out WalkResult result) && result.Host == answer.Value;
 
     /// <summary>Whether the first level has a page, rights or not. Leaves no trace.</summary>
     internal bool IsInFirstLevel(ulong linear, AccessKind kind) =>

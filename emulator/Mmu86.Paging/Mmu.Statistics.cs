@@ -36,22 +36,51 @@ public sealed unsafe partial class Mmu<TPolicy>
         ulong linear = address.Value;
         if (!_addresses.TryPrepare(ref linear, kind, mode))
             return Failure(address.Value, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
-        TranslationHit where = TranslationHit.None;
+        int accessClass = AccessRights.Class(kind, mode);
         WalkReason reason = WalkReason.Miss;
         TlbLevel first = FirstLevel(kind);
         bool isInFirst = first.TryFind(linear, _space, _globalSpace, out TlbHit hit);
         if (isInFirst || first.Below.TryFind(linear, _space, _globalSpace, out hit))
         {
-            byte verdict = _rights.Judge(AccessRights.Class(kind, mode), hit.Data);
+            byte verdict = _rights.Judge(accessClass, hit.Data);
+            PageSize size = hit.Lane->Size;
             if (verdict == AccessRights.Allowed)
-                where = isInFirst ? TranslationHit.L1 : TranslationHit.L2;
-            else
-                reason = verdict == AccessRights.NotDirty ? WalkReason.Dirty : WalkReason.Rights;
+                return Answered(isInFirst ? TranslationHit.L1 : TranslationHit.L2, hit.Data, size, isInFirst ? size : Filled(first, size), linear, kind, mode);
+            reason = ReasonOf(verdict);
         }
 
-        return _walker.TryWalk<InspectionWalk>(linear, kind, mode, out WalkResult result)
-            ? Success(result, result.Size, linear, kind, mode, where, where == TranslationHit.None ? reason : null)
-            : Failure(linear, kind, mode, _walker.Fault, reason, Steps(linear));
+        if (!_walker.TryInspect(linear, kind, mode, out WalkResult result))
+            return Failure(linear, kind, mode, _walker.Fault, reason, Steps(linear));
+        bool isPermittedOnce = _walker.MayPermitOnce && _rights.Judge(accessClass, result.Flags) == AccessRights.Denied;
+        return Success(result, isPermittedOnce ? result.Size : Filled(first, result.Size), linear, kind, mode, reason);
+    }
+
+    /// <inheritdoc/>
+    public WalkTrace ReadTables(LinearAddress address, AccessKind kind, AccessMode mode)
+    {
+        ulong linear = address.Value;
+        if (!_addresses.TryPrepare(ref linear, kind, mode))
+            return Failure(address.Value, kind, mode, new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address }, null, []);
+        return _walker.TryWalkTables<RecordedTableWalk>(linear, kind, mode, out WalkResult result)
+            ? Success(result, result.Size, linear, kind, mode, WalkReason.Miss)
+            : Failure(linear, kind, mode, _walker.Fault, WalkReason.Miss, Steps(linear));
+    }
+
+    /// <inheritdoc/>
+    public bool TryFindInTables(LinearAddress address, AccessKind kind, AccessMode mode, out HostPhysicalAddress host, out TranslationFault fault)
+    {
+        ulong linear = address.Value;
+        if (!_addresses.TryPrepare(ref linear, kind, mode))
+        {
+            host = default;
+            fault = new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = address };
+            return false;
+        }
+
+        bool found = _walker.TryWalkTables<TableWalk>(linear, kind, mode, out WalkResult result);
+        host = new HostPhysicalAddress(found ? result.Host : 0);
+        fault = found ? default : _walker.Fault;
+        return found;
     }
 
     private MmuStatistics Read(ulong dataOutstanding, ulong fetchOutstanding)
@@ -111,10 +140,16 @@ public sealed unsafe partial class Mmu<TPolicy>
         return steps;
     }
 
-    private void TellHit(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
+    // The size of the first-level entry that a translation fills, or its own where none is.
+    private static PageSize Filled(TlbLevel first, PageSize size) => first.Held(size) is var held and >= 0 ? (PageSize)held : size;
+
+    private void TellHit(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode) =>
+        _policy.Translated(Answered(where, data, size, entrySize, linear, kind, mode));
+
+    private WalkTrace Answered(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
     {
         ulong host = TlbEntry.HostAddress(data, linear, size);
-        _policy.Translated(new WalkTrace
+        return new WalkTrace
         {
             Linear = new LinearAddress(linear),
             Kind = kind,
@@ -129,21 +164,21 @@ public sealed unsafe partial class Mmu<TPolicy>
             HostPhysical = new HostPhysicalAddress(host),
             MemoryType = Typing.OfAccess(data, new HostPhysicalAddress(host)),
             Rights = (TranslationRights)(data & TlbEntry.RightsMask),
-        });
+        };
     }
 
     private void TellWalk(in WalkResult result, in Translation translation, ulong linear, AccessKind kind, AccessMode mode, WalkReason reason) =>
-        _policy.Translated(Success(result, translation.EntryPageSize, linear, kind, mode, TranslationHit.None, reason));
+        _policy.Translated(Success(result, translation.EntryPageSize, linear, kind, mode, reason));
 
     private void TellFailure(ulong linear, AccessKind kind, AccessMode mode, WalkReason? reason) =>
         _policy.Translated(Failure(linear, kind, mode, _fault, reason, reason is null ? [] : Steps(linear)));
 
-    private WalkTrace Success(in WalkResult result, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode, TranslationHit where, WalkReason? reason) => new()
+    private WalkTrace Success(in WalkResult result, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode, WalkReason reason) => new()
     {
         Linear = new LinearAddress(linear),
         Kind = kind,
         Mode = mode,
-        Hit = where,
+        Hit = TranslationHit.None,
         Reason = reason,
         References = Steps(linear),
         GuestPageSize = TlbEntry.GuestSize(result.Flags),

@@ -113,7 +113,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
             _fetchPrefetcher = new Prefetcher(prefetch);
         }
 
-        _caches = new StructureCaches(_arena, structurePool, configuration.StructureCaches, seed + 300);
+        _caches = new StructureCaches(structurePool, configuration.StructureCaches, seed + 300);
         _tags = new TranslationTags(tlbPool, _l2Instruction is null ? [_l1Instruction, _l1Data, _l2] : [_l1Instruction, _l1Data, _l2, _l2Instruction], structurePool, _caches);
         _walker = new Walker(memory, _arena, _caches, _rights, configuration);
         _instructionDoor = _l1Instruction.Door;
@@ -201,6 +201,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     public void Dispose()
     {
         _filter.Dispose();
+        _caches.Dispose();
         _arena.Dispose();
     }
 

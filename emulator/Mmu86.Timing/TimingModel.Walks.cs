@@ -31,15 +31,17 @@ public sealed partial class TimingModel
     public WalkTrace Priced(WalkTrace trace)
     {
         int next = 0;
-        return Price(trace, _ => _foundIn[next++]);
+        return Price(trace, () => _foundIn[next++]);
     }
 
     /// <summary>The trace of an inspection, with where a walk would find each entry now. Leaves no trace.</summary>
     public WalkTrace Forecast(WalkTrace trace)
     {
-        // A walk meets again what it has just read, whatever is in the caches now.
-        HashSet<ulong> read = [];
-        return Price(trace, address => read.Add(_caches.Line(address)) ? _caches.Forecast(_caches.Line(address)) : _caches.FirstOfWalks);
+        MemoryLevel[] found = _caches.Forecast([.. trace.References
+            .Where(reference => reference.Source == WalkSource.Memory)
+            .Select(reference => _caches.Line(reference.Entry!.Value.Value))]);
+        int next = 0;
+        return Price(trace, () => found[next++]);
     }
 
     private ulong Cost(ReadOnlySpan<ulong> references)
@@ -74,7 +76,7 @@ public sealed partial class TimingModel
         return at;
     }
 
-    private WalkTrace Price(WalkTrace trace, Func<ulong, MemoryLevel> find)
+    private WalkTrace Price(WalkTrace trace, Func<MemoryLevel> find)
     {
         if (trace.References.Count == 0)
             return trace;
@@ -84,7 +86,7 @@ public sealed partial class TimingModel
         {
             if (reference.Source != WalkSource.Memory)
                 return reference;
-            MemoryLevel level = find(reference.Entry!.Value.Value);
+            MemoryLevel level = find();
             return reference with { FoundIn = level, Cycles = _caches.Latency(level) };
         }
     }

@@ -59,7 +59,7 @@ internal static class ExplainCommand
             return ExitStatus.Success;
         }
 
-        TranslationRecord record = new TranslationRecords(options.Machine).Build(explanation.Instruction, new InspectedAccess(0, null, explanation.Trace));
+        TranslationRecord record = new TranslationRecords(options.Machine).Build(explanation);
         json.Write(TranslationRecords.ToJson(record).Span);
         json.Write("\n"u8);
         json.Complete();
@@ -73,7 +73,7 @@ internal static class ExplainCommand
         text.Append($"{options.Program.Name} on {options.Machine.Name}, {(options.Paging == PagingMode.Nested ? "nested" : "native")} paging, before instruction #{instruction.Number} ");
         text.Append($"at L:0x{instruction.Rip:x}{(explanation.Place is null ? "" : $" ({explanation.Place})")}: {instruction.Text ?? "(cannot be fetched)"}\n");
         text.Append($"{explanation.Expression} is {explanation.Trace.Linear}.\n\n");
-        text.Append(WalkStory.Tell(explanation.Trace, explanation.Context, options.Machine.Mmu.Nested.Format));
+        text.Append(WalkStory.Tell(explanation.Trace, explanation.Tables, explanation.Context, options.Machine.Mmu.Nested.Format));
         return text.ToString();
     }
 }

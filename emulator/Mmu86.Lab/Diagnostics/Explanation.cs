@@ -17,6 +17,9 @@ public sealed record Explanation
     /// <summary>The context in force.</summary>
     public required PagingContext Context { get; init; }
 
-    /// <summary>The translation, made without leaving a trace.</summary>
+    /// <summary>What the access would do. Told without leaving a trace.</summary>
     public required WalkTrace Trace { get; init; }
+
+    /// <summary>What the tables say where a TLB answers and none of them is read; null where they are walked.</summary>
+    public required WalkTrace? Tables { get; init; }
 }

@@ -29,6 +29,7 @@ public static class GuestExplainer
         ulong rip = reader.Next;
         reader.Read(rip, out Instruction instruction, out byte[] bytes);
         WalkTrace trace = machine.Mmu.Inspect(new LinearAddress(linear), kind, machine.CurrentMode);
+        bool isAnswered = trace.Hit != TranslationHit.None;
         return new Explanation
         {
             Instruction = new InstructionText((long)stepper.Retired, rip, bytes.Length == 0 ? null : bytes, bytes.Length == 0 ? null : reader.Format(instruction)),
@@ -36,6 +37,7 @@ public static class GuestExplainer
             Expression = address.Text,
             Context = machine.Mmu.Context,
             Trace = machine.Timing?.Forecast(trace) ?? trace,
+            Tables = isAnswered ? machine.Mmu.ReadTables(new LinearAddress(linear), kind, machine.CurrentMode) : null,
         };
     }
 }

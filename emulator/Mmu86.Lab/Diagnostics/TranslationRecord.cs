@@ -33,6 +33,9 @@ public sealed record TranslationRecord
     /// <summary>The steps of the walk; empty where a TLB answered.</summary>
     public required IReadOnlyList<WalkStepRecord> Walk { get; init; }
 
+    /// <summary>Of an explanation: the entries on the way through the tables, where a TLB answers and none of them is read. Else null.</summary>
+    public IReadOnlyList<WalkStepRecord>? Tables { get; init; }
+
     /// <summary>The guest's page size: <c>4k</c>, <c>2m</c> or <c>1g</c>.</summary>
     public string? GuestPageSize { get; init; }
 

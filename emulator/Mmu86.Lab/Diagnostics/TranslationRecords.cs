@@ -53,6 +53,13 @@ public sealed class TranslationRecords
         };
     }
 
+    /// <summary>The record of an explanation: of the access that was asked about, with what the tables say where a TLB answers.</summary>
+    public TranslationRecord Build(Explanation explanation) => Build(explanation.Instruction, new InspectedAccess(0, null, explanation.Trace)) with
+    {
+        // Nothing of it is read or written.
+        Tables = explanation.Tables is { } tables ? [.. tables.References.Select(reference => Step(reference with { After = reference.Before }) with { Cycles = 0 })] : null,
+    };
+
     /// <summary>A record as one line of JSON, without the line's end.</summary>
     public static ReadOnlyMemory<byte> ToJson(TranslationRecord record)
     {

@@ -9,25 +9,30 @@ public sealed class WalkStory
 {
     private readonly StringBuilder _text = new();
     private readonly WalkTrace _trace;
+
+    // Where the steps come from: the trace itself, or what the tables say.
+    private readonly WalkTrace _walk;
     private readonly PagingContext _context;
     private readonly NestedFormat _format;
     private int _number;
 
-    private WalkStory(WalkTrace trace, in PagingContext context, NestedFormat format)
+    private WalkStory(WalkTrace trace, WalkTrace? tables, in PagingContext context, NestedFormat format)
     {
         _trace = trace;
+        _walk = tables ?? trace;
         _context = context;
         _format = format;
     }
 
     /// <summary>Tells an inspection.</summary>
-    /// <param name="trace">By <see cref="IMmu.Inspect"/>: every step, whatever the caches would answer.</param>
+    /// <param name="trace">By <see cref="IMmu.Inspect"/>.</param>
+    /// <param name="tables">By <see cref="IMmu.ReadTables"/> where a TLB answers; else null.</param>
     /// <param name="context">The context that it was made in.</param>
     /// <param name="format">The machine's nested paging.</param>
     /// <returns>Lines, each ended by a line feed.</returns>
-    public static string Tell(WalkTrace trace, in PagingContext context, NestedFormat format)
+    public static string Tell(WalkTrace trace, WalkTrace? tables, in PagingContext context, NestedFormat format)
     {
-        var story = new WalkStory(trace, context, format);
+        var story = new WalkStory(trace, tables, context, format);
         story.TellStart();
         story.TellSteps();
         story.TellEnd();
@@ -41,8 +46,8 @@ public sealed class WalkStory
             return;
         Line(_trace.Hit switch
         {
-            TranslationHit.L1 => "The first-level TLB has the translation: no entry would be read now. The tables say:",
-            TranslationHit.L2 => "The second-level TLB has the translation: no entry would be read now. The tables say:",
+            TranslationHit.L1 => "The first-level TLB has the translation: no table is read. The tables say:",
+            TranslationHit.L2 => "The second-level TLB has the translation: no table is read. The tables say:",
             _ => "No TLB has the translation: the tables are walked.",
         });
         if (!_context.IsPaging)
@@ -87,7 +92,7 @@ public sealed class WalkStory
 
     private void TellSteps()
     {
-        IReadOnlyList<WalkReference> steps = _trace.References;
+        IReadOnlyList<WalkReference> steps = _walk.References;
         for (int i = 0; i < steps.Count;)
         {
             int run = i;
@@ -104,8 +109,8 @@ public sealed class WalkStory
     // A run of nested steps translates the address of the guest entry that follows it, or at the end the address of the access.
     private void TellNested(int first, int end)
     {
-        IReadOnlyList<WalkReference> steps = _trace.References;
-        GuestPhysicalAddress? address = end < steps.Count ? steps[end].GuestEntry : _trace.GuestPhysical ?? FailedAddress;
+        IReadOnlyList<WalkReference> steps = _walk.References;
+        GuestPhysicalAddress? address = end < steps.Count ? steps[end].GuestEntry : _walk.GuestPhysical ?? FailedAddress;
         string purpose = end < steps.Count ? $"to find the {TranslationWords.EntryName(WalkDimension.Guest, _format, steps[end].Level)}" : "to find the byte itself";
         string translator = _format == NestedFormat.Npt ? "Nested paging" : "EPT";
         Line($"  {translator} translates {(address is { } known ? known.ToString() : "an address")} {purpose}:");
@@ -113,8 +118,10 @@ public sealed class WalkStory
             TellStep(steps[i], indentation: "    ");
     }
 
+    private bool IsAnswered => _trace.Hit != TranslationHit.None;
+
     private GuestPhysicalAddress? FailedAddress =>
-        _trace.Fault is { Failure: not (TranslationFailure.PageFault or TranslationFailure.NonCanonical) } fault ? fault.GuestPhysical : null;
+        _walk.Fault is { Failure: not (TranslationFailure.PageFault or TranslationFailure.NonCanonical) } fault ? fault.GuestPhysical : null;
 
     private void TellStep(WalkReference step, string indentation)
     {
@@ -122,11 +129,12 @@ public sealed class WalkStory
         string name = TranslationWords.EntryName(step.Dimension, _format, step.Level).PadRight(_format == NestedFormat.Npt && _context.IsNested ? 12 : 9);
         string where = step.Entry is { } host ? $"{(step.GuestEntry is { } guest && _context.IsNested ? $"{guest} = " : "")}{host}" : "";
         string flags = EntryFlags.Of(step.Dimension, _format, step.Level, step.Before);
-        string changed = step.After == step.Before ? "" : $" (then {NewFlags(step)})";
+        string changed = IsAnswered || step.After == step.Before ? "" : $" (then {NewFlags(step)})";
         string found = step is { FoundIn: { } level, Cycles: { } cycles } ? $"read from {TranslationWords.Of(level)}, {Count(cycles, "cycle")}"
             : step.Source == WalkSource.Memory ? "read from memory" : $"{TranslationWords.Of(step.Source, _format)} answers";
         string type = step.MemoryType is { } known ? $"  (entry in {TranslationWords.Of(known)} memory)" : "";
-        Line($"{indentation}{_number,2}  {name}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}  [{found}]");
+        string source = IsAnswered ? "" : $"  [{found}]";
+        Line($"{indentation}{_number,2}  {name}  {where}  0x{step.Before:x16}  {flags}{changed}  -> {LeadsTo(step)}{type}{source}");
     }
 
     private string NewFlags(WalkReference step)
@@ -165,15 +173,23 @@ public sealed class WalkStory
         }
 
         Line("");
-        string guest = _context.IsNested && _trace.GuestPhysical is { } guestPhysical ? $" is {guestPhysical} for the guest and" : " is";
+        bool isStale = _walk.HostPhysical != _trace.HostPhysical;
+        string guest = _context.IsNested && !isStale && _walk.GuestPhysical is { } guestPhysical ? $" is {guestPhysical} for the guest and" : " is";
         Line($"{_trace.Linear}{guest} {_trace.HostPhysical} in the host, frame 0x{_trace.HostPhysical!.Value.Frame.Value:x}.");
         string pages = $"Guest page {(_trace.GuestPageSize is { } g ? TranslationWords.Of(g) : "none")}"
             + (_trace.HostPageSize is { } h ? $", {TranslationWords.Nested(_format)} page {TranslationWords.Of(h)}" : "")
             + (_trace.EntryPageSize is { } e ? $", TLB entry {TranslationWords.Of(e)}" : "");
         Line($"{pages}; {RightsInWords(_trace.Rights ?? TranslationRights.None)}{(_trace.MemoryType is { } type ? $"; memory type {TranslationWords.Of(type)}" : "")}.");
+        if (IsAnswered)
+        {
+            Line($"No reference to memory; {Count(_walk.References.Count, "entry", "entries")} stand in the tables on the way.");
+            if (isStale)
+                Line($"The TLB's entry is stale: the tables {(_walk.Fault is { } refusal ? $"end in a fault, {TranslationWords.Of(refusal)}" : $"lead to {_walk.HostPhysical}")}.");
+            return;
+        }
+
         int cached = _trace.References.Count - _trace.MemoryReferences;
-        string condition = _trace.Hit == TranslationHit.None ? "" : "Without the TLB: ";
-        Line($"{condition}{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $"; caches of partial walks answer for {Count(cached, "entry", "entries")}")}.");
+        Line($"{Count(_trace.MemoryReferences, "reference")} to memory{(cached == 0 ? "" : $"; caches of partial walks answer for {Count(cached, "entry", "entries")}")}.");
     }
 
     private string RightsInWords(TranslationRights rights)

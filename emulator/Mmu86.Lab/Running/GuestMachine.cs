@@ -252,11 +252,11 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         : (Vcpu.Registers.Flags & RFlags.AlignmentCheck) != 0 ? AccessMode.SupervisorWithAc
         : AccessMode.Supervisor;
 
-    /// <summary>Copies bytes of one 4 KiB page out as an access of the guest would see them now. Leaves no trace and populates nothing.</summary>
+    /// <summary>Copies bytes of one 4 KiB page out as the tables translate an access of the guest now. Leaves no trace and populates nothing.</summary>
     /// <returns>False where the access would not reach RAM.</returns>
     public bool TryPeek(LinearAddress address, AccessKind kind, Span<byte> destination)
     {
-        if (Mmu.Inspect(address, kind, CurrentMode).HostPhysical is not { } host || !_host.IsRam(host, (ulong)destination.Length))
+        if (!Mmu.TryFindInTables(address, kind, CurrentMode, out HostPhysicalAddress host, out _) || !_host.IsRam(host, (ulong)destination.Length))
             return false;
         _host.Read(host, destination);
         return true;
@@ -411,17 +411,11 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     {
         while (true)
         {
-            WalkTrace trace = Mmu.Inspect(address, kind, AccessMode.User);
-            if (trace.HostPhysical is { } found)
-            {
-                host = found;
-                return _host.IsRam(found);
-            }
-
-            host = default;
+            if (Mmu.TryFindInTables(address, kind, AccessMode.User, out host, out TranslationFault fault))
+                return _host.IsRam(host);
 
             // A page of the process that the hypervisor has not given a frame yet.
-            if (trace.Fault is not { Failure: TranslationFailure.EptViolation or TranslationFailure.NestedPageFault } fault || !_guestMemory!.TryPopulate(fault.GuestPhysical))
+            if (fault.Failure is not (TranslationFailure.EptViolation or TranslationFailure.NestedPageFault) || !_guestMemory!.TryPopulate(fault.GuestPhysical))
                 return false;
         }
     }

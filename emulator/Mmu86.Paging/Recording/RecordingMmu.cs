@@ -79,6 +79,13 @@ public sealed unsafe class RecordingMmu : IMmu, IRemovalObserver
     public WalkTrace Inspect(LinearAddress address, AccessKind kind, AccessMode mode) => _inner.Inspect(address, kind, mode);
 
     /// <inheritdoc/>
+    public WalkTrace ReadTables(LinearAddress address, AccessKind kind, AccessMode mode) => _inner.ReadTables(address, kind, mode);
+
+    /// <inheritdoc/>
+    public bool TryFindInTables(LinearAddress address, AccessKind kind, AccessMode mode, out HostPhysicalAddress host, out TranslationFault fault) =>
+        _inner.TryFindInTables(address, kind, mode, out host, out fault);
+
+    /// <inheritdoc/>
     public void SetContext(in PagingContext context)
     {
         if (context.Nested is not null)

@@ -3,16 +3,19 @@ using Mmu86.X86;
 namespace Mmu86.Paging;
 
 /// <summary>The caches of partial walks: of the guest's tables, of EPT, and the nested TLB.</summary>
-internal sealed unsafe class StructureCaches
+internal sealed unsafe class StructureCaches : IDisposable
 {
     private static readonly StructureCacheConfiguration s_none = new() { Entries = 0, Ways = 0, Replacement = Replacement.Lru };
 
+    // Theirs alone, so that everything they hold can be put aside.
+    private readonly Arena _arena = new();
     private readonly StructureCache* _all;
+    private byte[] _saved = [];
 
     /// <summary>Builds those that the machine has.</summary>
-    public StructureCaches(Arena arena, TagPool pool, StructureCachesConfiguration configuration, ulong seed)
+    public StructureCaches(TagPool pool, StructureCachesConfiguration configuration, ulong seed)
     {
-        _all = arena.Allocate<StructureCache>((2 * TableLayout.MaximumLevels) + 1);
+        _all = _arena.Allocate<StructureCache>((2 * TableLayout.MaximumLevels) + 1);
         Guest = _all;
         Ept = _all + TableLayout.MaximumLevels;
         NestedTlb = _all + (2 * TableLayout.MaximumLevels);
@@ -30,7 +33,7 @@ internal sealed unsafe class StructureCaches
         foreach ((string name, int index, StructureCacheConfiguration cache) in caches)
         {
             Geometry.Check(name, cache);
-            _all[index].Initialize(arena, pool, cache, seed + (ulong)index);
+            _all[index].Initialize(_arena, pool, cache, seed + (ulong)index);
             _all[index].Level = index % TableLayout.MaximumLevels;
         }
 
@@ -85,6 +88,15 @@ internal sealed unsafe class StructureCaches
         for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
             _all[i].Sweep();
     }
+
+    /// <summary>Puts aside what they hold, in which order it would be replaced, and what they counted.</summary>
+    public void Save() => _arena.Save(ref _saved);
+
+    /// <summary>Undoes whatever happened since <see cref="Save"/>.</summary>
+    public void Restore() => _arena.Restore(_saved);
+
+    /// <inheritdoc/>
+    public void Dispose() => _arena.Dispose();
 
     private static StructureCache* Link(StructureCache* levels)
     {

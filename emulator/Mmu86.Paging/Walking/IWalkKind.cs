@@ -3,8 +3,11 @@ namespace Mmu86.Paging;
 /// <summary>For whom the tables are walked.</summary>
 internal interface IWalkKind
 {
-    /// <summary>Whether the walk uses and fills structure caches, counts, and sets accessed and dirty flags.</summary>
-    static abstract bool LeavesTrace { get; }
+    /// <summary>Whether it is the walk of an access: it asks and fills structure caches, and sets accessed and dirty flags. Else it reads tables alone.</summary>
+    static abstract bool ActsAsAccess { get; }
+
+    /// <summary>Whether what it writes is kept from memory, and read back by the walk itself alone.</summary>
+    static abstract bool Withholds { get; }
 
     /// <summary>Whether every step is recorded.</summary>
     static abstract bool Records { get; }
@@ -17,7 +20,10 @@ internal interface IWalkKind
 internal readonly struct ArchitecturalWalk : IWalkKind
 {
     /// <inheritdoc/>
-    public static bool LeavesTrace => true;
+    public static bool ActsAsAccess => true;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
 
     /// <inheritdoc/>
     public static bool Records => false;
@@ -30,7 +36,10 @@ internal readonly struct ArchitecturalWalk : IWalkKind
 internal readonly struct ObservedWalk : IWalkKind
 {
     /// <inheritdoc/>
-    public static bool LeavesTrace => true;
+    public static bool ActsAsAccess => true;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
 
     /// <inheritdoc/>
     public static bool Records => true;
@@ -39,11 +48,46 @@ internal readonly struct ObservedWalk : IWalkKind
     public static bool Notes => false;
 }
 
-/// <summary>A walk that changes nothing: it reads memory only and records every step.</summary>
+/// <summary>The walk that an access would make: recorded, its writes withheld. What it did to structure caches is undone behind it.</summary>
 internal readonly struct InspectionWalk : IWalkKind
 {
     /// <inheritdoc/>
-    public static bool LeavesTrace => false;
+    public static bool ActsAsAccess => true;
+
+    /// <inheritdoc/>
+    public static bool Withholds => true;
+
+    /// <inheritdoc/>
+    public static bool Records => true;
+
+    /// <inheritdoc/>
+    public static bool Notes => false;
+}
+
+/// <summary>A walk of what is in memory: it asks no cache and changes nothing.</summary>
+internal readonly struct TableWalk : IWalkKind
+{
+    /// <inheritdoc/>
+    public static bool ActsAsAccess => false;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
+
+    /// <inheritdoc/>
+    public static bool Records => false;
+
+    /// <inheritdoc/>
+    public static bool Notes => false;
+}
+
+/// <summary>The same, recorded.</summary>
+internal readonly struct RecordedTableWalk : IWalkKind
+{
+    /// <inheritdoc/>
+    public static bool ActsAsAccess => false;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
 
     /// <inheritdoc/>
     public static bool Records => true;
@@ -56,7 +100,10 @@ internal readonly struct InspectionWalk : IWalkKind
 internal readonly struct TimedWalk : IWalkKind
 {
     /// <inheritdoc/>
-    public static bool LeavesTrace => true;
+    public static bool ActsAsAccess => true;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
 
     /// <inheritdoc/>
     public static bool Records => false;
@@ -69,7 +116,10 @@ internal readonly struct TimedWalk : IWalkKind
 internal readonly struct ObservedTimedWalk : IWalkKind
 {
     /// <inheritdoc/>
-    public static bool LeavesTrace => true;
+    public static bool ActsAsAccess => true;
+
+    /// <inheritdoc/>
+    public static bool Withholds => false;
 
     /// <inheritdoc/>
     public static bool Records => true;

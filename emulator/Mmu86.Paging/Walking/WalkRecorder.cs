@@ -10,9 +10,9 @@ internal sealed class WalkRecorder
     /// <summary>Begins a new walk.</summary>
     public void Begin() => _references.Clear();
 
-    /// <summary>Adds an entry that was read from memory, or (inspection) would have been answered by <paramref name="source"/>.</summary>
+    /// <summary>Adds an entry that was read from memory.</summary>
     /// <returns>Its position, for <see cref="Changed"/>.</returns>
-    public int Read(WalkDimension dimension, int level, ulong host, GuestPhysicalAddress? guest, ulong entry, WalkSource source)
+    public int Read(WalkDimension dimension, int level, ulong host, GuestPhysicalAddress? guest, ulong entry)
     {
         _references.Add(new WalkReference
         {
@@ -23,7 +23,7 @@ internal sealed class WalkRecorder
             WasRead = true,
             Before = entry,
             After = entry,
-            Source = source,
+            Source = WalkSource.Memory,
         });
         return _references.Count - 1;
     }

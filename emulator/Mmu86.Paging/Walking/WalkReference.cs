@@ -53,7 +53,7 @@ public readonly record struct WalkReference
     /// <summary>The entry as it was read; of a cached step, the next table's address with the rights so far.</summary>
     public required ulong Before { get; init; }
 
-    /// <summary>The entry after accessed and dirty were set. An inspection writes nothing and says here what a walk would write.</summary>
+    /// <summary>The entry after accessed and dirty were set. What leaves no trace writes nothing and says here what would be written.</summary>
     public required ulong After { get; init; }
 
     /// <summary>Where in the caches of memory the entry was found; null where none was read, or no such caches are modelled.</summary>
@@ -62,6 +62,6 @@ public readonly record struct WalkReference
     /// <summary>What reading the entry cost, in cycles; null as <see cref="FoundIn"/>.</summary>
     public int? Cycles { get; init; }
 
-    /// <summary>Memory, or the structure that answered. An inspection reads memory always and says here what would have answered.</summary>
+    /// <summary>Memory, or the structure that answered.</summary>
     public required WalkSource Source { get; init; }
 }

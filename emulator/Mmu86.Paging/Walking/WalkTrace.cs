@@ -74,7 +74,7 @@ public sealed record WalkTrace
     /// <summary>Why there was a walk; null where there was none.</summary>
     public required WalkReason? Reason { get; init; }
 
-    /// <summary>The walk, in the order of its steps; empty where a TLB answered. An inspection always walks.</summary>
+    /// <summary>The walk, in the order of its steps; empty where a TLB answered.</summary>
     public required IReadOnlyList<WalkReference> References { get; init; }
 
     /// <summary>The guest's page size; null where the translation failed.</summary>

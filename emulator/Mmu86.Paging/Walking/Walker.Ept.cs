@@ -55,9 +55,6 @@ internal sealed unsafe partial class Walker
     private AccessMode _mode;
     private ulong _finalRights;
 
-    // Of an inspection: the nested TLB would have answered for the EPT walk under way.
-    private bool _nestedTlbAnswers;
-
     /// <summary>Whether a walk may permit an access that no cached entry may permit again: sub-page permissions, guest-mode execute trap.</summary>
     public bool MayPermitOnce { get; private set; }
 
@@ -69,17 +66,6 @@ internal sealed unsafe partial class Walker
         _linear = 0;
         bool found = TryTranslateGuestPhysical<ArchitecturalWalk>(
             address, EptEntry.Read | (_tableNeed & EptEntry.UserExecute), EptViolationQualification.Read, out GuestPhysicalMapping mapping);
-        host = mapping.Host;
-        return found;
-    }
-
-    /// <summary>Finds a guest-physical address in host memory as a read would, without a trace.</summary>
-    public bool TryInspectGuestPhysical(ulong address, out ulong host)
-    {
-        // A recorder asks in the middle of a walk, when that sets a flag: its references go on behind.
-        uint references = EptReferences;
-        bool found = TryTranslateGuestPhysical<InspectionWalk>(address, EptEntry.Read, EptViolationQualification.Read, out GuestPhysicalMapping mapping);
-        EptReferences = references;
         host = mapping.Host;
         return found;
     }
@@ -159,9 +145,7 @@ internal sealed unsafe partial class Walker
         where TWalk : struct, IWalkKind
     {
         StructureCache* nested = _nestedTlb;
-        if (TWalk.Records)
-            _nestedTlbAnswers = false;
-        if (nested->Exists)
+        if (TWalk.ActsAsAccess && nested->Exists)
         {
             // A write needs EPT's dirty flag known to be set, where EPT has flags.
             ulong wanted = (needed & AnyWrite) != 0 ? needed | _eptDirty : needed;
@@ -177,12 +161,6 @@ internal sealed unsafe partial class Walker
                 ulong entry = nested->Data(found);
                 if ((entry & wanted) != wanted)
                     break;
-                if (!TWalk.LeavesTrace)
-                {
-                    _nestedTlbAnswers = true;
-                    break;
-                }
-
                 nested->Hits++;
                 nested->Touch(found);
                 ulong offset = (1UL << shift) - 1;
@@ -194,8 +172,7 @@ internal sealed unsafe partial class Walker
                 return true;
             }
 
-            if (TWalk.LeavesTrace)
-                nested->Misses++;
+            nested->Misses++;
         }
 
         if (_nestedKind == NestedKind.Ept)
@@ -269,7 +246,7 @@ internal sealed unsafe partial class Walker
             mapping.Entry = IsNpt<TFormat>() ? NptMapping(descent->Entry, size) | rights : (descent->Entry & ~TFormat.RightsMask) | rights;
         ulong mapped = typeof(TFormat) == typeof(NptShortPaging) ? mapping.Entry : descent->Entry;
         mapping.Host = (mapped & PagingEntry.AddressMask & ~size.OffsetMask()) | (address & size.OffsetMask());
-        if (TWalk.LeavesTrace)
+        if (TWalk.ActsAsAccess)
         {
             descent->FillCaches(_arena);
             if (_nestedTlb->Exists)

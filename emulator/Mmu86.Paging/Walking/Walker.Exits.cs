@@ -12,7 +12,7 @@ internal sealed unsafe partial class Walker
     // Read, write, fetch: bits 0, 1, 2.
     private static EptViolationQualification FinalAccess(AccessKind kind) => Final | (EptViolationQualification)(1UL << (int)kind);
 
-    // Of an inspection: what it would have logged so far.
+    // Of a walk that writes nothing: what it would have logged so far.
     private ushort _wouldLog;
 
     private bool IsLogFull => (ushort)(_controls!.PageModificationIndex - _wouldLog) >= NestedControls.ListEntries;
@@ -24,14 +24,16 @@ internal sealed unsafe partial class Walker
     private void LogModification<TWalk>(ulong address)
         where TWalk : struct, IWalkKind
     {
-        if (!TWalk.LeavesTrace)
+        NestedControls controls = _controls!;
+        ulong log = controls.PageModificationLog!.Value.Value;
+        if (!TWalk.ActsAsAccess || TWalk.Withholds)
         {
+            if (TWalk.Withholds)
+                Withhold(log + ((ushort)(controls.PageModificationIndex - _wouldLog) * 8UL), address & ~0xFFFUL, isShort: false);
             _wouldLog++;
             return;
         }
 
-        NestedControls controls = _controls!;
-        ulong log = controls.PageModificationLog!.Value.Value;
         _memory.Write(new HostPhysicalAddress(log + (controls.PageModificationIndex * 8UL)), address & ~0xFFFUL);
         controls.PageModificationIndex--;
     }
@@ -81,7 +83,7 @@ internal sealed unsafe partial class Walker
     private bool FailViolation<TWalk>(ulong address, EptViolationQualification access, ulong rights, ulong decidingEntry)
         where TWalk : struct, IWalkKind
     {
-        if (TWalk.LeavesTrace)
+        if (TWalk.ActsAsAccess)
             _caches.RemoveGuestPhysical(_ept->Space, address);
         EptViolationQualification qualification = access
             | (EptViolationQualification)((rights & EptEntry.Rights) << 3)
@@ -108,7 +110,7 @@ internal sealed unsafe partial class Walker
     private bool FailNested<TWalk>(ulong address, EptViolationQualification access, NestedPageFaultErrorCode cause)
         where TWalk : struct, IWalkKind
     {
-        if (TWalk.LeavesTrace)
+        if (TWalk.ActsAsAccess)
             _caches.RemoveGuestPhysical(_ept->Space, address);
         bool isFinal = (access & EptViolationQualification.FinalTranslation) != 0;
         NestedPageFaultErrorCode code = cause | (isFinal ? NestedPageFaultErrorCode.FinalAddress : NestedPageFaultErrorCode.GuestTable);

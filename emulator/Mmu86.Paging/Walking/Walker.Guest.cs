@@ -98,7 +98,7 @@ internal sealed unsafe partial class Walker
             switch (end)
             {
                 case DescentEnd.Mapped:
-                    if (TWalk.LeavesTrace && descent->StartLevel != descent->Level)
+                    if (TWalk.ActsAsAccess && descent->StartLevel != descent->Level)
                         descent->FillCaches(_arena);
                     return true;
                 case DescentEnd.NotPresent:

@@ -23,10 +23,10 @@ internal sealed unsafe partial class Walker
         }
 
         registers = new PdpteRegisters(
-            ReadEntry<EightByteEntries>(table),
-            ReadEntry<EightByteEntries>(table + 8),
-            ReadEntry<EightByteEntries>(table + 16),
-            ReadEntry<EightByteEntries>(table + 24));
+            ReadEntry<EightByteEntries, ArchitecturalWalk>(table),
+            ReadEntry<EightByteEntries, ArchitecturalWalk>(table + 8),
+            ReadEntry<EightByteEntries, ArchitecturalWalk>(table + 16),
+            ReadEntry<EightByteEntries, ArchitecturalWalk>(table + 24));
         return true;
     }
 
@@ -37,10 +37,15 @@ internal sealed unsafe partial class Walker
         Recorder.Begin();
         ulong guest = cr3 & PdpteTableMask;
         ulong table = guest;
-        if (_isNested && !TryInspectGuestPhysical(guest, out table))
-            return;
+        if (_isNested)
+        {
+            if (!TryTranslateGuestPhysical<RecordedTableWalk>(guest, EptEntry.Read, EptViolationQualification.Read, out GuestPhysicalMapping mapping))
+                return;
+            table = mapping.Host;
+        }
+
         for (ulong offset = 0; offset < 32; offset += 8)
-            Recorder.Read(WalkDimension.Guest, 3, table + offset, new GuestPhysicalAddress(guest + offset), ReadEntry<EightByteEntries>(table + offset), WalkSource.Memory);
+            Recorder.Read(WalkDimension.Guest, 3, table + offset, new GuestPhysicalAddress(guest + offset), ReadEntry<EightByteEntries, TableWalk>(table + offset));
     }
 
     // AMD's nested paging: the PDPTE is read in each walk, as a nested write like every entry. APM 2, "Legacy PAE Mode" under nested paging.
@@ -52,12 +57,12 @@ internal sealed unsafe partial class Walker
         if (!TryLocateTable<GuestTables, TWalk>(guest & ~0xFFFUL, guest & 0xFFF, out ulong table, out _))
             return false;
         ulong host = table + (guest & 0xFFF);
-        pdpte = ReadEntry<EightByteEntries>(host);
+        pdpte = ReadEntry<EightByteEntries, TWalk>(host);
         GuestReferences++;
         if (TWalk.Notes)
             Note(host);
         if (TWalk.Records)
-            Recorder.Read(WalkDimension.Guest, 3, host, new GuestPhysicalAddress(guest), pdpte, WalkSource.Memory);
+            Recorder.Read(WalkDimension.Guest, 3, host, new GuestPhysicalAddress(guest), pdpte);
         if (new PdpteRegisters(pdpte, 0, 0, 0).MayBeLoaded(_nested.PhysicalAddressBits))
             return true;
         FailPage(address, kind, mode, PageFaultErrorCode.Present | PageFaultErrorCode.Reserved);
@@ -72,12 +77,12 @@ internal sealed unsafe partial class Walker
         if ((address & _beyondGuestPhysical) != 0)
             return FailBeyond<TWalk>(address, access);
         ulong host = NptPointer.PaeTable(_context.Eptp) + ((address >> 27) & 0x18);
-        ulong pdpte = ReadEntry<EightByteEntries>(host);
+        ulong pdpte = ReadEntry<EightByteEntries, TWalk>(host);
         EptReferences++;
         if (TWalk.Notes)
             Note(host);
         if (TWalk.Records)
-            Recorder.Read(WalkDimension.Ept, 3, host, null, pdpte, WalkSource.Memory);
+            Recorder.Read(WalkDimension.Ept, 3, host, null, pdpte);
         if ((pdpte & PagingEntry.Present) == 0)
             return FailAbsent<TWalk>(address, access);
         if (!new PdpteRegisters(pdpte, 0, 0, 0).MayBeLoaded(_nested.PhysicalAddressBits))

@@ -163,8 +163,7 @@ internal sealed unsafe partial class Walker
         ulong guestTable = descent->Root;
         bool isLocated = !TAccess.IsNested;
         bool isWritable = true;
-        int answered = TWalk.LeavesTrace ? 0 : WouldAnswer(descent, TFormat.Prefixed(address));
-        if (TWalk.LeavesTrace && descent->UsesCaches && descent->LowestCache != null)
+        if (TWalk.ActsAsAccess && descent->UsesCaches && descent->LowestCache != null)
         {
             // The lowest level first: its entry stands for all above it. It answers most walks, so the others are out of line.
             StructureCache* cache = descent->LowestCache;
@@ -217,7 +216,7 @@ internal sealed unsafe partial class Walker
             if (level < descent->StartLevel)
                 descent->Note(level + 1, table | (rights & TFormat.RightsMask) | OwnAttributes<TFormat>(descent->Entry) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
-            entry = ReadEntry<TFormat>(host);
+            entry = ReadEntry<TFormat, TWalk>(host);
             if (TFormat.Dimension == WalkDimension.Guest)
                 GuestReferences++;
             else
@@ -234,13 +233,7 @@ internal sealed unsafe partial class Walker
             }
 
             if (TWalk.Records)
-            {
-                WalkSource source = answered != 0 && level >= answered ? WalkRecorder.CacheOf(TFormat.Dimension, answered) : WalkSource.Memory;
-                if (TFormat.Dimension == WalkDimension.Ept && _nestedTlbAnswers)
-                    source = WalkSource.NestedTlb;
-                descent->Step = Recorder.Read(
-                    TFormat.Dimension, level, host, TAccess.IsNested ? new GuestPhysicalAddress(guestTable + offset) : null, entry, source);
-            }
+                descent->Step = Recorder.Read(TFormat.Dimension, level, host, TAccess.IsNested ? new GuestPhysicalAddress(guestTable + offset) : null, entry);
 
             if ((entry & TFormat.PresentMask) == 0)
                 return DescentEnd.NotPresent;
@@ -289,18 +282,6 @@ internal sealed unsafe partial class Walker
         return null;
     }
 
-    // The level of the cache that would answer, or 0.
-    private static int WouldAnswer(Descent* descent, ulong address)
-    {
-        for (StructureCache* cache = descent->LowestCache; cache != null && cache->Level <= descent->Layout->Levels; cache = cache->Above)
-        {
-            if (cache->FindPrefix(descent->Space, address) >= 0)
-                return cache->Level;
-        }
-
-        return 0;
-    }
-
     // The last entry read sends the walk back. It was used all the same.
     private DescentEnd Restart<TAccess, TWalk>(Descent* descent)
         where TAccess : struct, IEntryAccess
@@ -325,13 +306,15 @@ internal sealed unsafe partial class Walker
         }
 
         ulong entry = descent->Entry | flags;
-        if (TWalk.LeavesTrace)
+        if (TWalk.ActsAsAccess)
         {
             HostPhysicalAddress host = new(descent->EntryHost);
             bool isShort = descent->Layout->EntryBytes == 4;
-            if ((isShort ? ReadEntry<FourByteEntries>(host.Value) : ReadEntry<EightByteEntries>(host.Value)) != descent->Entry)
+            if ((isShort ? ReadEntry<FourByteEntries, TWalk>(host.Value) : ReadEntry<EightByteEntries, TWalk>(host.Value)) != descent->Entry)
                 return DescentEnd.Stale;
-            if (!_isReplay)
+            if (TWalk.Withholds)
+                Withhold(host.Value, entry, isShort);
+            else if (!_isReplay)
                 WriteEntry(host, entry, isShort);
             FlagUpdates++;
         }
@@ -351,9 +334,12 @@ internal sealed unsafe partial class Walker
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ulong ReadEntry<TFormat>(ulong host)
+    private ulong ReadEntry<TFormat, TWalk>(ulong host)
         where TFormat : struct, ITableFormat
+        where TWalk : struct, IWalkKind
     {
+        if (TWalk.Withholds && _withheld.Count != 0)
+            return ReadWithheld(host, TFormat.EntryBytes == 4);
         // SAFETY: entries are aligned, and RAM begins and ends on frame boundaries. What is not RAM reads as all ones, which
         // every format refuses or maps to where no RAM is.
         if (TFormat.EntryBytes == 4)

@@ -75,18 +75,27 @@ public sealed class CacheHierarchy
         return _l3 is not null && _l3.ReferOfWalk(line) ? MemoryLevel.L3 : MemoryLevel.Memory;
     }
 
-    /// <summary>Where a walk would find a line; leaves no trace.</summary>
-    public MemoryLevel Forecast(ulong line)
+    /// <summary>Where a walk would find each of the lines that it refers to; leaves no trace.</summary>
+    /// <param name="lines">In the order of the walk, which meets again what it has just filled.</param>
+    public MemoryLevel[] Forecast(ReadOnlySpan<ulong> lines)
     {
-        if (_walksUseL1 && _l1Data.Holds(line))
-            return MemoryLevel.L1Data;
-        if (_l2 is not null && _l2.Holds(line))
-            return MemoryLevel.L2;
-        return _l3 is not null && _l3.Holds(line) ? MemoryLevel.L3 : MemoryLevel.Memory;
-    }
+        var undo = new Stack<Action>();
+        var found = new MemoryLevel[lines.Length];
+        for (int i = 0; i < lines.Length; i++)
+        {
+            foreach (SetAssociativeCache? cache in (ReadOnlySpan<SetAssociativeCache?>)[_l1Data, _l2, _l3])
+            {
+                if (cache is not null)
+                    undo.Push(cache.Remember(lines[i]));
+            }
 
-    /// <summary>Where a walk finds a line that it has just referred to.</summary>
-    public MemoryLevel FirstOfWalks => _walksUseL1 ? MemoryLevel.L1Data : MemoryLevel.L2;
+            found[i] = Walk(lines[i]);
+        }
+
+        while (undo.TryPop(out Action? restore))
+            restore();
+        return found;
+    }
 
     /// <summary>Load to use of what a level answers, in cycles.</summary>
     /// <param name="level">A level that the machine has.</param>

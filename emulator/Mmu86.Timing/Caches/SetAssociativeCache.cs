@@ -87,8 +87,22 @@ public sealed class SetAssociativeCache
         Hits++;
     }
 
-    /// <summary>Whether a line is there; leaves no trace.</summary>
-    public bool Holds(ulong line) => _lines.AsSpan(First(line), _ways).Contains(line + 1);
+    /// <summary>Remembers whatever a reference to a line may change.</summary>
+    /// <returns>Puts that back as it was.</returns>
+    public Action Remember(ulong line)
+    {
+        int first = First(line);
+        ulong[] lines = _lines.AsSpan(first, _ways).ToArray();
+        ulong tree = _trees.Length == 0 ? 0 : _trees[Set(line)];
+        (ulong references, ulong hits, ulong walkReferences, ulong walkHits) = (References, Hits, WalkReferences, WalkHits);
+        return () =>
+        {
+            lines.CopyTo(_lines, first);
+            if (_trees.Length != 0)
+                _trees[Set(line)] = tree;
+            (References, Hits, WalkReferences, WalkHits) = (references, hits, walkReferences, walkHits);
+        };
+    }
 
     private bool Touch(ulong line) => _trees.Length == 0 ? TouchOrdered(line) : TouchTree(line);
 

@@ -47,6 +47,9 @@ internal sealed class MmuRig
     /// <summary>The MMU.</summary>
     public IMmu Mmu { get; }
 
+    /// <summary>Who is told of its translations, where they are compared with inspections; else null.</summary>
+    public WalkWatcher? Watcher { get; init; }
+
     /// <summary>Empties every cache of the MMU and puts a context in force.</summary>
     public void Reset(in PagingContext context)
     {
@@ -75,10 +78,18 @@ internal sealed class MmuRig
         _snapshot.Take();
         ReferenceAccess access = walk.Access;
         ushort logIndex = Mmu.Context.Nested?.PageModificationIndex ?? 0;
-        if (CompareInspection(walk) is { } inspected)
-            return inspected;
+        if (CompareTables(walk) is { } read)
+            return read;
+        WalkTrace forecast = Mmu.Inspect(access.Linear, access.Kind, access.Mode);
+        if (_snapshot.Compare(s_noFlags) is { } written)
+            return ("an inspection that writes nothing", written);
+        if (Mmu.Context.Nested is { } controls && controls.PageModificationIndex != logIndex)
+            return ("an inspection that logs nothing", $"index {controls.PageModificationIndex}");
         WalkStatistics? before = _isUncached ? Mmu.Statistics.Walks : null;
-        if (Mmu.TryTranslate(access.Linear, access.Kind, access.Mode, out Translation translation))
+        bool succeeded = Mmu.TryTranslate(access.Linear, access.Kind, access.Mode, out Translation translation);
+        if (CompareForecast(forecast, succeeded, translation) is { } foretold)
+            return foretold;
+        if (succeeded)
         {
             if (walk.Translation is not { } expected || !Agree(expected, translation))
                 return (walk.Outcome, translation.ToString());
@@ -96,22 +107,34 @@ internal sealed class MmuRig
         return _snapshot.Compare(walk.Flags) is { } difference ? ($"{walk.Outcome}, flags as the manual says", difference) : null;
     }
 
-    /// <summary>An inspection walks memory as it is, tells every reference in order, and leaves no trace.</summary>
-    private (string Expected, string Got)? CompareInspection(ReferenceWalk walk)
+    /// <summary>An inspection tells what the access then does; to a watcher it is told with every step.</summary>
+    private (string Expected, string Got)? CompareForecast(WalkTrace forecast, bool succeeded, in Translation translation)
     {
-        WalkTrace trace = Mmu.Inspect(walk.Access.Linear, walk.Access.Kind, walk.Access.Mode);
-        // The log filled up within this walk. An inspection sets no flags, so of an upper entry that is used twice it believes twice that
+        if (forecast.HostPhysical != (succeeded ? translation.Address : null)
+            || forecast.EntryPageSize != (succeeded ? translation.EntryPageSize : null)
+            || forecast.Fault != (succeeded ? null : Mmu.Fault))
+            return ($"as an inspection told: {WalkWatcher.Text(forecast)}", succeeded ? translation.ToString() : ReferenceWalk.Describe(Mmu.Fault));
+        return Watcher is { Last: { } made } && WalkWatcher.Text(made) != WalkWatcher.Text(forecast)
+            ? ($"as an inspection told: {WalkWatcher.Text(forecast)}", WalkWatcher.Text(made))
+            : null;
+    }
+
+    /// <summary>A walk of the tables alone goes by memory as it is, tells every reference in order, and leaves no trace.</summary>
+    private (string Expected, string Got)? CompareTables(ReferenceWalk walk)
+    {
+        WalkTrace trace = Mmu.ReadTables(walk.Access.Linear, walk.Access.Kind, walk.Access.Mode);
+        // The log filled up within this walk. Such a walk sets no flags, so of an upper entry that is used twice it believes twice that
         // accessed must be set, and may see the full log earlier.
         if (walk.Logged.Count > 0 && trace.Fault is { Failure: TranslationFailure.PageModificationLogFull })
             return null;
         if (trace.Fault is { } fault ? !walk.Allows(fault) : trace.HostPhysical != walk.Translation?.Address)
-            return ($"an inspection that ends in {walk.Outcome}", trace.Fault is { } got ? ReferenceWalk.Describe(got) : $"{trace.HostPhysical}");
+            return ($"a walk of the tables that ends in {walk.Outcome}", trace.Fault is { } got ? ReferenceWalk.Describe(got) : $"{trace.HostPhysical}");
 
         IEnumerable<ReferenceStep> steps = trace.References
             .Select(reference => new ReferenceStep(reference.Dimension, reference.Level, reference.Entry ?? default, reference.Before));
         if (!walk.AreReferencesOpen && !steps.SequenceEqual(walk.References))
-            return ("an inspection with\n    " + string.Join("\n    ", walk.References), string.Join("\n    ", steps));
-        return _snapshot.Compare(s_noFlags) is { } difference ? ("an inspection that writes nothing", difference) : null;
+            return ("a walk of the tables with\n    " + string.Join("\n    ", walk.References), string.Join("\n    ", steps));
+        return _snapshot.Compare(s_noFlags) is { } difference ? ("a walk of the tables that writes nothing", difference) : null;
     }
 
     /// <summary>The page-modification log: what a successful walk demands, or the beginning of what one that failed would have.</summary>

@@ -103,6 +103,19 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     }
 
     /// <inheritdoc/>
+    /// <remarks>There are no caches: what an access does is what the tables say.</remarks>
+    public WalkTrace ReadTables(LinearAddress address, AccessKind kind, AccessMode mode) => Inspect(address, kind, mode);
+
+    /// <inheritdoc/>
+    public bool TryFindInTables(LinearAddress address, AccessKind kind, AccessMode mode, out HostPhysicalAddress host, out TranslationFault fault)
+    {
+        WalkTrace trace = Inspect(address, kind, mode);
+        host = trace.HostPhysical ?? default;
+        fault = trace.Fault ?? default;
+        return trace.HostPhysical is not null;
+    }
+
+    /// <inheritdoc/>
     public MmuStatistics Snapshot(ulong dataLookups, ulong fetchLookups) => Statistics;
 
     /// <inheritdoc/>

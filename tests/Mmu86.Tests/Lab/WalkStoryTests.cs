@@ -26,7 +26,7 @@ public sealed class WalkStoryTests
     [Fact]
     public void Tell_NestedWalk_ExplainsWhatEptTranslatesAndEndsWithTheHostFrame()
     {
-        string story = WalkStory.Tell(NestedTrace(), s_nested, NestedFormat.Ept);
+        string story = WalkStory.Tell(NestedTrace(), null, s_nested, NestedFormat.Ept);
         Assert.Equal(
             """
             A write of L:0x40abc on behalf of user mode.
@@ -70,7 +70,7 @@ public sealed class WalkStoryTests
             },
         };
 
-        string story = WalkStory.Tell(trace, s_nested with { Eptp = 0x10_001B }, NestedFormat.Npt);
+        string story = WalkStory.Tell(trace, null, s_nested with { Eptp = 0x10_001B }, NestedFormat.Npt);
 
         Assert.Equal(
             """
@@ -105,7 +105,7 @@ public sealed class WalkStoryTests
                 ErrorCode = PageFaultErrorCode.User | PageFaultErrorCode.Write,
             },
         };
-        string story = WalkStory.Tell(trace, s_nested, NestedFormat.Ept);
+        string story = WalkStory.Tell(trace, null, s_nested, NestedFormat.Ept);
         Assert.Contains("  not present  -> nothing  [read from memory]\n", story);
         Assert.EndsWith("It ends in a fault: #PF with error code 0x6 at L:0x40abc: a user write met an entry that is not present.\n", story);
     }
@@ -119,7 +119,7 @@ public sealed class WalkStoryTests
             HostPhysical = null,
             Fault = new TranslationFault { Failure = TranslationFailure.NonCanonical, Linear = new LinearAddress(1UL << 63) },
         };
-        Assert.EndsWith("\nIt ends in a fault: L:0x8000000000000000 is not canonical.\n", WalkStory.Tell(trace, s_nested, NestedFormat.Ept));
+        Assert.EndsWith("\nIt ends in a fault: L:0x8000000000000000 is not canonical.\n", WalkStory.Tell(trace, null, s_nested, NestedFormat.Ept));
     }
 
     [Fact]

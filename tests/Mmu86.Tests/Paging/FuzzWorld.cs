@@ -18,6 +18,7 @@ internal sealed class FuzzWorld : IDisposable
     public FuzzWorld(bool nested, PageSize eptPage, PageMix mix, int seed)
     {
         _mix = mix;
+        IsEptSmall = nested && eptPage == PageSize.Size4K;
         World = new World(nested, eptPage);
         _secondRoot = World.NewGuestTable();
         var random = new Random(seed);
@@ -47,6 +48,9 @@ internal sealed class FuzzWorld : IDisposable
     }
 
     public World World { get; }
+
+    /// <summary>Whether EPT maps small pages, which <see cref="ChangeEpt"/> changes.</summary>
+    public bool IsEptSmall { get; }
 
     public PagingContext[] Contexts { get; }
 

@@ -82,7 +82,7 @@ public sealed class MemoryTypeTests
         world.Map(Linear, Frame, PageSize.Size4K, Good);
         using var mmu = world.Mmu(Machines.Skylake, default(Unobserved), world.Context with { Pat = Pat, Cr0 = world.Context.Cr0 | Cr0.CacheDisable });
 
-        WalkTrace trace = mmu.Inspect(new LinearAddress(Linear), AccessKind.Read, AccessMode.User);
+        WalkTrace trace = mmu.ReadTables(new LinearAddress(Linear), AccessKind.Read, AccessMode.User);
 
         Assert.Equal(MemoryType.Uncacheable, trace.MemoryType);
         Assert.All(trace.References, step => Assert.Equal(MemoryType.Uncacheable, step.MemoryType));
@@ -130,7 +130,7 @@ public sealed class MemoryTypeTests
         PagingContext context = world.Context with { Pat = Pat, Eptp = (world.Context.Eptp & ~7UL) | pointerType };
         using var mmu = world.Mmu(Machines.Skylake, default(Unobserved), context);
 
-        WalkTrace trace = mmu.Inspect(new LinearAddress(Linear), AccessKind.Read, AccessMode.User);
+        WalkTrace trace = mmu.ReadTables(new LinearAddress(Linear), AccessKind.Read, AccessMode.User);
 
         Assert.All(trace.References.Where(step => step.Dimension == WalkDimension.Ept), step => Assert.Equal(eptTables, Name(step.MemoryType!.Value)));
         // EPT leaves have type WB in this world, but for that of the page directory.

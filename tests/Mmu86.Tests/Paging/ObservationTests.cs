@@ -135,7 +135,7 @@ public sealed class ObservationTests
             Assert.Equal(answered, trace.Hit != TranslationHit.None);
             Assert.Equal(answered, trace.Reason is null);
             walked += answered ? 0 : 1;
-            foreach (WalkReference step in answered ? [] : trace.References)
+            foreach (WalkReference step in trace.References.Where(step => step.Source == WalkSource.Memory))
                 Assert.Equal(step.After, fuzz.World.Read(step.Entry!.Value) & (step.After | ~FlagsOf(step)));
         }
 
@@ -143,21 +143,39 @@ public sealed class ObservationTests
     }
 
     [Fact]
-    public void Inspect_CachesWarm_ReadsEverythingAndSaysWhoWouldHaveAnswered()
+    public void Inspect_TranslationInTheTlb_WalksNothingAndReadTablesTellsEveryEntry()
     {
         using var world = new World(nested: true);
         world.Map(Page, 0x8000, PageSize.Size4K, UserPage);
         Mmu<Unobserved> mmu = world.Mmu(Machines.Skylake);
-        Assert.True(mmu.TryTranslate(new LinearAddress(Page), AccessKind.Read, AccessMode.User, out _));
+        var address = new LinearAddress(Page);
+        Assert.True(mmu.TryTranslate(address, AccessKind.Read, AccessMode.User, out Translation translation));
 
-        WalkTrace trace = mmu.Inspect(new LinearAddress(Page), AccessKind.Read, AccessMode.User);
+        WalkTrace trace = mmu.Inspect(address, AccessKind.Read, AccessMode.User);
+        WalkTrace tables = mmu.ReadTables(address, AccessKind.Read, AccessMode.User);
 
-        Assert.Equal(TranslationHit.L1, trace.Hit);
-        Assert.Equal(24, trace.References.Count);
-        Assert.Equal(1, trace.MemoryReferences);
-        Assert.Equal(WalkSource.Memory, trace.References[19].Source);
-        Assert.Equal(3, trace.References.Count(step => step.Source == WalkSource.PdeCache));
-        Assert.Equal(20, trace.References.Count(step => step.Source == WalkSource.NestedTlb));
+        Assert.Equal((TranslationHit.L1, null, 0), (trace.Hit, trace.Reason, trace.References.Count));
+        Assert.Equal((TranslationHit.None, 24, 24), (tables.Hit, tables.References.Count, tables.MemoryReferences));
+        Assert.Equal((translation.Address, translation.Address), (trace.HostPhysical, tables.HostPhysical));
+    }
+
+    [Fact]
+    public void ReadTables_StaleEntries_TellsMemoryAndNotWhatCachesHold()
+    {
+        using var world = new World(nested: true);
+        world.Map(Page, 0x8000, PageSize.Size4K, UserPage);
+        Mmu<Unobserved> mmu = world.Mmu(Machines.Skylake);
+        var address = new LinearAddress(Page);
+        Assert.True(mmu.TryTranslate(address, AccessKind.Read, AccessMode.User, out Translation translation));
+        world.Map(Page, 0x9000, PageSize.Size4K, UserPage);
+
+        Assert.Equal(translation.Address, mmu.Inspect(address, AccessKind.Read, AccessMode.User).HostPhysical);
+        Assert.Equal(world.Host(0x9000), mmu.ReadTables(address, AccessKind.Read, AccessMode.User).HostPhysical!.Value.Value);
+        Assert.True(mmu.TryFindInTables(address, AccessKind.Read, AccessMode.User, out HostPhysicalAddress host, out _));
+        Assert.Equal(world.Host(0x9000), host.Value);
+        world.Change(world.Entry(Page, 1), PagingEntry.Present, 0);
+        Assert.False(mmu.TryFindInTables(address, AccessKind.Read, AccessMode.User, out _, out TranslationFault fault));
+        Assert.Equal((fault, TranslationFailure.PageFault), (mmu.ReadTables(address, AccessKind.Read, AccessMode.User).Fault!.Value, fault.Failure));
     }
 
     private static ulong FlagsOf(WalkReference step) =>

@@ -32,7 +32,9 @@ public sealed class CacheModelTests
             bool hit = isWalk ? cache.ReferOfWalk(cache.Line(address)) : cache.Refer(cache.Line(address));
             Assert.Equal(literal.Refer(address, isWalk), hit);
             ulong other = Address(random, (ulong)bytes);
-            Assert.Equal(literal.Holds(other), cache.Holds(cache.Line(other)));
+            Action restore = cache.Remember(cache.Line(other));
+            Assert.Equal(literal.Holds(other), cache.Refer(cache.Line(other)));
+            restore();
         }
 
         Assert.Equal((literal.References, literal.Hits, literal.WalkReferences, literal.WalkHits), (cache.References, cache.Hits, cache.WalkReferences, cache.WalkHits));
@@ -66,7 +68,7 @@ public sealed class CacheModelTests
                     Assert.Equal(Latency([data, l2, l3], address, false), caches.Access(caches.Line(address)));
                     break;
                 default:
-                    MemoryLevel forecast = caches.Forecast(caches.Line(address));
+                    MemoryLevel forecast = caches.Forecast([caches.Line(address)]).Single();
                     MemoryLevel found = caches.Walk(caches.Line(address));
                     Assert.Equal(forecast, found);
                     Assert.Equal(Latency(entry == WalkEntryPoint.L1Data ? [data, l2, l3] : [l2, l3], address, true), caches.Latency(found));
