@@ -1,18 +1,28 @@
+using System.Diagnostics;
+using Mmu86.Hypervisor.Frames;
 using Mmu86.Loaders;
 using Mmu86.Memory;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
 
-/// <summary>One guest's memory below nested paging: the only writer of its nested tables (accessed and dirty flags are the walker's).</summary>
+/// <summary>One guest's memory below nested paging: the only writer of its nested tables (accessed and dirty flags are the walker's to set).</summary>
 /// <remarks>
 /// A page gets its frames when it is first touched: on an EPT violation (NPT: a nested page fault), or when a loader writes it. RAM is mapped with the largest
 /// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
 /// that are none either, so that an access there ends at the device bus as it does without. SDM 3, "EPT Translation Mechanism"; APM 2, "Nested Paging".
+/// The entry of a frame holds its state: present, resident; with <see cref="SwappedMark"/>, swapped, and the slot is where an address would be;
+/// zero, unpopulated. The processor looks at nothing else of an entry that is not present.
 /// </remarks>
-public sealed class GuestMemoryManager : IGuestPhysicalMemory
+public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 {
     private const int RootLevel = 4;
+    private const int EntriesOfTable = 512;
+
+    // An ignored bit of entries that are not present. Bit 10 would make one present under mode-based execute control.
+    private const ulong SwappedMark = 1UL << 11;
+    private const int SlotShift = 12;
 
     // The last frame of the device hole, where no device is: it stands for all addresses beyond the guest's memory.
     private const ulong VoidFrame = HostMemory.HoleEnd - 4096;
@@ -21,150 +31,207 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
     private const ulong GuestPhysicalEnd = 1UL << 48;
 
     private readonly HostMemory _host;
-    private readonly HostFrameAllocator _frames;
+    private readonly MachineFrames _frames;
     private readonly GuestPhysicalLayout _layout;
     private readonly PageSize _largestPage;
     private readonly NestedEntryFormat _format;
+    private readonly IPageStore? _store;
     private readonly HostPhysicalAddress _root;
+    private readonly ulong _rootFlags;
+    private readonly List<IMmu> _mmus = [];
+
+    // Something was taken away from the tables that an MMU may still remember.
+    private bool _isStale;
 
     /// <summary>Makes empty nested tables: their root.</summary>
-    /// <param name="host">The RAM of the host.</param>
+    /// <param name="host">The RAM of the host, as the machine sees it.</param>
     /// <param name="frames">Where frames come from.</param>
     /// <param name="options">How much memory, and by which tables.</param>
     /// <exception cref="HostMemoryExhaustedException">The host has no frame for the root.</exception>
-    public GuestMemoryManager(HostMemory host, HostFrameAllocator frames, GuestMemoryOptions options)
+    public GuestMemoryManager(HostMemory host, MachineFrames frames, GuestMemoryOptions options)
     {
         _host = host;
         _frames = frames;
         _layout = new GuestPhysicalLayout(options.SizeInBytes);
         _largestPage = options.PageSize;
         _format = NestedEntryFormat.Of(options.Format);
-        if (!frames.TryTake(PageSize.Size4K, out _root))
+        _store = options.Store;
+        _rootFlags = _format.RootFlags | (options.TracksAccesses ? _format.TrackingRootFlags : 0);
+        if (!TryTakeTable(out _root))
             throw new HostMemoryExhaustedException();
     }
 
     /// <inheritdoc/>
     public ulong SizeInBytes => _layout.SizeInBytes;
 
-    /// <summary>The root for the MMU's context: an EPT pointer (write-back, four levels, no accessed and dirty flags), or an <see cref="NptPointer"/>.</summary>
-    public ulong Root => _root.Value | _format.RootFlags;
+    /// <summary>The root for the MMU's context: an EPT pointer (write-back, four levels), or an <see cref="NptPointer"/>.</summary>
+    public ulong Root => _root.Value | _rootFlags;
 
-    /// <summary>Frames of 4 KiB of RAM that the guest has, tables not counted.</summary>
-    public ulong GuestFramesMapped { get; private set; }
+    /// <summary>Frames of 4 KiB of RAM that are resident, tables not counted.</summary>
+    public ulong ResidentFrames { get; private set; }
+
+    /// <summary>Frames of 4 KiB whose bytes are in the page store.</summary>
+    public ulong SwappedFrames { get; private set; }
 
     /// <summary>Frames of 4 KiB that the nested tables themselves take.</summary>
-    public ulong TableFrames { get; private set; } = 1;
+    public ulong TableFrames { get; private set; }
+
+    /// <summary>What was done to the tables so far.</summary>
+    public GuestMemoryCounts Counts { get; } = new();
+
+    /// <summary>From now on an MMU is told when something that it may remember is taken away.</summary>
+    public void Attach(IMmu mmu) => _mmus.Add(mmu);
 
     /// <summary>Maps the page that holds an address, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
-    /// <returns>False where the host has no frame left, or where no table of four levels reaches the address.</returns>
-    public bool TryPopulate(GuestPhysicalAddress address)
+    /// <returns>Only <see cref="PopulateResult.Mapped"/> leaves a mapped page; tables on the way may have been made in any case.</returns>
+    public PopulateResult Populate(GuestPhysicalAddress address)
     {
         if (address.Value >= GuestPhysicalEnd)
-            return false;
+            return PopulateResult.OutOfReach;
         HostPhysicalAddress table = _root;
         PageSize size = LargestPageAt(address);
-        int leafLevel = 1 + (int)size;
-        for (int level = RootLevel; level > leafLevel; level--)
+        for (int level = RootLevel; ; level--)
         {
             HostPhysicalAddress at = EntryAddress(table, address, level);
             ulong entry = _host.Read<ulong>(at);
-            if ((entry & _format.PresentMask) == 0)
+            if (entry == 0)
             {
-                if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress next))
-                    return false;
-                TableFrames++;
+                if (level == 1 + (int)size)
+                {
+                    if (TryWriteLeaf(at, address, size))
+                        return PopulateResult.Mapped;
+                    if (size == PageSize.Size4K)
+                        return PopulateResult.NoFrame;
+                    size--; // no run so large is to be had
+                }
+
+                if (!TryTakeTable(out HostPhysicalAddress next))
+                    return PopulateResult.NoFrame;
                 entry = next.Value | _format.Table;
                 _host.Write(at, entry);
             }
+            else if (IsLeaf(entry, level))
+            {
+                return PopulateResult.Mapped;
+            }
+            else if (!IsPresent(entry))
+            {
+                return PopulateResult.Swapped;
+            }
 
-            table = new HostPhysicalAddress(entry & EptEntry.AddressMask);
+            table = Address(entry);
+        }
+    }
+
+    /// <summary>Gets a swapped page back: into a frame, and its slot is free. Only while the machine does not run.</summary>
+    /// <returns><see cref="PopulateResult.Mapped"/> also where it was not swapped.</returns>
+    public PopulateResult BringIn(GuestPhysicalAddress address)
+    {
+        PopulateResult result = Populate(address);
+        if (result != PopulateResult.Swapped)
+            return result;
+        HostPhysicalAddress leaf = FindEntry(address, out _, out ulong entry);
+        ulong slot = entry >> SlotShift;
+        if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress frame))
+            return PopulateResult.NoFrame;
+        Span<byte> page = stackalloc byte[4096];
+        PageLoad load = _store!.Load(slot, page);
+        if (load != PageLoad.Done)
+        {
+            _frames.Return(PageSize.Size4K, frame); // nothing ever led to it
+            return load == PageLoad.Corrupt ? PopulateResult.Corrupt : PopulateResult.Unreadable;
         }
 
-        HostPhysicalAddress leaf = EntryAddress(table, address, leafLevel);
-        return (_host.Read<ulong>(leaf) & _format.PresentMask) != 0 || TryWriteLeaf(leaf, address, size);
+        _host.Write(frame, page);
+        _host.Write(leaf, frame.Value | _format.Page);
+        _store.Free(slot);
+        SwappedFrames--;
+        Counts.SwappedIn++;
+        NoteResident(address, PageSize.Size4K);
+        return PopulateResult.Mapped;
     }
 
     /// <summary>Where a guest-physical address is in the host.</summary>
-    /// <returns>False where it is not populated.</returns>
+    /// <returns>False where it is not mapped.</returns>
     public bool TryTranslate(GuestPhysicalAddress address, out HostPhysicalAddress host)
     {
         host = default;
         if (address.Value >= GuestPhysicalEnd)
             return false;
-        HostPhysicalAddress table = _root;
-        for (int level = RootLevel; level >= 1; level--)
-        {
-            ulong entry = _host.Read<ulong>(EntryAddress(table, address, level));
-            if ((entry & _format.PresentMask) == 0)
-                return false;
-            table = new HostPhysicalAddress(entry & EptEntry.AddressMask);
-            if (level > 1 && (entry & EptEntry.PageSizeBit) == 0)
-                continue;
-            host = new HostPhysicalAddress(table.Value + (address.Value & ((PageSize)(level - 1)).OffsetMask()));
-            return true;
-        }
-
-        throw new System.Diagnostics.UnreachableException();
+        _ = FindEntry(address, out int level, out ulong entry);
+        if (!IsLeaf(entry, level))
+            return false;
+        host = new HostPhysicalAddress(Address(entry).Value + (address.Value & ((PageSize)(level - 1)).OffsetMask()));
+        return true;
     }
 
-    /// <inheritdoc/>
-    public void Read(GuestPhysicalAddress address, Span<byte> destination)
+    /// <summary>The state of a frame.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is no RAM of the guest.</exception>
+    public GuestFrameState StateOf(GuestFrameNumber frame)
     {
-        while (destination.Length != 0)
-        {
-            Span<byte> part = destination[..BytesInFrame(address, destination.Length)];
-            if (TryTranslate(address, out HostPhysicalAddress host))
-                _host.Read(host, part);
-            else
-                part.Clear(); // memory never touched reads as zeros
-            destination = destination[part.Length..];
-            address = new GuestPhysicalAddress(address.Value + (ulong)part.Length);
-        }
+        if (!_layout.IsRam(frame.Address, 4096))
+            throw new ArgumentOutOfRangeException(nameof(frame), frame, "Not a frame of the guest's RAM.");
+        _ = FindEntry(frame.Address, out int level, out ulong entry);
+        return IsLeaf(entry, level) ? GuestFrameState.Resident
+            : entry != 0 ? GuestFrameState.Swapped
+            : GuestFrameState.Unpopulated;
     }
 
-    /// <inheritdoc/>
-    /// <exception cref="HostMemoryExhaustedException">The host has no frame left.</exception>
-    public void Write(GuestPhysicalAddress address, ReadOnlySpan<byte> source)
+    /// <summary>Tells every MMU to forget what was taken away: like INVEPT of this root on every virtual CPU. Nothing where nothing was.</summary>
+    /// <remarks>The virtual CPUs stand between two instructions, so it is acknowledged at once.</remarks>
+    public void Settle()
     {
-        while (source.Length != 0)
-        {
-            ReadOnlySpan<byte> part = source[..BytesInFrame(address, source.Length)];
-            if (!TryPopulate(address) || !TryTranslate(address, out HostPhysicalAddress host))
-                throw new HostMemoryExhaustedException();
-            _host.Write(host, part);
-            source = source[part.Length..];
-            address = new GuestPhysicalAddress(address.Value + (ulong)part.Length);
-        }
+        if (!_isStale)
+            return;
+        _isStale = false;
+        Counts.Invalidations++;
+        foreach (IMmu mmu in _mmus)
+            mmu.InvalidateEptContext(Root);
     }
-
-    /// <inheritdoc/>
-    public void Clear(GuestPhysicalAddress address, ulong length)
-    {
-        while (length != 0)
-        {
-            ulong part = Math.Min(length, 4096 - (address.Value & 0xFFF));
-
-            // What was never touched is zero and stays untouched.
-            if (TryTranslate(address, out HostPhysicalAddress host))
-                _host.Clear(host, part);
-            length -= part;
-            address = new GuestPhysicalAddress(address.Value + part);
-        }
-    }
-
-    private static int BytesInFrame(GuestPhysicalAddress address, int length) => Math.Min(length, 4096 - (int)(address.Value & 0xFFF));
 
     private static HostPhysicalAddress EntryAddress(HostPhysicalAddress table, GuestPhysicalAddress address, int level) =>
         new(table.Value + (((address.Value >> (12 + (9 * (level - 1)))) & 0x1FF) * sizeof(ulong)));
 
+    private static HostPhysicalAddress EntryAddress(HostPhysicalAddress table, int index) => new(table.Value + ((ulong)index * sizeof(ulong)));
+
+    private static HostPhysicalAddress Address(ulong entry) => new(entry & EptEntry.AddressMask);
+
+    private bool IsPresent(ulong entry) => (entry & _format.PresentMask) != 0;
+
+    private bool IsLeaf(ulong entry, int level) => IsPresent(entry) && (level == 1 || (entry & EptEntry.PageSizeBit) != 0);
+
+    // The entry that decides about an address: one that maps a page, or the first that is not present.
+    private HostPhysicalAddress FindEntry(GuestPhysicalAddress address, out int level, out ulong entry)
+    {
+        HostPhysicalAddress table = _root;
+        for (level = RootLevel; ; level--)
+        {
+            HostPhysicalAddress at = EntryAddress(table, address, level);
+            entry = _host.Read<ulong>(at);
+            if (!IsPresent(entry) || IsLeaf(entry, level))
+                return at;
+            table = Address(entry);
+        }
+    }
+
+    private bool TryTakeTable(out HostPhysicalAddress table)
+    {
+        if (!_frames.TryTake(PageSize.Size4K, out table))
+            return false;
+        _frames.Audit?.RequireZero(table, 4096, _frames.Owner);
+        TableFrames++;
+        return true;
+    }
+
     private bool TryWriteLeaf(HostPhysicalAddress leaf, GuestPhysicalAddress address, PageSize size)
     {
         HostPhysicalAddress page;
-        if (_layout.IsRam(address, 1))
+        bool isRam = _layout.IsRam(address, 1);
+        if (isRam)
         {
             if (!_frames.TryTake(size, out page))
                 return false;
-            GuestFramesMapped += size.Bytes() >> 12;
+            _frames.Audit?.RequireZero(page, size.Bytes(), _frames.Owner);
         }
         else
         {
@@ -173,6 +240,8 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         }
 
         _host.Write(leaf, page.Value | _format.Page | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
+        if (isRam)
+            NoteResident(address, size);
         return true;
     }
 
@@ -182,5 +251,17 @@ public sealed class GuestMemoryManager : IGuestPhysicalMemory
         while (size != PageSize.Size4K && !_layout.IsRam(new GuestPhysicalAddress(address.Value & ~size.OffsetMask()), size.Bytes()))
             size--;
         return size;
+    }
+
+    private void Release(IReadOnlyList<(HostPhysicalAddress Start, PageSize Size)> frames)
+    {
+        // Unmapped they are; now nothing may remember them, then their code goes, then they are free.
+        _isStale |= frames.Count > 0;
+        Settle();
+        foreach ((HostPhysicalAddress start, PageSize size) in frames)
+        {
+            _host.NoteWrite(start, size.Bytes());
+            _frames.Return(size, start);
+        }
     }
 }

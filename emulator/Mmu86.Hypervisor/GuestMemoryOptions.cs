@@ -14,4 +14,10 @@ public sealed record GuestMemoryOptions
 
     /// <summary>The format of the tables: what the machine has.</summary>
     public required NestedFormat Format { get; init; }
+
+    /// <summary>Whether the processor is to set accessed and dirty flags in EPT. AMD's nested tables always have them.</summary>
+    public bool TracksAccesses { get; init; }
+
+    /// <summary>Where swapped pages go; null where nothing is ever swapped.</summary>
+    public IPageStore? Store { get; init; }
 }

@@ -12,6 +12,9 @@ internal sealed record NestedEntryFormat
         Table = EptEntry.Rights,
         Page = EptEntry.Rights | EptEntry.MemoryTypeWriteBack,
         RootFlags = EptPointer.FourLevels | EptPointer.WriteBack,
+        TrackingRootFlags = EptPointer.AccessedAndDirty,
+        Accessed = EptEntry.Accessed,
+        Dirty = EptEntry.Dirty,
     };
 
     // Every access of a guest is a user-mode access to nested tables. APM 2, "Nested Paging".
@@ -21,6 +24,9 @@ internal sealed record NestedEntryFormat
         Table = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User,
         Page = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User,
         RootFlags = EptPointer.FourLevels | NptPointer.On | NptPointer.NoExecute,
+        TrackingRootFlags = 0, // they are always set
+        Accessed = PagingEntry.Accessed,
+        Dirty = PagingEntry.Dirty,
     };
 
     /// <summary>An entry is present if one of these bits is set.</summary>
@@ -34,6 +40,15 @@ internal sealed record NestedEntryFormat
 
     /// <summary>What the pointer to the top table has beside its address.</summary>
     public required ulong RootFlags { get; init; }
+
+    /// <summary>What the pointer needs so that the processor sets accessed and dirty flags.</summary>
+    public required ulong TrackingRootFlags { get; init; }
+
+    /// <summary>The flag that the processor sets when it uses an entry.</summary>
+    public required ulong Accessed { get; init; }
+
+    /// <summary>The flag that the processor sets when it writes a page.</summary>
+    public required ulong Dirty { get; init; }
 
     /// <summary>The entries of a format.</summary>
     public static NestedEntryFormat Of(NestedFormat format) => format switch

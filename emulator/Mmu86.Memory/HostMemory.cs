@@ -22,6 +22,9 @@ public sealed unsafe class HostMemory : IDisposable
     public const ulong MaximumBytes = 1UL << 40;
 
     private readonly Reservation _ram;
+
+    // The RAM again, where it is not another's.
+    private readonly Reservation? _owned;
     private readonly Reservation _codeLines;
     private readonly ulong _lowTop;
     private readonly ulong _highTop;
@@ -57,7 +60,25 @@ public sealed unsafe class HostMemory : IDisposable
         if (pages == BackingPages.Large)
             _ram.PreferHugePages();
         _codeLines = new Reservation(Math.Max(4096, (span >> 12) * sizeof(ulong)));
+        _owned = _ram;
     }
+
+    private HostMemory(HostMemory whole)
+    {
+        SizeInBytes = whole.SizeInBytes;
+        _lowTop = whole._lowTop;
+        _highTop = whole._highTop;
+        _ram = whole._ram;
+        ulong span = SizeInBytes > HoleStart ? _highTop : _lowTop;
+        _codeLines = new Reservation(Math.Max(4096, (span >> 12) * sizeof(ulong)));
+    }
+
+    /// <summary>The same RAM as one machine of several sees it: with code lines and watchers of its own, so that machines may run on different threads.</summary>
+    /// <remarks>
+    /// The machine writes frames that it owns and no others, and writes of the hypervisor to a frame go through the view of its owner: another
+    /// view's watchers are not told. Disposing a view leaves the RAM; the RAM outlives its views.
+    /// </remarks>
+    public HostMemory OpenView() => new(this);
 
     /// <summary>RAM in bytes, the hole not counted.</summary>
     public ulong SizeInBytes { get; }
@@ -220,7 +241,7 @@ public sealed unsafe class HostMemory : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _ram.Dispose();
+        _owned?.Dispose();
         _codeLines.Dispose();
         _tables?.Dispose();
     }

@@ -28,32 +28,49 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     private const ulong MostPagesInvalidatedSingly = 64;
 
     private const int MicroOpCapacity = 1 << 20;
-    private const ushort GuestVpid = 1;
 
     private readonly RunOptions _options;
+
+    // RAM as the CPU sees it.
     private readonly HostMemory _host;
+
+    // What is disposed with the machine: its RAM, or the host of which it is the only machine. Null where the host is shared.
+    private readonly IDisposable? _ownHost;
+    private readonly VirtualMachine? _virtual;
     private readonly GuestMemoryManager? _guestMemory;
     private readonly IDisposable _mmuLifetime;
     private readonly PcPlatform? _platform;
     private readonly LinuxPersonality? _personality;
     private readonly GuestOutput _output;
 
-    private GuestMachine(RunOptions options, GuestOutput output, ITranslationObserver? observer, RunRecording? recording)
+    private GuestMachine(RunOptions options, GuestOutput output, ITranslationObserver? observer, RunRecording? recording, SharedHost? shared)
     {
         _options = options;
         _output = output;
-        _host = new HostMemory(HostBytes(options));
+        if (shared is null)
+            _ownHost = _host = new HostMemory(HostBytes(options));
+        else
+            _host = shared.Host.Memory;
         try
         {
             IGuestPhysicalMemory memory;
             if (options.Paging == PagingMode.Nested)
             {
-                _guestMemory = new GuestMemoryManager(_host, new HostFrameAllocator(_host), new GuestMemoryOptions
+                VirtualHost host;
+                if (shared is null)
+                    _ownHost = host = new VirtualHost(_host, VirtualHostOptions.Standard);
+                else
+                    host = shared.Host;
+                _virtual = new VirtualMachine(host, new GuestMemoryOptions
                 {
                     SizeInBytes = options.MemoryBytes,
                     PageSize = options.HostPage,
                     Format = options.Machine.Mmu.Nested.Format,
+                    TracksAccesses = shared is not null,
+                    Store = shared?.Store,
                 });
+                _host = _virtual.View;
+                _guestMemory = _virtual.Memory;
                 memory = _guestMemory;
             }
             else
@@ -66,8 +83,8 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             Image = Load(kind, memory, options);
             Timing = MakeTiming(options);
             Mmu = recording is null ? MakeMmu(observer, out _mmuLifetime) : MakeRecordingMmu(recording, out _mmuLifetime);
-            Ports = new PortBus();
-            Mmio = new MmioBus();
+            Ports = _virtual?.Ports ?? new PortBus();
+            Mmio = _virtual?.Mmio ?? new MmioBus();
             ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
             if (Personality == PersonalityKind.Bare)
             {
@@ -88,21 +105,28 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                     Timing = Timing,
                     MaximumMicroOps = MicroOpCapacity,
                 });
-            InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _guestMemory is null ? (ushort)0 : GuestVpid);
+            InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _virtual?.Vpid ?? 0);
+            _virtual?.Attach(Vcpu);
             if (Image is ProcessImage process)
                 process.AddressSpace.Attach(this);
             Connect();
         }
         catch
         {
+            if (shared is not null)
+                _virtual?.Destroy();
             _mmuLifetime?.Dispose();
-            _host.Dispose();
+            _virtual?.Dispose();
+            _ownHost?.Dispose();
             throw;
         }
     }
 
     /// <summary>The virtual CPU.</summary>
     public Vcpu Vcpu { get; }
+
+    /// <summary>The virtual machine, where the guest is in one: with nested paging.</summary>
+    public VirtualMachine? Virtual => _virtual;
 
     /// <summary>Its translation hardware.</summary>
     public IMmu Mmu { get; }
@@ -150,10 +174,10 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     }
 
     /// <summary>Frames of the host that the guest owns, EPT included; null without EPT, where all of the host is the guest's.</summary>
-    public ulong? HostFramesUsed => _guestMemory is null ? null : _guestMemory.GuestFramesMapped + _guestMemory.TableFrames;
+    public ulong? HostFramesUsed => _guestMemory is null ? null : _guestMemory.ResidentFrames + _guestMemory.TableFrames;
 
     /// <summary>Frames that the guest touched first; null without EPT, where nobody watches.</summary>
-    public ulong? GuestFramesTouched => _guestMemory?.GuestFramesMapped;
+    public ulong? GuestFramesTouched => _guestMemory?.ResidentFrames;
 
     /// <summary>Makes a machine and places the guest in it.</summary>
     /// <param name="options">What to run, and on what.</param>
@@ -162,11 +186,18 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     /// <exception cref="ImageFormatException">The image is broken, or does not fit.</exception>
     /// <exception cref="ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
     /// <exception cref="HostMemoryExhaustedException">The host has too little memory to place the image.</exception>
-    public static GuestMachine Build(RunOptions options, GuestOutput output, ITranslationObserver? observer) => new(options, output, observer, recording: null);
+    public static GuestMachine Build(RunOptions options, GuestOutput output, ITranslationObserver? observer) => new(options, output, observer, recording: null, shared: null);
+
+    /// <summary>Makes a machine beside others on a host. <see cref="RunOptions.HostMemoryBytes"/> does not count then.</summary>
+    /// <param name="options">What to run; paging is nested.</param>
+    /// <param name="output">Where the guest's bytes go.</param>
+    /// <param name="shared">The host. <see cref="Dispose"/> gives back what the machine has of it.</param>
+    /// <inheritdoc cref="Build"/>
+    public static GuestMachine BuildOn(SharedHost shared, RunOptions options, GuestOutput output) => new(options, output, observer: null, recording: null, shared);
 
     /// <summary>Makes a machine that writes down what its MMU is asked.</summary>
     /// <inheritdoc cref="Build"/>
-    public static GuestMachine BuildRecorded(RunOptions options, GuestOutput output, RunRecording recording) => new(options, output, observer: null, recording);
+    public static GuestMachine BuildRecorded(RunOptions options, GuestOutput output, RunRecording recording) => new(options, output, observer: null, recording, shared: null);
 
     /// <summary>The bytes of host memory that a run of these options has.</summary>
     public static ulong HostBytesOf(RunOptions options) => HostBytes(options);
@@ -197,28 +228,34 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     {
         while (true)
         {
-            VmExit exit = Vcpu.Run(instructionLimit);
-            switch (exit.Reason)
-            {
-                case VmExitReason.InstructionLimit:
-                    return null;
-                case VmExitReason.Marker:
-                    marker(exit.Marker);
-                    break;
-                case VmExitReason.Syscall:
-                    if (Answer() is { } status)
-                        return new ExitReport { Kind = ExitKind.Exited, Status = status };
-                    break;
-                case VmExitReason.EptViolation or VmExitReason.NestedPageFault:
-                    if (_guestMemory!.TryPopulate(exit.GuestPhysical))
-                        break;
-                    return RunEnds.HostMemoryExhausted(exit, Vcpu);
-                default:
-                    return _platform is { IsResetRequested: true, Exit.ExitStatus: null } && exit.Reason == VmExitReason.StopRequested
-                        ? RunEnds.Reset(Vcpu, Image.Symbols)
-                        : RunEnds.Describe(exit, Vcpu, Image.Symbols, _platform?.Exit.ExitStatus);
-            }
+            MachineStop stop = RunOn(instructionLimit);
+            if (stop.Exit.Reason == VmExitReason.InstructionLimit)
+                return null;
+            if (stop.Exit.Reason == VmExitReason.Marker)
+                marker(stop.Exit.Marker);
+            else if (Answer(stop) is { } end)
+                return end;
         }
+    }
+
+    /// <summary>Runs on to whatever does not end by itself.</summary>
+    /// <param name="instructionLimit">As for <see cref="Run"/>.</param>
+    public MachineStop RunOn(ulong instructionLimit) =>
+        _virtual?.Run(Vcpu, instructionLimit) ?? new MachineStop(Vcpu.Run(instructionLimit), PopulateResult.Mapped);
+
+    /// <summary>Answers a stop, which is neither a limit nor a marker.</summary>
+    /// <returns>How the guest ended; null where it goes on.</returns>
+    /// <exception cref="IOException">The guest's output cannot be written.</exception>
+    public ExitReport? Answer(in MachineStop stop)
+    {
+        VmExit exit = stop.Exit;
+        if (stop.Memory != PopulateResult.Mapped)
+            return RunEnds.HostMemoryExhausted(exit, Vcpu);
+        if (exit.Reason == VmExitReason.Syscall)
+            return AnswerCall() is { } status ? new ExitReport { Kind = ExitKind.Exited, Status = status } : null;
+        return _platform is { IsResetRequested: true, Exit.ExitStatus: null } && exit.Reason == VmExitReason.StopRequested
+            ? RunEnds.Reset(Vcpu, Image.Symbols)
+            : RunEnds.Describe(exit, Vcpu, Image.Symbols, _platform?.Exit.ExitStatus);
     }
 
     /// <inheritdoc/>
@@ -276,9 +313,12 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     {
         _output.Standard.Flush();
         _output.Error.Flush();
+        if (_ownHost is null)
+            _virtual!.Destroy();
         Vcpu.Dispose();
         _mmuLifetime.Dispose();
-        _host.Dispose();
+        _virtual?.Dispose();
+        _ownHost?.Dispose();
     }
 
     private static ulong HostBytes(RunOptions options)
@@ -398,7 +438,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
     };
 
     // The exit status where the call ended the process.
-    private int? Answer()
+    private int? AnswerCall()
     {
         RegisterFile registers = Vcpu.Registers;
         var call = new SystemCall(registers.Rax, registers.Rdi, registers.Rsi, registers.Rdx, registers[10], registers[8], registers[9]);
@@ -414,9 +454,19 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             if (Mmu.TryFindInTables(address, kind, AccessMode.User, out host, out TranslationFault fault))
                 return _host.IsRam(host);
 
-            // A page of the process that the hypervisor has not given a frame yet.
-            if (fault.Failure is not (TranslationFailure.EptViolation or TranslationFailure.NestedPageFault) || !_guestMemory!.TryPopulate(fault.GuestPhysical))
+            // A page of the process that the hypervisor has not given a frame yet, or has taken away.
+            if (fault.Failure is not (TranslationFailure.EptViolation or TranslationFailure.NestedPageFault) || !TryBringIn(fault.GuestPhysical))
                 return false;
         }
     }
+
+    private bool TryBringIn(GuestPhysicalAddress address) => _guestMemory!.BringIn(address) switch
+    {
+        PopulateResult.Mapped => true,
+
+        // Beside others it is not the guest's fault: no errno would be true.
+        PopulateResult.NoFrame when _ownHost is null => throw new HostMemoryExhaustedException(),
+        PopulateResult.NoFrame or PopulateResult.OutOfReach => false,
+        var lost => throw new SwappedPageLostException(address, lost),
+    };
 }

@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Frames;
 using Mmu86.Loaders;
 using Mmu86.Memory;
 using Mmu86.Paging;
@@ -43,7 +44,7 @@ internal sealed class TraceMachine : IDisposable
             IGuestPhysicalMemory memory = new NativeGuestMemory(_host);
             if (options.Paging == PagingMode.Nested)
             {
-                _guestMemory = new GuestMemoryManager(_host, new HostFrameAllocator(_host), new GuestMemoryOptions
+                _guestMemory = new GuestMemoryManager(_host, new MachineFrames(new HostFrameAllocator(_host, new ZeroingScrubber(), audit: null), GuestVpid), new GuestMemoryOptions
                 {
                     SizeInBytes = options.MemoryBytes,
                     PageSize = options.HostPage,
@@ -148,7 +149,7 @@ internal sealed class TraceMachine : IDisposable
                 _tables.Map(linear, page, size.Bytes(), size, PageFlags);
             }
 
-            if (_guestMemory is not null && !_guestMemory.TryPopulate(new GuestPhysicalAddress(page.Value + (address & size.OffsetMask()))))
+            if (_guestMemory is not null && _guestMemory.Populate(new GuestPhysicalAddress(page.Value + (address & size.OffsetMask()))) != PopulateResult.Mapped)
                 return false;
             _mapped.Add(address >> 12);
             return true;

@@ -1,0 +1,82 @@
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor.Frames;
+
+/// <summary>The frames of one machine: what it takes and returns, and a reserve that it lives on while other machines run beside it.</summary>
+/// <remarks>
+/// <see cref="Open">Open</see>, it takes from the host. Closed, it takes from its reserve alone, so that what a machine gets does not depend on how far
+/// the others have come: the result is the same on one thread and on several.
+/// </remarks>
+public sealed class MachineFrames
+{
+    private readonly HostFrameAllocator _host;
+    private readonly Queue<HostPhysicalAddress> _reserve = [];
+    private bool _isOpen = true;
+
+    /// <summary>Makes the account of a machine.</summary>
+    /// <param name="host">Where frames come from.</param>
+    /// <param name="owner">Who they belong to.</param>
+    public MachineFrames(HostFrameAllocator host, ushort owner)
+    {
+        _host = host;
+        Owner = owner;
+    }
+
+    /// <summary>Who the frames belong to.</summary>
+    public ushort Owner { get; }
+
+    /// <summary>The audit of the host; null where there is none.</summary>
+    public FrameAudit? Audit => _host.Audit;
+
+    /// <summary>Frames of 4 KiB that the machine has, its reserve included.</summary>
+    public ulong Owned { get; private set; }
+
+    /// <summary>Frames of 4 KiB that wait in the reserve.</summary>
+    public int Reserved => _reserve.Count;
+
+    /// <summary>From now on frames come from the host, and may be returned to it. Only while no machine of the host runs.</summary>
+    public void Open() => _isOpen = true;
+
+    /// <summary>From now on frames come from the reserve.</summary>
+    public void Close() => _isOpen = false;
+
+    /// <summary>Takes a run of frames, each zero.</summary>
+    /// <returns>False where there is none: closed, of 4 KiB only what is reserved.</returns>
+    public bool TryTake(PageSize size, out HostPhysicalAddress start)
+    {
+        if (size == PageSize.Size4K && _reserve.TryDequeue(out start))
+            return true;
+        start = default;
+        if (!_isOpen || !_host.TryTake(Owner, size, out start))
+            return false;
+        Owned += size.Bytes() >> 12;
+        return true;
+    }
+
+    /// <summary>Returns frames to the host: unmapped, invalidated, without code. Only while open.</summary>
+    public void Return(PageSize size, HostPhysicalAddress start)
+    {
+        if (!_isOpen)
+            throw new System.Diagnostics.UnreachableException("Frames are returned at barriers only.");
+        _host.Return(Owner, size, start);
+        Owned -= size.Bytes() >> 12;
+    }
+
+    /// <summary>Fills the reserve up, or returns what is too much.</summary>
+    /// <param name="frames">How many it is to hold.</param>
+    /// <returns>False where the host has too few.</returns>
+    public bool TryReserve(int frames)
+    {
+        while (_reserve.Count > frames)
+            Return(PageSize.Size4K, _reserve.Dequeue());
+        while (_reserve.Count < frames)
+        {
+            if (!_host.TryTake(Owner, PageSize.Size4K, out HostPhysicalAddress start))
+                return false;
+            Owned++;
+            _reserve.Enqueue(start);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,23 @@
+namespace Mmu86.Hypervisor;
+
+/// <summary>What <see cref="GuestMemoryManager"/> did to a guest's tables.</summary>
+public sealed class GuestMemoryCounts
+{
+    /// <summary>Frames written to the page store.</summary>
+    public ulong SwappedOut { get; internal set; }
+
+    /// <summary>Frames read from the page store.</summary>
+    public ulong SwappedIn { get; internal set; }
+
+    /// <summary>Large pages taken apart.</summary>
+    public ulong Splits { get; internal set; }
+
+    /// <summary>Large pages made of smaller ones.</summary>
+    public ulong Joins { get; internal set; }
+
+    /// <summary>How often every MMU was told to forget the guest's mappings.</summary>
+    public ulong Invalidations { get; internal set; }
+
+    /// <summary>Accessed flags cleared.</summary>
+    public ulong AccessedFlagsCleared { get; internal set; }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor;
+
+/// <content>Taking frames away, and what reclaim may know: accessed flags. Only while the machine does not run.</content>
+public sealed partial class GuestMemoryManager
+{
+    /// <summary>Moves frames to the page store and returns them to the host, with one invalidation for all of them.</summary>
+    /// <param name="victims">Frames of the guest. Those that are not resident are passed over; a large page is split first.</param>
+    /// <returns>How many were moved: fewer where the store takes no more.</returns>
+    public int Evict(ReadOnlySpan<GuestFrameNumber> victims)
+    {
+        List<(HostPhysicalAddress, PageSize)> freed = [];
+        foreach (GuestFrameNumber victim in victims)
+        {
+            if (StateOf(victim) != GuestFrameState.Resident || !TryFindSmall(victim.Address, out HostPhysicalAddress at))
+                continue;
+            HostPhysicalAddress frame = Address(_host.Read<ulong>(at));
+            if (_store is null || !_store.TryStore(_host.Frame(frame.Frame), out ulong slot))
+                break;
+            _host.Write(at, (slot << SlotShift) | SwappedMark);
+            ForgetResident(victim.Address);
+            SwappedFrames++;
+            Counts.SwappedOut++;
+            freed.Add((frame, PageSize.Size4K));
+        }
+
+        Release(freed);
+        return freed.Count;
+    }
+
+    /// <summary>Whether the processor used a frame since its flag was last cleared. A large page has one flag for all.</summary>
+    /// <returns>False too for a frame that is not resident.</returns>
+    public bool WasAccessed(GuestFrameNumber frame)
+    {
+        _ = FindEntry(frame.Address, out int level, out ulong entry);
+        return IsLeaf(entry, level) && (entry & _format.Accessed) != 0;
+    }
+
+    /// <summary>Clears the accessed flag of a frame; its large page is split, so that it has one of its own.</summary>
+    /// <remarks>Translations in TLBs would let accesses by without setting it again: <see cref="Settle"/> behind the last of several is what that costs.</remarks>
+    public void ClearAccessed(GuestFrameNumber frame)
+    {
+        if (!WasAccessed(frame) || !TryFindSmall(frame.Address, out HostPhysicalAddress at))
+            return;
+        _host.Write(at, _host.Read<ulong>(at) & ~_format.Accessed);
+        Counts.AccessedFlagsCleared++;
+        _isStale = true;
+    }
+
+    /// <summary>Every frame of the guest that is resident, in ascending order of guest frames.</summary>
+    public IEnumerable<ResidentFrame> Residents() => Leaves(_root, RootLevel, 0);
+
+    /// <summary>Gives up everything: frames, tables, the root, swapped pages, the reserve. The memory is not usable behind it.</summary>
+    /// <exception cref="UnreachableException">A frame is left over that nothing accounts for.</exception>
+    public void Destroy()
+    {
+        List<(HostPhysicalAddress, PageSize)> freed = [];
+        Collect(_root, RootLevel, freed);
+        for (int index = 0; index < EntriesOfTable; index++)
+            _host.Write(EntryAddress(_root, index), 0UL);
+        freed.Add((_root, PageSize.Size4K));
+        Release(freed);
+        ResidentFrames = 0;
+        SwappedFrames = 0;
+        TableFrames = 0;
+        _frames.TryReserve(0);
+        if (_frames.Owned != 0)
+            throw new UnreachableException($"Owner {_frames.Owner} was destroyed and still has {_frames.Owned} frames.");
+    }
+
+    private void Collect(HostPhysicalAddress table, int level, List<(HostPhysicalAddress, PageSize)> freed)
+    {
+        for (int index = 0; index < EntriesOfTable; index++)
+        {
+            ulong entry = _host.Read<ulong>(EntryAddress(table, index));
+            if (entry == 0)
+                continue;
+            if (!IsPresent(entry))
+            {
+                _store!.Free(entry >> SlotShift);
+            }
+            else if (!IsLeaf(entry, level))
+            {
+                Collect(Address(entry), level - 1, freed);
+                freed.Add((Address(entry), PageSize.Size4K));
+            }
+            else if (_host.IsRam(Address(entry)))
+            {
+                freed.Add((Address(entry), (PageSize)(level - 1)));
+            }
+        }
+    }
+
+    private IEnumerable<ResidentFrame> Leaves(HostPhysicalAddress table, int level, ulong firstGuest)
+    {
+        int shift = 9 * (level - 1);
+        for (int index = 0; index < EntriesOfTable; index++)
+        {
+            ulong entry = _host.Read<ulong>(EntryAddress(table, index));
+            ulong guest = firstGuest + ((ulong)index << shift);
+            if (!IsPresent(entry))
+                continue;
+            if (!IsLeaf(entry, level))
+            {
+                foreach (ResidentFrame frame in Leaves(Address(entry), level - 1, guest))
+                    yield return frame;
+            }
+            else if (_host.IsRam(Address(entry)))
+            {
+                for (ulong i = 0; i < 1UL << shift; i++)
+                    yield return new ResidentFrame(new GuestFrameNumber(guest + i), new HostFrameNumber(Address(entry).Frame.Value + i));
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Frames;
+using Mmu86.Memory;
+using Mmu86.Paging;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.Hypervisor;
+
+/// <summary>Machines without virtual CPUs on one host: only their memory.</summary>
+internal sealed class MemoryWorld : IDisposable
+{
+    private readonly List<VirtualMachine> _machines = [];
+
+    public MemoryWorld(ulong hostBytes, IFrameScrubber scrubber)
+    {
+        var memory = new HostMemory(hostBytes);
+        Host = new VirtualHost(memory, new VirtualHostOptions { Scrubber = scrubber, AuditsIsolation = true });
+    }
+
+    public VirtualHost Host { get; }
+
+    public MemoryPageStore Store { get; } = new();
+
+    public IReadOnlyList<VirtualMachine> Machines => _machines;
+
+    /// <summary>Adds a machine.</summary>
+    public VirtualMachine Add(ulong bytes, PageSize largest, NestedFormat format)
+    {
+        var machine = new VirtualMachine(Host, new GuestMemoryOptions
+        {
+            SizeInBytes = bytes,
+            PageSize = largest,
+            Format = format,
+            TracksAccesses = true,
+            Store = Store,
+        });
+        _machines.Add(machine);
+        return machine;
+    }
+
+    public void Remove(VirtualMachine machine)
+    {
+        machine.Destroy();
+        machine.Dispose();
+        _machines.Remove(machine);
+    }
+
+    /// <summary>Everything that must hold between two steps.</summary>
+    public void Check()
+    {
+        HashSet<ulong> reached = [];
+        ulong owned = 0;
+        ulong swapped = 0;
+        foreach (VirtualMachine machine in _machines)
+        {
+            ulong residents = 0;
+            foreach (ResidentFrame frame in machine.Memory.Residents())
+            {
+                Assert.True(reached.Add(frame.Host.Value), $"{frame.Host.Address} is mapped twice");
+                Assert.Equal(machine.Vpid, Host.Frames.OwnerOf(frame.Host));
+                Assert.Equal(GuestFrameState.Resident, machine.Memory.StateOf(frame.Guest));
+                residents++;
+            }
+
+            Assert.Equal(residents, machine.Memory.ResidentFrames);
+            Assert.Equal(residents + machine.Memory.TableFrames + (ulong)machine.Frames.Reserved, machine.Frames.Owned);
+            owned += machine.Frames.Owned;
+            swapped += machine.Memory.SwappedFrames;
+        }
+
+        Assert.Equal(owned, Host.Frames.FramesUsed);
+        Assert.Equal(swapped, (ulong)Store.Count);
+    }
+
+    public void Dispose()
+    {
+        foreach (VirtualMachine machine in _machines)
+            machine.Dispose();
+        Host.Dispose();
+    }
+}
