@@ -108,20 +108,14 @@ internal sealed unsafe class FilterKeeper : IDisposable
         ulong tag = array->Entries.Tags[entry];
         if (Tag.Size(tag) != PageSize.Size4K)
         {
-            KillLarge(tables, tag);
+            if (Tag.Size(tag) == Tag.Group)
+                KillGroup(tables, Tag.Address(tag, array->LaneGroup->Shift), array->LaneGroup->Pages);
+            else
+                KillLarge(tables, tag);
             return;
         }
 
-        ulong page = Tag.Address(tag);
-        FilterSlot* slots = _slots + ((uint)(page >> 12) & _indexMask);
-        do
-        {
-            FilterSlot* slot = slots + ((uint)BitOperations.TrailingZeroCount(tables) * (uint)_slotCount);
-            if (slot->Tag == FilterSlot.TagOf(page))
-                slot->Tag = TranslationFilter.Empty;
-            tables &= tables - 1;
-        }
-        while (tables != 0);
+        KillPage(tables, Tag.Address(tag));
     }
 
     /// <summary>Empties the filter. Costs what was installed.</summary>
@@ -191,6 +185,29 @@ internal sealed unsafe class FilterKeeper : IDisposable
         }
 
         return (group << 6) + BitOperations.TrailingZeroCount(words);
+    }
+
+    // The slots of one 4 KiB page in some tables.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void KillPage(uint tables, ulong page)
+    {
+        FilterSlot* slots = _slots + ((uint)(page >> 12) & _indexMask);
+        do
+        {
+            FilterSlot* slot = slots + ((uint)BitOperations.TrailingZeroCount(tables) * (uint)_slotCount);
+            if (slot->Tag == FilterSlot.TagOf(page))
+                slot->Tag = TranslationFilter.Empty;
+            tables &= tables - 1;
+        }
+        while (tables != 0);
+    }
+
+    // A coalesced entry has few pages: each of them, in each table that any of them has a slot in.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void KillGroup(uint tables, ulong page, int pages)
+    {
+        for (int i = 0; i < pages; i++)
+            KillPage(tables, page + ((ulong)i << 12));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -117,11 +117,11 @@ public sealed unsafe partial class Mmu<TPolicy>
             {
                 hit.Lane->Hits++;
                 TlbLevel.Touch(_filter, hit.Lane, hit.Entry, hit.Set);
-                Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->Size), kind, mode, out translation);
+                Answer(hit, linear, TlbEntry.HostAddress(data, linear, hit.Lane->OffsetMask), kind, mode, out translation);
                 if (TPolicy.KeepsTime)
                     _policy.Accessed(kind, translation, TranslationHit.L1);
                 if (TPolicy.Observes)
-                    TellHit(TranslationHit.L1, data, hit.Lane->Size, translation.EntryPageSize, linear, kind, mode);
+                    TellHit(TranslationHit.L1, data, translation, linear, kind, mode);
                 return true;
             }
 
@@ -150,28 +150,28 @@ public sealed unsafe partial class Mmu<TPolicy>
     private void TakeFromL2(ulong linear, AccessKind kind, AccessMode mode, TlbLevel level, in TlbHit found, out Translation translation)
     {
         ulong data = found.Data;
-        PageSize size = found.Lane->Size;
-        ulong host = TlbEntry.HostAddress(data, linear, size);
+        TlbLane* lane = found.Lane;
+        ulong host = TlbEntry.HostAddress(data, linear, lane->OffsetMask);
         Prefetch(host);
-        found.Lane->Hits++;
+        lane->Hits++;
         uint space = Tag.Space(found.Tag);
-        TlbLevel.Touch(_filter, found.Lane, found.Entry, found.Set);
-        if (level.Below.IsExclusive && level.Held(size) == (int)size)
+        TlbLevel.Touch(_filter, lane, found.Entry, found.Set);
+        if (level.Below.IsExclusive && level.HoldsAsIs(lane))
             level.Below.TakeOut(found);
-        Fill(level, linear, host, size, data & ~TlbEntry.FrameMask, space, kind, mode, out translation);
+        Fill(level, linear, host, lane->Size, lane->Pages, data & ~TlbEntry.FrameMask, space, kind, mode, out translation);
         if (TPolicy.KeepsTime)
             _policy.Accessed(kind, translation, TranslationHit.L2);
         if (TPolicy.Observes)
-            TellHit(TranslationHit.L2, data, size, translation.EntryPageSize, linear, kind, mode);
+            TellHit(TranslationHit.L2, data, translation, linear, kind, mode);
     }
 
     // A first-level miss that found its translation: fills, offers, answers. A Translation is never returned by value on these ways: it
     // would come in two registers, be stored from them and loaded again as one, which no processor forwards from its store buffer.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Fill(
-        TlbLevel level, ulong linear, ulong host, PageSize size, ulong flags, uint space, AccessKind kind, AccessMode mode, out Translation translation)
+        TlbLevel level, ulong linear, ulong host, PageSize size, int pages, ulong flags, uint space, AccessKind kind, AccessMode mode, out Translation translation)
     {
-        int held = level.Held(size);
+        int held = level.Held(size, pages);
         if (held < 0)
         {
             level.Unheld[(int)size]++;

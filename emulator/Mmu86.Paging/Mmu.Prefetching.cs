@@ -40,7 +40,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         _walks.Walked(_walker, WalkReason.Prefetch);
         if (_walker.MayPermitOnce && _rights.Judge(AccessRights.Class(kind, mode), result.Flags) == AccessRights.Denied)
             return;
-        if (second.Held(result.Size) is var held and >= 0)
+        result.Pages = _coalesces ? CountCoalesced(level, kind, result) : 1;
+        if (second.Held(result.Size, result.Pages) is var held and >= 0)
             second.Insert(linear, result.IsGlobal ? _globalSpace : _space, (PageSize)held, result.Host, result.Flags, out _);
     }
 }

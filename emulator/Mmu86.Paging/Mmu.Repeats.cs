@@ -14,7 +14,7 @@ public sealed unsafe partial class Mmu<TPolicy>
             && (hit.Lane->Array->Entries.Replacement.IgnoresAlternation || hit.IsSettled)
             && _rights.Judge(AccessRights.Class(kind, mode), hit.Data) == AccessRights.Allowed)
         {
-            HostPhysicalAddress answer = new(TlbEntry.HostAddress(hit.Data, linear, hit.Lane->Size));
+            HostPhysicalAddress answer = new(TlbEntry.HostAddress(hit.Data, linear, hit.Lane->OffsetMask));
             translation = new Translation(answer, hit.Lane->Size, _memory.IsRam(answer));
             return true;
         }

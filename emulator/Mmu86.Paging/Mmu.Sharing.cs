@@ -29,13 +29,14 @@ public sealed unsafe partial class Mmu<TPolicy>
             return;
         if (_walker.MayPermitOnce && _rights.Judge(AccessRights.Class(kind, mode), result.Flags) == AccessRights.Denied)
             return;
-        TlbLevel second = FirstLevel(kind).Below;
-        if (!second.TryFind(linear, _space, _globalSpace, out TlbHit copy))
+        TlbLevel first = FirstLevel(kind);
+        if (!first.Below.TryFind(linear, _space, _globalSpace, out TlbHit copy))
             return;
-        if (Holds(second, copy, linear, result.IsGlobal ? _globalSpace : _space, result.Size))
-            second.Update(copy, result.Host, result.Flags);
+        result.Pages = _coalesces ? CountCoalesced(first, kind, result) : 1;
+        if (Holds(first.Below, copy, result.IsGlobal ? _globalSpace : _space, result))
+            first.Below.Update(copy, result.Host, result.Flags);
         else
-            second.Remove(copy.Lane->Array, copy.Entry);
+            first.Below.RemoveAnswers(linear, _space, _globalSpace);
     }
 
     /// <summary>Levels that are not here had no entry that sufficed: the walk alone.</summary>

@@ -45,7 +45,14 @@ public sealed unsafe partial class Mmu<TPolicy>
             byte verdict = _rights.Judge(accessClass, hit.Data);
             PageSize size = hit.Lane->Size;
             if (verdict == AccessRights.Allowed)
-                return Answered(isInFirst ? TranslationHit.L1 : TranslationHit.L2, hit.Data, size, isInFirst ? size : Filled(first, size), linear, kind, mode);
+                return Answered(
+                    isInFirst ? TranslationHit.L1 : TranslationHit.L2,
+                    hit.Data,
+                    new HostPhysicalAddress(TlbEntry.HostAddress(hit.Data, linear, hit.Lane->OffsetMask)),
+                    isInFirst ? size : Filled(first, size),
+                    linear,
+                    kind,
+                    mode);
             reason = ReasonOf(verdict);
         }
 
@@ -141,15 +148,13 @@ public sealed unsafe partial class Mmu<TPolicy>
     }
 
     // The size of the first-level entry that a translation fills, or its own where none is.
-    private static PageSize Filled(TlbLevel first, PageSize size) => first.Held(size) is var held and >= 0 ? (PageSize)held : size;
+    private static PageSize Filled(TlbLevel first, PageSize size) => first.Held(size, pages: 1) is var held and >= 0 ? (PageSize)held : size;
 
-    private void TellHit(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode) =>
-        _policy.Translated(Answered(where, data, size, entrySize, linear, kind, mode));
+    private void TellHit(TranslationHit where, ulong data, in Translation translation, ulong linear, AccessKind kind, AccessMode mode) =>
+        _policy.Translated(Answered(where, data, translation.Address, translation.EntryPageSize, linear, kind, mode));
 
-    private WalkTrace Answered(TranslationHit where, ulong data, PageSize size, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode)
-    {
-        ulong host = TlbEntry.HostAddress(data, linear, size);
-        return new WalkTrace
+    private WalkTrace Answered(TranslationHit where, ulong data, HostPhysicalAddress host, PageSize entrySize, ulong linear, AccessKind kind, AccessMode mode) =>
+        new()
         {
             Linear = new LinearAddress(linear),
             Kind = kind,
@@ -160,12 +165,11 @@ public sealed unsafe partial class Mmu<TPolicy>
             GuestPageSize = TlbEntry.GuestSize(data),
             HostPageSize = _context.IsNested ? TlbEntry.EptSize(data) : null,
             EntryPageSize = entrySize,
-            GuestPhysical = _context.IsNested ? null : new GuestPhysicalAddress(host),
-            HostPhysical = new HostPhysicalAddress(host),
-            MemoryType = Typing.OfAccess(data, new HostPhysicalAddress(host)),
+            GuestPhysical = _context.IsNested ? null : new GuestPhysicalAddress(host.Value),
+            HostPhysical = host,
+            MemoryType = Typing.OfAccess(data, host),
             Rights = (TranslationRights)(data & TlbEntry.RightsMask),
         };
-    }
 
     private void TellWalk(in WalkResult result, in Translation translation, ulong linear, AccessKind kind, AccessMode mode, WalkReason reason) =>
         _policy.Translated(Success(result, translation.EntryPageSize, linear, kind, mode, reason));

@@ -29,10 +29,11 @@ public sealed unsafe partial class Mmu<TPolicy>
         _walks.Walked(_walker, reason);
         if (_walker.MayPermitOnce && _rights.Judge(AccessRights.Class(kind, mode), result.Flags) == AccessRights.Denied)
             return PermitOnce(linear, kind, mode, level, reason, where, found, result, out translation);
+        result.Pages = _coalesces ? CountCoalesced(level, kind, result) : 1;
         uint space = result.IsGlobal ? _globalSpace : _space;
         if (where == TranslationHit.None)
         {
-            int held = FilledBelow(level, result.Size);
+            int held = FilledBelow(level, result);
             if (held < 0)
             {
                 level.Below.Unheld[(int)result.Size]++;
@@ -43,7 +44,7 @@ public sealed unsafe partial class Mmu<TPolicy>
                 filled.Lane->Misses++;
             }
 
-            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
+            Fill(level, linear, result.Host, result.Size, result.Pages, result.Flags, space, kind, mode, out translation);
         }
         else
         {
@@ -105,43 +106,43 @@ public sealed unsafe partial class Mmu<TPolicy>
 
         if (where == TranslationHit.L2)
         {
-            if (FilledBelow(level, result.Size) < 0)
+            if (FilledBelow(level, result) < 0)
                 level.Below.TakeOut(found);
-            else if (Holds(level.Below, found, linear, space, result.Size))
+            else if (Holds(level.Below, found, space, result))
             {
                 level.Below.Update(found, result.Host, result.Flags);
             }
             else
             {
-                level.Below.Remove(found.Lane->Array, found.Entry);
-                if (level.Below.Held(result.Size) is var held and >= 0)
+                level.Below.RemoveAnswers(linear, _space, _globalSpace);
+                if (level.Below.Held(result.Size, result.Pages) is var held and >= 0)
                     level.Below.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
             }
 
-            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
+            Fill(level, linear, result.Host, result.Size, result.Pages, result.Flags, space, kind, mode, out translation);
             return;
         }
 
         // The copy in the second level was not looked up, and it would bring the old translation back.
         if (level.Below.TryFind(linear, _space, _globalSpace, out TlbHit copy))
         {
-            if (Holds(level.Below, copy, linear, space, result.Size))
+            if (Holds(level.Below, copy, space, result))
                 level.Below.Update(copy, result.Host, result.Flags);
             else
-                level.Below.Remove(copy.Lane->Array, copy.Entry);
+                level.Below.RemoveAnswers(linear, _space, _globalSpace);
         }
 
         TlbHit hit = found;
-        if (Holds(level, found, linear, space, result.Size))
+        if (Holds(level, found, space, result))
         {
             level.Update(found, result.Host, result.Flags);
         }
         else
         {
-            // The page changed its size or became global: slots of other pages that the new entry covers may go too.
+            // The page changed its size, became global, or parted from its group or joined one: slots of other pages that the new entry covers may go too.
             _filter.Clear();
-            level.Remove(found.Lane->Array, found.Entry);
-            int held = level.Held(result.Size);
+            level.RemoveAnswers(linear, _space, _globalSpace);
+            int held = level.Held(result.Size, result.Pages);
             if (held < 0)
             {
                 HostPhysicalAddress host = new(result.Host);
@@ -163,28 +164,27 @@ public sealed unsafe partial class Mmu<TPolicy>
         bool isInFirst = where == TranslationHit.L1;
         TlbHit copy = found;
         bool isInSecond = !isInFirst || second.TryFind(linear, _space, _globalSpace, out copy);
-        if (isInSecond && Holds(second, copy, linear, space, result.Size))
+        if (isInSecond && Holds(second, copy, space, result))
         {
             second.Update(copy, result.Host, result.Flags);
         }
         else
         {
             _filter.Clear();
-            if (isInSecond)
-                second.Remove(copy.Lane->Array, copy.Entry);
-            if (second.Held(result.Size) is var held and >= 0)
+            second.RemoveAnswers(linear, _space, _globalSpace);
+            if (second.Held(result.Size, result.Pages) is var held and >= 0)
                 second.Insert(linear, space, (PageSize)held, result.Host, result.Flags, out _);
         }
 
         if (!isInFirst)
         {
-            Fill(level, linear, result.Host, result.Size, result.Flags, space, kind, mode, out translation);
+            Fill(level, linear, result.Host, result.Size, result.Pages, result.Flags, space, kind, mode, out translation);
             return;
         }
 
         // It may have gone with its copy.
         bool isStillThere = level.TryFind(linear, _space, _globalSpace, out TlbHit hit);
-        if (isStillThere && Holds(level, hit, linear, space, result.Size))
+        if (isStillThere && Holds(level, hit, space, result))
         {
             level.Update(hit, result.Host, result.Flags);
             Answer(hit, linear, result.Host, kind, mode, out translation);
@@ -192,9 +192,8 @@ public sealed unsafe partial class Mmu<TPolicy>
         }
 
         _filter.Clear();
-        if (isStillThere)
-            level.Remove(hit.Lane->Array, hit.Entry);
-        if (level.Held(result.Size) is not (var size and >= 0))
+        level.RemoveAnswers(linear, _space, _globalSpace);
+        if (level.Held(result.Size, result.Pages) is not (var size and >= 0))
         {
             HostPhysicalAddress host = new(result.Host);
             translation = new Translation(host, result.Size, _memory.IsRam(host));
@@ -205,16 +204,18 @@ public sealed unsafe partial class Mmu<TPolicy>
         Answer(hit, linear, result.Host, kind, mode, out translation);
     }
 
-    // The page size in which a walk fills the second level; -1 for not at all. One that is exclusive gets what the first cannot hold.
-    private static int FilledBelow(TlbLevel level, PageSize size) =>
-        level.Below.IsExclusive && level.Held(size) >= 0 ? -1 : level.Below.Held(size);
+    // How many pages the entries that are filled now may stand for.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int CountCoalesced(TlbLevel level, AccessKind kind, in WalkResult result) =>
+        Math.Max(level.CoalescedPages, level.Below.CoalescedPages) is var most and > 1 ? _walker.CountCoalesced(result, kind, most) : 1;
 
-    // Whether an entry is where a walk's result would be inserted.
-    private static bool Holds(TlbLevel level, in TlbHit entry, ulong linear, uint space, PageSize size)
-    {
-        int held = level.Held(size);
-        return held >= 0 && entry.Tag == Tag.Make(space, (PageSize)held, Tag.PageNumber(linear, (PageSize)held));
-    }
+    // What a walk fills the second level with; -1 for nothing. One that is exclusive gets what the first cannot hold.
+    private static int FilledBelow(TlbLevel level, in WalkResult result) =>
+        level.Below.IsExclusive && level.Held(result.Size, result.Pages) >= 0 ? -1 : level.Below.Held(result.Size, result.Pages);
+
+    // Whether the entry that answered for an address is where a walk to it would be inserted.
+    private static bool Holds(TlbLevel level, in TlbHit entry, uint space, in WalkResult result) =>
+        (int)Tag.Size(entry.Tag) == level.Held(result.Size, result.Pages) && Tag.Space(entry.Tag) == space;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Fail(TlbLevel level, ulong linear)

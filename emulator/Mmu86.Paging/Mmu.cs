@@ -38,6 +38,9 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     private readonly Walker _walker;
     private readonly bool _repeats;
 
+    // Whether any level has coalesced entries.
+    private readonly bool _coalesces;
+
     // What the hot part of a lookup reads, one step away.
     private readonly TlbLane* _instructionDoor;
     private readonly TlbLane* _dataDoor;
@@ -123,6 +126,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
         _slotTables = SlotTables(_arena, differ ? FilterService.NotServed : dataService);
         _partTables = SlotTables(_arena, differ ? dataService : FilterService.NotServed);
         _repeats = dataService == FilterService.Served && !differ;
+        _coalesces = _l1Instruction.CoalescedPages * _l1Data.CoalescedPages * _l2.CoalescedPages * (_l2Instruction?.CoalescedPages ?? 1) > 1;
         FetchesAreSilent = fetchService == FilterService.Served;
         SetContext(new PagingContext { Cr0 = Cr0.None, Cr3 = 0, Cr4 = Cr4.None, Efer = Efer.None, Eptp = 0, Vpid = 0 });
     }

@@ -73,6 +73,10 @@ public sealed record TlbArrayConfiguration
     /// </remarks>
     public IReadOnlyList<IReadOnlyList<int>>? Permutations { get; init; }
 
+    /// <summary>How many contiguous, aligned 4 KiB pages one entry may stand for beside those of <see cref="PageSizes"/>: 2, 4, 8 or 16; null for none.
+    /// <see cref="PageSizes"/> may be empty then.</summary>
+    public int? CoalescedPages { get; init; }
+
     /// <summary>In the first level of data: the accesses for which it is probed and filled; null for both.</summary>
     public AccessesServed? Serves { get; init; }
 }

@@ -53,7 +53,7 @@ internal static class ListCommand
     {
         MachineDescription[] machines = [.. MachineCatalogue.Names.Select(MachineCatalogue.Preset)];
         var text = new StringBuilder();
-        text.Append("TLBs: entries/ways, fa fully associative, any without bound; pg the largest page\n");
+        text.Append("TLBs: entries/ways, fa fully associative, any without bound, c coalesces pages;\npg the largest page\n");
         Append(text, MachineComparison.Tlbs(machines));
         text.Append("\nEntries of walk caches (PML5E PML4E PDPTE PDE) and of the nested TLB; caches of\n");
         text.Append("memory and their cycles, memory's last; what a hit of the second-level TLB adds;\n");

@@ -10,6 +10,9 @@ public static class MachineComparison
     /// <summary>Where there is nothing.</summary>
     public const string Absent = "-";
 
+    /// <summary>Behind a level that also has entries for coalesced pages.</summary>
+    public const string Coalesces = "c";
+
     /// <summary>The TLBs, entries/ways by page size, and the largest page.</summary>
     /// <param name="machines">What to compare.</param>
     /// <returns>A row of headings, then one for each machine.</returns>
@@ -54,14 +57,16 @@ public static class MachineComparison
     // Several arrays of one size are one number of entries. Arrays of stores alone are left out: a load never sees them.
     private static string Tlb(TlbLevelConfiguration level, string size)
     {
-        TlbArrayConfiguration[] arrays = [.. level.Arrays.Where(array => array.PageSizes.Contains(size) && array.Serves != AccessesServed.Stores)];
+        TlbArrayConfiguration[] seen = [.. level.Arrays.Where(array => array.Serves != AccessesServed.Stores)];
+        string groups = size == "4k" && seen.Any(array => array.CoalescedPages is not null) ? Coalesces : "";
+        TlbArrayConfiguration[] arrays = [.. seen.Where(array => array.PageSizes.Contains(size))];
         if (arrays.Length == 0)
-            return Absent;
+            return groups.Length == 0 ? Absent : groups;
         if (arrays.Any(array => array.Sets == 0))
             return "any";
         long entries = arrays.Sum(array => (long)array.Sets * array.Ways);
         string ways = arrays.All(array => array.Sets == 1) ? "fa" : string.Join('+', arrays.Select(array => array.Ways).Distinct());
-        return string.Create(CultureInfo.InvariantCulture, $"{entries}/{ways}");
+        return string.Create(CultureInfo.InvariantCulture, $"{entries}/{ways}{groups}");
     }
 
     private static string Walks(StructureCachesConfiguration caches)

@@ -15,6 +15,25 @@ internal sealed partial class MachineRules
             CheckArray(level.Arrays[i], $"{path}.arrays[{i}]");
         if (level.PcidSlots is { } slots)
             CheckRange(slots, 0, MaximumPcidSlots, $"{path}.pcidSlots");
+        CheckGroups(level, path);
+    }
+
+    // Where several arrays of a level coalesce, the page number chooses one of them: their entries must be of one size.
+    private void CheckGroups(TlbLevelConfiguration level, string path)
+    {
+        int? pages = null;
+        for (int i = 0; i < level.Arrays.Count; i++)
+        {
+            if (level.Arrays[i].CoalescedPages is not { } own)
+                continue;
+            string ownPath = $"{path}.arrays[{i}].coalescedPages";
+            if (!Geometry.IsGroup(own))
+                Refuse(ownPath, $"must be 2, 4, 8 or 16, not {own}");
+            else if (pages is { } others && others != own)
+                Refuse(ownPath, $"must be {others} as in another array of the level, not {own}");
+            else
+                pages = own;
+        }
     }
 
     // Loads and stores may have arrays of their own, but each must have some.
@@ -64,6 +83,10 @@ internal sealed partial class MachineRules
         string[] missing = [.. first.Arrays.SelectMany(array => array.PageSizes).Distinct().Except(second.Arrays.SelectMany(array => array.PageSizes))];
         if (missing.Length != 0)
             Refuse($"{secondPath}.inclusion", $"inclusive needs arrays for {string.Join(", ", missing)}, which {firstPath} holds");
+        if (Pages(first) is { } pages && Pages(second) != pages)
+            Refuse($"{secondPath}.inclusion", $"inclusive needs an array with coalescedPages {pages}, as {firstPath} has");
+
+        static int? Pages(TlbLevelConfiguration level) => level.Arrays.FirstOrDefault(array => array.CoalescedPages is not null)?.CoalescedPages;
     }
 
     private void CheckArray(TlbArrayConfiguration array, string path)
@@ -71,7 +94,8 @@ internal sealed partial class MachineRules
         CheckName(array.Name, $"{path}.name");
         if (!_arrayNames.TryAdd(array.Name, path))
             Refuse($"{path}.name", $"'{array.Name}' is the name of {_arrayNames[array.Name]} already");
-        CheckNames(array.PageSizes, s_pageSizes, $"{path}.pageSizes");
+        if (array.PageSizes.Count != 0 || array.CoalescedPages is null)
+            CheckNames(array.PageSizes, s_pageSizes, $"{path}.pageSizes");
 
         if (array.Sets == 0 && array.Ways == 0)
         {

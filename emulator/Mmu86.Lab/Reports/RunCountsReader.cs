@@ -85,7 +85,8 @@ public sealed class RunCountsReader
 
     private static LookupCounts ReadLookups(TlbStatistics tlb, IEnumerable<TlbArrayConfiguration> arrays)
     {
-        HashSet<string> held = [.. arrays.SelectMany(array => array.PageSizes)];
+        // Coalesced entries are of small pages.
+        HashSet<string> held = [.. arrays.SelectMany(array => array.CoalescedPages is null ? array.PageSizes : [.. array.PageSizes, "4k"])];
         return new LookupCounts
         {
             Lookups = Count(tlb.Lookups),

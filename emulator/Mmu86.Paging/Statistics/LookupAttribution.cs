@@ -5,7 +5,7 @@ namespace Mmu86.Paging;
 /// <summary>Attributes to a page size the hits that the filter answered, of data accesses or of fetches.</summary>
 /// <remarks>
 /// Nobody counts those hits: they are the lookups that the CPU made less those that reached the MMU. To know their page size all
-/// the same, the filter serves one lane (a page size of an array) at a time; hits of others are looked up and counted. Where those
+/// the same, the filter serves one lane (a page size of an array, or its coalesced entries) at a time; hits of others are looked up and counted. Where those
 /// become the more frequent in data accesses, the lane is changed, at a moment when the CPU says how many lookups it made. Of fetches,
 /// the lane is always that of the page from which the CPU fetches without looking up.
 /// </remarks>
@@ -75,7 +75,7 @@ internal unsafe struct LookupAttribution
         TlbLane* best = null;
         for (int i = 0; i < level.ArrayCount; i++)
         {
-            for (int size = 0; size < 3; size++)
+            for (int size = 0; size < TlbArray.LaneCount; size++)
             {
                 TlbLane* lane = level.Array(i)->Lane(size);
                 if (lane == null)
@@ -90,7 +90,7 @@ internal unsafe struct LookupAttribution
             _admitted = best;
         for (int i = 0; i < level.ArrayCount; i++)
         {
-            for (int size = 0; size < 3; size++)
+            for (int size = 0; size < TlbArray.LaneCount; size++)
             {
                 TlbLane* lane = level.Array(i)->Lane(size);
                 if (lane != null)

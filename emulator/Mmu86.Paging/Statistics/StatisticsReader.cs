@@ -23,6 +23,8 @@ internal static unsafe class StatisticsReader
                 sums[size] += Lane(level.Array(i)->Lane(size), served, outstanding);
         }
 
+        for (int i = 0; i < level.ArrayCount; i++)
+            sums[(int)PageSize.Size4K] += Lane(level.Array(i)->LaneGroup, served, outstanding);
         return Compose(name, level.Exists, sums, level.Unresolved);
     }
 
@@ -32,6 +34,8 @@ internal static unsafe class StatisticsReader
         Span<PageSizeStatistics> sums = stackalloc PageSizeStatistics[3];
         for (int size = 0; size < 3; size++)
             sums[size] = Lane(array->Lane(size), served, outstanding);
+        // A group is of small pages.
+        sums[(int)PageSize.Size4K] += Lane(array->LaneGroup, served, outstanding);
         return Compose(name, exists: true, sums, unresolved: 0);
     }
 

@@ -33,7 +33,9 @@ public static class Geometry
     /// <exception cref="ArgumentException">The geometry is impossible; the message names the array and the field.</exception>
     public static void Check(TlbArrayConfiguration array)
     {
-        if (array.PageSizes.Count == 0)
+        if (array.CoalescedPages is { } pages && !IsGroup(pages))
+            throw new ArgumentException($"{array.Name}: coalescedPages must be 2, 4, 8 or 16.");
+        if (array.PageSizes.Count == 0 && array.CoalescedPages is null)
             throw new ArgumentException($"{array.Name}: pageSizes is empty.");
         foreach (string size in array.PageSizes)
             ParseSize(array.Name, size);
@@ -76,6 +78,18 @@ public static class Geometry
 
     /// <summary>Whether a list is one of the numbers 0 to <paramref name="ways"/> - 1, each once.</summary>
     public static bool IsPermutation(IReadOnlyList<int> list, int ways) => list.Count == ways && list.Order().SequenceEqual(Enumerable.Range(0, ways));
+
+    /// <summary>Refuses a level whose arrays cannot be searched together.</summary>
+    /// <exception cref="ArgumentException">They differ in the pages of a coalesced entry.</exception>
+    public static void Check(TlbLevelConfiguration level)
+    {
+        TlbArrayConfiguration[] coalescing = [.. level.Arrays.Where(array => array.CoalescedPages is not null)];
+        if (coalescing.DistinctBy(array => array.CoalescedPages).Count() > 1)
+            throw new ArgumentException($"{coalescing[0].Name}: coalescedPages must be the same in all arrays of a level.");
+    }
+
+    /// <summary>Whether that many pages may share an entry: 2, 4, 8 or 16.</summary>
+    public static bool IsGroup(int pages) => pages is 2 or 4 or 8 or 16;
 
     /// <summary>Refuses a structure cache that cannot be built.</summary>
     /// <exception cref="ArgumentException">The geometry is impossible; the message names the cache and the field.</exception>

@@ -9,7 +9,8 @@ namespace Mmu86.Paging;
 /// 63..16       15..14  13..1  0
 /// page number  size    space  valid
 /// </code>
-/// The page number is the address divided by the page size, 57 bits of address at most. The space stands for VPID, EPT root and
+/// The page number is the address divided by the page size, 57 bits of address at most. The size that no structure holds (4 MiB)
+/// stands for a group of small pages (<see cref="Group"/>), whose size is its lane's affair. The space stands for VPID, EPT root and
 /// PCID (or "global") together: see <see cref="AddressSpaces"/>. A zero word is an empty way.
 /// </remarks>
 internal static class Tag
@@ -23,6 +24,9 @@ internal static class Tag
     /// <summary>Where the page number begins.</summary>
     public const int PageNumberShift = 16;
 
+    /// <summary>The size of a coalesced entry: as many 4 KiB pages as its array says (<see cref="TlbLane.Pages"/>).</summary>
+    public const PageSize Group = (PageSize)3;
+
     private const int UnusedAddressBits = 64 - 57;
 
     /// <summary>The tag of a page.</summary>
@@ -32,6 +36,10 @@ internal static class Tag
     /// <summary>The page number of an address, without the sign that makes it canonical.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong PageNumber(ulong address, PageSize size) => (address << UnusedAddressBits) >> (UnusedAddressBits + size.Shift());
+
+    /// <summary>The number of the unit of 2^<paramref name="shift"/> bytes that an address is in, without the sign that makes it canonical.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong PageNumber(ulong address, int shift) => (address << UnusedAddressBits) >> (UnusedAddressBits + shift);
 
     /// <summary>The page number in a tag.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -49,7 +57,13 @@ internal static class Tag
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint SizeAndSpace(ulong tag) => (uint)(tag >> 1) & (SizesAndSpaces - 1);
 
-    /// <summary>The first address of the page: canonical, sign included.</summary>
+    /// <summary>The first address of the page: canonical, sign included. Not of a <see cref="Group"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Address(ulong tag) => (ulong)((long)((tag >> PageNumberShift) << (UnusedAddressBits + Size(tag).Shift())) >> UnusedAddressBits);
+    public static ulong Address(ulong tag) => Address(tag, Size(tag).Shift());
+
+    /// <summary>The first address of the page or group: canonical, sign included.</summary>
+    /// <param name="tag">The tag.</param>
+    /// <param name="shift">Log2 of its size in bytes (<see cref="TlbLane.Shift"/>).</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Address(ulong tag, int shift) => (ulong)((long)((tag >> PageNumberShift) << (UnusedAddressBits + shift)) >> UnusedAddressBits);
 }

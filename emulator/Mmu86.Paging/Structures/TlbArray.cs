@@ -13,10 +13,16 @@ internal unsafe struct TlbArray
     /// <summary>Of each entry, the filter tables in which it may have slots: bit n is table n. Null for arrays that the filter does not serve.</summary>
     public byte* SlotTables;
 
+    /// <summary>How many lanes an array may have: the range of <see cref="Lane"/>.</summary>
+    public const int LaneCount = 4;
+
     /// <summary>The lane of each page size; null for sizes not held.</summary>
     public TlbLane* Lane4K;
     public TlbLane* Lane2M;
     public TlbLane* Lane1G;
+
+    /// <summary>The lane of coalesced entries; null where the array holds none.</summary>
+    public TlbLane* LaneGroup;
 
     /// <summary>An upper bound of the live entries that are smaller than their guest page. While it is not 0, INVLPG must look for all fragments
     /// of a page.</summary>
@@ -51,7 +57,7 @@ internal unsafe struct TlbArray
         foreach (string name in configuration.PageSizes)
         {
             PageSize size = Geometry.ParseSize(configuration.Name, name);
-            TlbLane* lane = BuildLane(arena, array, size);
+            TlbLane* lane = BuildLane(arena, array, size, pages: 1);
             if (size == PageSize.Size4K)
                 array->Lane4K = lane;
             else if (size == PageSize.Size2M)
@@ -60,18 +66,20 @@ internal unsafe struct TlbArray
                 array->Lane1G = lane;
         }
 
+        if (configuration.CoalescedPages is { } pages)
+            array->LaneGroup = BuildLane(arena, array, PageSize.Size4K, pages);
         return array;
     }
 
-    /// <summary>The lane of a page size, or null.</summary>
-    public readonly TlbLane* Lane(int size) => size switch { 0 => Lane4K, 1 => Lane2M, _ => Lane1G };
+    /// <summary>The lane of a page size, or of coalesced entries (<see cref="Tag.Group"/>); null where the array holds none.</summary>
+    public readonly TlbLane* Lane(int size) => size switch { 0 => Lane4K, 1 => Lane2M, 2 => Lane1G, _ => LaneGroup };
 
     /// <summary>The array grew: so do its side arrays.</summary>
     public void GrowSides(Arena arena)
     {
         if (SlotTables != null)
             SlotTables = arena.Grow(SlotTables, SideCapacity, Entries.Capacity);
-        for (int size = 0; size < 3; size++)
+        for (int size = 0; size < LaneCount; size++)
         {
             if (Lane(size) != null)
                 Lane(size)->SlotTables = SlotTables;
@@ -83,18 +91,18 @@ internal unsafe struct TlbArray
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)
     {
-        // Dead fragments are written off by the next scan that looks for fragments. Taking one off here as well would hide a live one.
+        // A group is none: it counts as larger than any page that it could be of. Dead fragments are written off by the next scan that looks for fragments. Taking one off here as well would hide a live one.
         if (Entries.IsLive(entry) && Tag.Size(Entries.Tags[entry]) < TlbEntry.GuestSize(Entries.Data[entry]))
             Fragments--;
         if (becomesFragment)
             Fragments++;
     }
 
-    private static TlbLane* BuildLane(Arena arena, TlbArray* array, PageSize size)
+    private static TlbLane* BuildLane(Arena arena, TlbArray* array, PageSize size, int pages)
     {
         TlbLane* lane = arena.Allocate<TlbLane>(1);
         lane->Array = array;
-        lane->Size = size;
+        lane->Cover(size, pages);
         lane->Recent = array->Recent;
         lane->SlotTables = array->SlotTables;
         // An unbounded array moves when it grows.

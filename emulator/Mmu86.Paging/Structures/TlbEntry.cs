@@ -39,8 +39,11 @@ internal static class TlbEntry
     public static PageSize EptSize(ulong data) => (PageSize)((data >> EptSizeShift) & 3);
 
     /// <summary>The host-physical address that the entry gives for an address in it.</summary>
+    /// <param name="data">The data word.</param>
+    /// <param name="address">The linear address.</param>
+    /// <param name="offsetMask">The offset in what the entry covers (<see cref="TlbLane.OffsetMask"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong HostAddress(ulong data, ulong address, PageSize entrySize) => (data & FrameMask) | (address & entrySize.OffsetMask());
+    public static ulong HostAddress(ulong data, ulong address, ulong offsetMask) => (data & FrameMask) | (address & offsetMask);
 
     /// <summary>What the guest's entry that maps the page gives beside frame and rights: the bits that choose a memory type, and the protection key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -2,7 +2,7 @@ using Mmu86.X86;
 
 namespace Mmu86.Paging;
 
-/// <summary>One page size of one TLB array: what a lookup reads, and what the statistics are kept for.</summary>
+/// <summary>One page size of one TLB array, or its coalesced entries: what a lookup reads, and what the statistics are kept for.</summary>
 internal unsafe struct TlbLane
 {
     /// <summary>Live entries of this size in the array: where it is 0, the array need not be probed for the size.</summary>
@@ -24,7 +24,18 @@ internal unsafe struct TlbLane
     public byte* SlotTables;
 
     public TlbArray* Array;
+
+    /// <summary>The page size that is told and counted: of coalesced entries 4 KiB.</summary>
     public PageSize Size;
+
+    /// <summary>Pages of <see cref="Size"/> in an entry: more than 1 of coalesced entries.</summary>
+    public int Pages;
+
+    /// <summary>Log2 of the bytes that an entry covers.</summary>
+    public int Shift;
+
+    /// <summary>The bits of an address that are the offset in what an entry covers.</summary>
+    public ulong OffsetMask;
     public ulong Hits;
     public ulong Misses;
     public ulong Fills;
@@ -33,4 +44,13 @@ internal unsafe struct TlbLane
 
     /// <summary>Slow lookups that the filter would have served, had it served this page size.</summary>
     public ulong Refused;
+
+    /// <summary>Says what an entry covers.</summary>
+    public void Cover(PageSize size, int pages)
+    {
+        Size = size;
+        Pages = pages;
+        Shift = size.Shift() + System.Numerics.BitOperations.Log2((uint)pages);
+        OffsetMask = (1UL << Shift) - 1;
+    }
 }

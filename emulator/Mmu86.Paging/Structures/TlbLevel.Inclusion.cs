@@ -17,52 +17,57 @@ internal sealed unsafe partial class TlbLevel
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void TellEviction(ulong tag, ulong data)
+    private void TellEviction(TlbLane* lane, ulong tag, ulong data)
     {
         if (IsInclusive)
-            RemoveAbove(tag);
+            RemoveAbove(lane, tag);
         else
-            Below.Take(tag, data);
+            Below.Take(lane, tag, data);
     }
 
     // What a level above evicted. A size that this level does not hold is lost.
-    private void Take(ulong tag, ulong data)
+    private void Take(TlbLane* from, ulong tag, ulong data)
     {
         PageSize size = Tag.Size(tag);
-        if (Held(size) != (int)size)
+        if (!HoldsAsIs(from))
             return;
-        ulong address = Tag.Address(tag);
+        ulong address = Tag.Address(tag, from->Shift);
         uint space = Tag.Space(tag);
         ulong flags = data & ~TlbEntry.FrameMask;
         // The other first level may have evicted its copy before.
-        TlbLane* door = size == PageSize.Size4K ? _door4K : size == PageSize.Size2M ? _door2M : _door1G;
-        if (TryFind(door, size, address, space, space, out TlbHit hit))
+        if (TryFind(DoorOf(size), size, address, space, space, out TlbHit hit))
             Update(hit, data, flags);
         else
             Insert(address, space, size, data, flags, out _);
     }
 
     // An entry leaves an inclusive level: so does what lies in its page in the levels above.
-    private void RemoveAbove(ulong tag)
+    private void RemoveAbove(TlbLane* lane, ulong tag)
     {
         foreach (TlbLevel level in _included)
-            level.RemoveWithin(tag);
+            level.RemoveWithin(lane, tag);
     }
 
-    private void RemoveWithin(ulong outer)
+    private void RemoveWithin(TlbLane* below, ulong outer)
     {
         PageSize size = Tag.Size(outer);
+        int shift = below->Shift;
+        ulong address = Tag.Address(outer, shift);
         foreach (TlbArray* array in _arrays)
         {
             AssociativeArray* entries = &array->Entries;
-            if (array->Lane((int)size) != null && entries->Find(entries->SetOf(Tag.PageNumber(outer)), outer, outer) is var same and >= 0)
+            TlbLane* lane = array->Lane((int)size);
+            if (lane != null && lane->Shift == shift && entries->Find(entries->SetOf(Tag.PageNumber(outer)), outer, outer) is var same and >= 0)
                 Remove(array, same);
             if (size == PageSize.Size4K || entries->Live(Tag.Space(outer)) == 0)
                 continue;
             for (int entry = 0; entry < entries->ScanEnd; entry++)
             {
                 ulong tag = entries->Tags[entry];
-                if (tag != 0 && Tag.Space(tag) == Tag.Space(outer) && Tag.Size(tag) < size && (Tag.Address(tag) ^ Tag.Address(outer)) >> size.Shift() == 0)
+                if (tag == 0 || Tag.Space(tag) != Tag.Space(outer))
+                    continue;
+                int inner = array->Lane((int)Tag.Size(tag))->Shift;
+                if (inner < shift && (Tag.Address(tag, inner) ^ address) >> shift == 0)
                     Remove(array, entry);
             }
         }

@@ -18,13 +18,14 @@ internal sealed unsafe partial class TlbLevel
         lane->Resident--;
         Changes++;
         if (IsInclusive)
-            RemoveAbove(tag);
+            RemoveAbove(lane, tag);
     }
 
     /// <summary>Invalidates every entry of one space that maps an address, and every other fragment of their guest pages.</summary>
     public void RemovePage(ulong address, uint space)
     {
         while (TryFind(_door4K, PageSize.Size4K, address, space, space, out TlbHit hit)
+            || TryFind(_doorGroup, Tag.Group, address, space, space, out hit)
             || TryFind(_door2M, PageSize.Size2M, address, space, space, out hit)
             || TryFind(_door1G, PageSize.Size1G, address, space, space, out hit))
             Remove(hit.Lane->Array, hit.Entry);
@@ -36,6 +37,13 @@ internal sealed unsafe partial class TlbLevel
         }
     }
 
+    /// <summary>Invalidates every entry that would answer for an address, one after the other.</summary>
+    public void RemoveAnswers(ulong address, uint space, uint global)
+    {
+        while (TryFind(address, space, global, out TlbHit hit))
+            Remove(hit.Lane->Array, hit.Entry);
+    }
+
     /// <summary>A space is to be retired: counts its entries as invalidated. The caller clears the filter where the space was in force.</summary>
     /// <returns>How many entries die with it.</returns>
     public ulong Bury(uint space)
@@ -43,7 +51,7 @@ internal sealed unsafe partial class TlbLevel
         ulong total = 0;
         foreach (TlbArray* array in _arrays)
         {
-            for (int size = 0; size < PageSizeCount; size++)
+            for (int size = 0; size < TlbArray.LaneCount; size++)
             {
                 TlbLane* lane = array->Lane(size);
                 if (lane == null)

@@ -22,8 +22,8 @@ internal unsafe struct TlbHit
 
 /// <summary>One level of the TLB for one kind of access: its arrays, and what is counted for the level as a whole.</summary>
 /// <remarks>
-/// A lookup probes every page size, the smaller first, so that of two entries that cover an address always the same one answers.
-/// Where several arrays hold the same size, the page number chooses one of them.
+/// A lookup probes every page size, the smaller first, so that of two entries that cover an address always the same one answers;
+/// coalesced entries come behind those of one small page. Where several arrays hold the same size, the page number chooses one of them.
 /// </remarks>
 internal sealed unsafe partial class TlbLevel
 {
@@ -39,9 +39,13 @@ internal sealed unsafe partial class TlbLevel
     private readonly TlbLane* _door4K;
     private readonly TlbLane* _door2M;
     private readonly TlbLane* _door1G;
+    private readonly TlbLane* _doorGroup;
     private readonly TlbArray** _choices;
     private readonly int* _choiceCounts;
     private readonly Totals _totals;
+
+    // Pages of a coalesced entry; more than there ever are where the level has none.
+    private readonly int _groupPages = int.MaxValue;
 
     // Of an inclusive level: those that hold nothing that it does not hold.
     private TlbLevel[] _included = [];
@@ -69,12 +73,12 @@ internal sealed unsafe partial class TlbLevel
         _totals = totals;
         int count = arrays.Length;
         _arrays = arrays;
-        _choices = (TlbArray**)arena.Allocate<nint>(PageSizeCount * Math.Max(1, count));
-        _choiceCounts = arena.Allocate<int>(PageSizeCount);
+        _choices = (TlbArray**)arena.Allocate<nint>(TlbArray.LaneCount * Math.Max(1, count));
+        _choiceCounts = arena.Allocate<int>(TlbArray.LaneCount);
         _held = arena.Allocate<int>(PageSizeCount);
         for (int i = 0; i < count; i++)
         {
-            for (int size = 0; size < PageSizeCount; size++)
+            for (int size = 0; size < TlbArray.LaneCount; size++)
             {
                 if (_arrays[i]->Lane(size) != null)
                     _choices[(size * count) + _choiceCounts[size]++] = _arrays[i];
@@ -92,6 +96,9 @@ internal sealed unsafe partial class TlbLevel
         _door4K = BuildDoor(0);
         _door2M = BuildDoor(1);
         _door1G = BuildDoor(2);
+        _doorGroup = BuildDoor((int)Tag.Group);
+        if (_choiceCounts[(int)Tag.Group] != 0)
+            _groupPages = _doorGroup->Pages;
     }
 
     /// <summary>Whether the machine has this level.</summary>
@@ -124,7 +131,7 @@ internal sealed unsafe partial class TlbLevel
             ulong hits = 0;
             foreach (TlbArray* array in _arrays)
             {
-                for (int size = 0; size < PageSizeCount; size++)
+                for (int size = 0; size < TlbArray.LaneCount; size++)
                     hits += array->Lane(size) == null ? 0 : array->Lane(size)->Hits;
             }
 
@@ -140,7 +147,7 @@ internal sealed unsafe partial class TlbLevel
             ulong misses = Unresolved + Unheld[0] + Unheld[1] + Unheld[2];
             foreach (TlbArray* array in _arrays)
             {
-                for (int size = 0; size < PageSizeCount; size++)
+                for (int size = 0; size < TlbArray.LaneCount; size++)
                     misses += array->Lane(size) == null ? 0 : array->Lane(size)->Misses;
             }
 
@@ -189,8 +196,16 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>One of the arrays.</summary>
     public TlbArray* Array(int index) => _arrays[index];
 
-    /// <summary>The largest page size held that is no larger than <paramref name="size"/>, or -1.</summary>
-    public int Held(PageSize size) => _held[(int)size];
+    /// <summary>What a translation is held as: <see cref="Tag.Group"/>, or the largest page size that is no larger than its own; -1 where it is not held.</summary>
+    /// <param name="size">Its page size.</param>
+    /// <param name="pages">How many pages around it one entry may stand for (<see cref="WalkResult.Pages"/>).</param>
+    public int Held(PageSize size, int pages) => pages >= _groupPages ? (int)Tag.Group : _held[(int)size];
+
+    /// <summary>Whether the entries of a lane of another level can be held as they are.</summary>
+    public bool HoldsAsIs(TlbLane* lane) => lane->Pages > 1 ? lane->Pages == _groupPages : _held[(int)lane->Size] == (int)lane->Size;
+
+    /// <summary>Pages of a coalesced entry of the level; 1 where it has none.</summary>
+    public int CoalescedPages => _groupPages == int.MaxValue ? 1 : _groupPages;
 
     /// <summary>Looks an address up without leaving a trace.</summary>
     /// <param name="address">The linear address.</param>
@@ -225,7 +240,7 @@ internal sealed unsafe partial class TlbLevel
     public bool MayBeElsewhere
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (_door2M->Resident | _door1G->Resident) != 0 || (_door4K->Stride == 0 && _door4K->Resident != 0);
+        get => (_door2M->Resident | _door1G->Resident | _doorGroup->Resident) != 0 || (_door4K->Stride == 0 && _door4K->Resident != 0);
     }
 
     /// <summary>Looks an address up where <see cref="TryFind"/> does not look first: other page sizes than 4 KiB, and arrays whose sets
@@ -234,6 +249,7 @@ internal sealed unsafe partial class TlbLevel
     public bool TryFindElsewhere(ulong address, uint space, uint global, out TlbHit hit)
     {
         return (_door4K->Stride == 0 && TryFind(_door4K, PageSize.Size4K, address, space, global, out hit))
+            || TryFind(_doorGroup, Tag.Group, address, space, global, out hit)
             || TryFind(_door2M, PageSize.Size2M, address, space, global, out hit)
             || TryFind(_door1G, PageSize.Size1G, address, space, global, out hit);
     }
@@ -258,14 +274,14 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>Inserts a translation, as a fragment where the level does not hold its size.</summary>
     /// <param name="address">The linear address.</param>
     /// <param name="space">The space of the entry: that of the PCID or the global one.</param>
-    /// <param name="size">The size held (<see cref="Held"/>).</param>
+    /// <param name="size">What it is held as (<see cref="Held"/>).</param>
     /// <param name="host">The host-physical address of <paramref name="address"/>.</param>
     /// <param name="flags">The rest of the data word.</param>
     /// <param name="hit">The new entry.</param>
     public void Insert(ulong address, uint space, PageSize size, ulong host, ulong flags, out TlbHit hit)
     {
-        ulong page = Tag.PageNumber(address, size);
-        TlbLane* lane = size == PageSize.Size4K ? _door4K : size == PageSize.Size2M ? _door2M : _door1G;
+        TlbLane* lane = DoorOf(size);
+        ulong page = Tag.PageNumber(address, lane->Shift);
         if (lane->Array == null)
             lane = Choose((int)size, page);
         TlbArray* array = lane->Array;
@@ -288,10 +304,10 @@ internal sealed unsafe partial class TlbLevel
             evicted->Resident--;
             Changes++;
             if (_tellsEvictions)
-                TellEviction(entries->Tags[entry], entries->Data[entry]);
+                TellEviction(evicted, entries->Tags[entry], entries->Data[entry]);
         }
 
-        entries->Write(entry, Tag.Make(space, size, page), DataWord(host, size, flags), isEviction);
+        entries->Write(entry, Tag.Make(space, size, page), DataWord(host, lane, flags), isEviction);
         hit.Lane = lane;
         hit.Entry = entry;
         hit.Set = set;
@@ -312,21 +328,24 @@ internal sealed unsafe partial class TlbLevel
     {
         TlbArray* array = hit.Lane->Array;
         _filter.Kill(array, hit.Entry);
-        PageSize size = hit.Lane->Size;
-        array->CountFragments(hit.Entry, size < TlbEntry.GuestSize(flags));
-        array->Entries.Data[hit.Entry] = DataWord(host, size, flags);
+        array->CountFragments(hit.Entry, hit.Lane->Size < TlbEntry.GuestSize(flags));
+        array->Entries.Data[hit.Entry] = DataWord(host, hit.Lane, flags);
         Touch(_filter, hit.Lane, hit.Entry, hit.Set);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong DataWord(ulong host, PageSize size, ulong flags) => (host & TlbEntry.FrameMask & ~size.OffsetMask()) | flags;
+    private static ulong DataWord(ulong host, TlbLane* lane, ulong flags) => (host & TlbEntry.FrameMask & ~lane->OffsetMask) | flags;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private TlbLane* DoorOf(PageSize size) =>
+        size == PageSize.Size4K ? _door4K : size == PageSize.Size2M ? _door2M : size == PageSize.Size1G ? _door1G : _doorGroup;
 
     private bool TryFind(TlbLane* lane, PageSize size, ulong address, uint space, uint global, out TlbHit hit)
     {
         Unsafe.SkipInit(out hit);
         if (lane->Resident == 0)
             return false;
-        ulong page = Tag.PageNumber(address, size);
+        ulong page = Tag.PageNumber(address, lane->Shift);
         if (lane->Array == null)
             lane = Choose((int)size, page);
         AssociativeArray* entries = &lane->Array->Entries;
@@ -347,6 +366,7 @@ internal sealed unsafe partial class TlbLevel
 
     private static TlbArray*[] Build(Arena arena, TagPool pool, TlbLevelConfiguration configuration, int firstOrdinal, FilterService service, ulong seed)
     {
+        Geometry.Check(configuration);
         var arrays = new TlbArray*[configuration.Arrays.Count];
         for (int i = 0; i < arrays.Length; i++)
             arrays[i] = TlbArray.Build(arena, pool, configuration.Arrays[i], firstOrdinal + i, service, seed + (ulong)i);
@@ -358,6 +378,10 @@ internal sealed unsafe partial class TlbLevel
         if (_choiceCounts[size] == 1)
             return _choices[size * _arrays.Length]->Lane(size);
         TlbLane* door = _arena.Allocate<TlbLane>(1);
+        if (size < PageSizeCount)
+            door->Cover((PageSize)size, pages: 1);
+        else if (_choiceCounts[size] != 0)
+            door->Cover(PageSize.Size4K, _choices[size * _arrays.Length]->LaneGroup->Pages);
         // No array: nothing is ever resident. Several: somebody may be, and the page number says where.
         door->Resident = _choiceCounts[size];
         return door;

@@ -17,6 +17,10 @@ internal struct WalkResult
     /// <summary>The smaller of the guest's and the EPT page.</summary>
     public PageSize Size;
 
+    /// <summary>How many pages around this one an entry may stand for: as many as are wanted at most, else 1. Not the walker's: whoever fills asks for it
+    /// (<see cref="Walker.CountCoalesced"/>).</summary>
+    public int Pages;
+
     /// <summary>Whether the guest's page is global and CR4.PGE=1.</summary>
     public bool IsGlobal;
 }

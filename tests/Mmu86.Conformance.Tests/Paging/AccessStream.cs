@@ -19,14 +19,21 @@ internal sealed class AccessStream
         _random = random;
         // Runs of neighbours, and pages that meet in one set.
         int stride = 1 << random.Next(8);
+        // Mostly such that neighbours belong together: frames as contiguous as pages, and all of them global or none.
+        bool isGlobal = false;
         for (int i = 0; i < 48; i++)
-            Add(0x4000_0000_0000 + ((ulong)i << 12), PageSize.Size4K);
+        {
+            if (i % 16 == 0)
+                isGlobal = random.Next(4) == 0;
+            Add(0x4000_0000_0000 + ((ulong)i << 12), PageSize.Size4K, random.Next(24) == 0 ? !isGlobal : isGlobal);
+        }
+
         for (int i = 0; i < 24; i++)
-            Add(0x5000_0000_0000 + ((ulong)(i * stride) << 12), PageSize.Size4K);
+            Add(0x5000_0000_0000 + ((ulong)(i * stride) << 12), PageSize.Size4K, random.Next(4) == 0);
         for (int i = 0; i < 16; i++)
-            Add(0x6000_0000_0000 + ((ulong)i << 21), PageSize.Size2M);
+            Add(0x6000_0000_0000 + ((ulong)i << 21), PageSize.Size2M, random.Next(4) == 0);
         for (int i = 0; i < 6; i++)
-            Add(0xFFFF_9000_0000_0000 + ((ulong)i << 30), PageSize.Size1G);
+            Add(0xFFFF_9000_0000_0000 + ((ulong)i << 30), PageSize.Size1G, random.Next(4) == 0);
         _last = _pages[0];
     }
 
@@ -52,6 +59,17 @@ internal sealed class AccessStream
         }
 
         return null;
+    }
+
+    /// <summary>Whether the pages of an aligned group of small pages may share an entry: every one of them is there, as global as the others, and their
+    /// frames are a group as aligned.</summary>
+    public bool AreTogether(ulong address, int pages)
+    {
+        ulong first = address & ~(((ulong)pages << 12) - 1);
+        MappedPage[] group = [.. _pages.Where(page => page.Size == PageSize.Size4K && page.Base >= first && page.Base < first + ((ulong)pages << 12)).OrderBy(page => page.Base)];
+        return group.Length == pages
+            && group[0].Frame % (ulong)pages == 0
+            && group.Select((page, i) => page.Frame == group[0].Frame + (ulong)i && page.IsGlobal == group[0].IsGlobal).All(isSo => isSo);
     }
 
     /// <summary>A context switch or an invalidation, told to the MMU and to the reference.</summary>
@@ -90,15 +108,18 @@ internal sealed class AccessStream
         }
     }
 
-    private void Add(ulong linear, PageSize size)
+    private void Add(ulong linear, PageSize size, bool isGlobal)
     {
-        var page = new MappedPage(linear, size, _random.Next(4) == 0);
+        ulong frame = size == PageSize.Size4K ? 0x800 + ((linear >> 12) & 0x7FF) : 0;
+        if (size == PageSize.Size4K && _random.Next(16) == 0)
+            frame ^= 1UL << _random.Next(5);
+        var page = new MappedPage(linear, size, isGlobal, frame);
         _pages.Insert(_random.Next(_pages.Count + 1), page);
-        _machine.Map(linear, 0, size, PagedMachine.Page | (page.IsGlobal ? PagingEntry.Global : 0));
+        _machine.Map(linear, frame << 12, size, PagedMachine.Page | (page.IsGlobal ? PagingEntry.Global : 0));
     }
 
     /// <summary>A page of the stream.</summary>
-    public readonly record struct MappedPage(ulong Base, PageSize Size, bool IsGlobal);
+    public readonly record struct MappedPage(ulong Base, PageSize Size, bool IsGlobal, ulong Frame);
 
     /// <summary>An access of the stream.</summary>
     public readonly record struct Access(LinearAddress Address, AccessKind Kind, AccessMode Mode, MappedPage Page);

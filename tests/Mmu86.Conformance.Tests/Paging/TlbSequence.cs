@@ -19,7 +19,7 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     {
         using var machine = new PagedMachine(configuration);
         var stream = new AccessStream(machine, _random);
-        _reference = new ReferenceTlb(configuration) { Tables = stream.PageAt };
+        _reference = new ReferenceTlb(configuration) { Tables = stream.PageAt, AreTogether = stream.AreTogether };
         var cpu = new FilteredCpu(machine.Mmu);
         AccessStream.Access last = stream.Next();
         for (_index = 0; _index < accesses; _index++)
@@ -112,5 +112,5 @@ internal sealed class TlbSequence(int number, MmuConfiguration configuration, Mi
     private string Describe() =>
         $"look up every access: {configuration.LookUpEveryAccess}; prefetch: {configuration.Prefetch}; " + string.Join("; ", TestMmuConfigurations.Levels(configuration)
             .SelectMany(level => level.Arrays.Select(array =>
-                $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} slots {level.PcidSlots} {level.Inclusion}")));
+                $"{array.Name} {string.Join('+', array.PageSizes)} {array.Sets}x{array.Ways} {array.Hash} {array.Replacement} {array.Serves} together {array.CoalescedPages} slots {level.PcidSlots} {level.Inclusion}")));
 }

@@ -7,7 +7,8 @@ namespace Mmu86.TestKit.Paging;
 /// <remarks>
 /// A miss in both levels fills both. A hit in the second level fills the first with the entry found,
 /// which may be a fragment of its page. A hit in the first level does not touch the second,
-/// and what the first level evicts goes nowhere. Reads and writes see the arrays that serve them.
+/// and what the first level evicts goes nowhere. Reads and writes see the arrays that serve them. Where an array may hold pages together,
+/// a page that belongs together with its neighbours is held so. Of two entries for an address the smaller answers.
 /// </remarks>
 public sealed class ReferenceTlb(MmuConfiguration configuration)
 {
@@ -21,6 +22,9 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
 
     /// <summary>What a prefetch finds in the tables: size of the page at an address, and whether it is global. Null where there is none.</summary>
     public Func<ulong, (PageSize Size, bool IsGlobal)?> Tables { get; init; } = _ => null;
+
+    /// <summary>Whether the aligned group of some 4 KiB pages around an address may share an entry.</summary>
+    public Func<ulong, int, bool> AreTogether { get; init; } = (_, _) => false;
 
     /// <summary>Pages prefetched so far.</summary>
     public ulong Prefetched { get; private set; }
@@ -45,18 +49,19 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
         if (LookUp(second.Arrays, address, pcid) is { } found)
         {
             // An exclusive level gives away what the first level takes as it is.
-            if (second.Inclusion == Inclusion.Exclusive && first.Exists(array => array.Sizes.Contains(found.Size)))
+            if (second.Inclusion == Inclusion.Exclusive && first.Exists(array => array.IsFor(found.Size, found.Pages)))
                 second.Arrays.ForEach(array => array.Remove(entry => entry == found));
-            FillFirst(first, second, address, found, found.Size);
+            FillFirst(first, second, address, found, found.Size, pages => pages <= found.Pages);
             return TlbAnswer.SecondLevel;
         }
 
         // A global entry is the same whoever made it.
         var walked = new ReferenceTlbEntry(address.Value >> page.Shift(), page, page, isGlobal ? (ushort)0 : pcid, isGlobal);
-        bool firstHoldsIt = first.Exists(array => array.Sizes.Any(size => size <= page));
+        bool MayShare(int pages) => page == PageSize.Size4K && AreTogether(address.Value, pages);
+        bool firstHoldsIt = first.Exists(array => array.Sizes.Any(size => size <= page) || (array.Coalesced is { } pages && MayShare(pages)));
         if (second.Inclusion != Inclusion.Exclusive || !firstHoldsIt)
-            Left(second, Fill(second.Arrays, address, walked, page));
-        FillFirst(first, second, address, walked, page);
+            Left(second, Fill(second.Arrays, address, walked, page, MayShare));
+        FillFirst(first, second, address, walked, page, MayShare);
         foreach (ulong next in (kind == AccessKind.Fetch ? _fetchPrefetcher : _dataPrefetcher)?.Predict(address.Value, page) ?? [])
             Prefetch(new LinearAddress(next), first, second, pcid);
         return TlbAnswer.Miss;
@@ -70,7 +75,7 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
             return;
         Prefetched++;
         var walked = new ReferenceTlbEntry(address.Value >> size.Shift(), size, size, isGlobal ? (ushort)0 : pcid, isGlobal);
-        Left(second, Fill(second.Arrays, address, walked, size));
+        Left(second, Fill(second.Arrays, address, walked, size, pages => size == PageSize.Size4K && AreTogether(address.Value, pages)));
     }
 
     /// <summary>Another PCID runs, or the same again.</summary>
@@ -88,21 +93,27 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
         _pcid = pcid;
     }
 
-    /// <summary>Removes entries from all levels.</summary>
+    /// <summary>Removes entries from all levels. With an entry for several pages an inclusive level loses pages that nobody named: the levels above lose them too.</summary>
     public void Remove(Predicate<ReferenceTlbEntry> isNamed)
     {
-        foreach (ReferenceTlbArray array in Levels.SelectMany(level => level.Arrays))
-            array.Remove(isNamed);
+        foreach (ReferenceTlbLevel level in Levels)
+        {
+            ReferenceTlbEntry[] named = [.. level.Arrays.SelectMany(array => array.Entries.Where(entry => isNamed(entry)))];
+            level.Arrays.ForEach(array => array.Remove(isNamed));
+            foreach (ReferenceTlbEntry entry in named)
+                Left(level, entry);
+        }
     }
 
     private IEnumerable<ReferenceTlbLevel> Levels => new[] { _instruction, _data, _second, _secondOfFetches }.OfType<ReferenceTlbLevel>();
 
-    private void FillFirst(List<ReferenceTlbArray> first, ReferenceTlbLevel second, LinearAddress address, ReferenceTlbEntry translation, PageSize largest)
+    private void FillFirst(
+        List<ReferenceTlbArray> first, ReferenceTlbLevel second, LinearAddress address, ReferenceTlbEntry translation, PageSize largest, Predicate<int> mayShare)
     {
-        if (Fill(first, address, translation, largest) is not { } victim || second.Inclusion != Inclusion.Exclusive)
+        if (Fill(first, address, translation, largest, mayShare) is not { } victim || second.Inclusion != Inclusion.Exclusive)
             return;
         // What an exclusive level is given it may have already: from the other first level.
-        if (second.Arrays.Find(array => array.Sizes.Contains(victim.Size)) is { } taker && !taker.Use(victim))
+        if (second.Arrays.Find(array => array.IsFor(victim.Size, victim.Pages)) is { } taker && !taker.Use(victim))
             taker.Fill(victim);
     }
 
@@ -119,24 +130,37 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
 
     private static ReferenceTlbEntry? LookUp(List<ReferenceTlbArray> level, LinearAddress address, ushort pcid)
     {
-        foreach (ReferenceTlbArray array in level)
+        // The smallest first: one page, several pages, large pages.
+        foreach ((PageSize size, int pages) in ((PageSize, int)[])
+            [(PageSize.Size4K, 1), (PageSize.Size4K, 2), (PageSize.Size4K, 4), (PageSize.Size4K, 8), (PageSize.Size4K, 16), (PageSize.Size2M, 1), (PageSize.Size1G, 1)])
         {
-            if (array.LookUp(address, pcid) is { } entry)
-                return entry;
+            foreach (ReferenceTlbArray array in level)
+            {
+                if (array.LookUp(address, pcid, size, pages) is { } entry)
+                    return entry;
+            }
         }
 
         return null;
     }
 
-    // The translation itself where an array holds its size, else a fragment of the largest size held below it.
-    private static ReferenceTlbEntry? Fill(List<ReferenceTlbArray> level, LinearAddress address, ReferenceTlbEntry translation, PageSize largest)
+    // With its neighbours where an array holds such and they belong together; the translation itself where an array holds its size; else a
+    // fragment of the largest size held below it.
+    private static ReferenceTlbEntry? Fill(
+        List<ReferenceTlbArray> level, LinearAddress address, ReferenceTlbEntry translation, PageSize largest, Predicate<int> mayShare)
     {
+        if (level.Find(array => array.Coalesced is { } pages && mayShare(pages)) is { } sharing)
+        {
+            ReferenceTlbEntry group = translation with { Size = PageSize.Size4K, Pages = sharing.Coalesced!.Value };
+            return sharing.Fill(group with { PageNumber = address.Value >> group.Shift });
+        }
+
         for (int size = (int)largest; size >= 0; size--)
         {
             PageSize held = (PageSize)size;
             if (level.Find(array => array.Sizes.Contains(held)) is not { } holder)
                 continue;
-            return holder.Fill(translation with { PageNumber = address.Value >> held.Shift(), Size = held });
+            return holder.Fill(translation with { PageNumber = address.Value >> held.Shift(), Size = held, Pages = 1 });
         }
 
         return null;

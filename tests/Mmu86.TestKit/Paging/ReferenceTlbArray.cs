@@ -27,31 +27,40 @@ public sealed class ReferenceTlbArray
     /// <summary>The page sizes held.</summary>
     public IReadOnlyList<PageSize> Sizes { get; }
 
-    /// <summary>Looks an address up, and touches the entry that answers.</summary>
-    public ReferenceTlbEntry? LookUp(LinearAddress address, ushort pcid)
-    {
-        if (_configuration.Sets == 0)
-            return _unbounded.Where(entry => entry.Serves(address, pcid)).MinBy(entry => entry.Size);
-        foreach (PageSize size in Sizes)
-        {
-            (int Set, int Way)[] places = Places(address.Value, size);
-            int found = Array.FindIndex(places, place => _sets[place.Set][place.Way] is { } entry && entry.Size == size && entry.Serves(address, pcid));
-            if (found < 0)
-                continue;
-            (int set, int way) = places[found];
-            if (_skewing is null)
-                _policies[set].Hit(way);
-            else if (_configuration.Replacement != Replacement.Fifo)
-                _skewing.Use((set, way), PageNumber(address.Value, size));
-            return _sets[set][way];
-        }
+    /// <summary>Pages of a coalesced entry; null where the array has none.</summary>
+    public int? Coalesced => _configuration.CoalescedPages;
 
-        return null;
+    /// <summary>Whether the array is one for entries of some size.</summary>
+    /// <param name="size">Page size.</param>
+    /// <param name="pages">Pages in an entry.</param>
+    public bool IsFor(PageSize size, int pages) => pages == 1 ? Sizes.Contains(size) : Coalesced == pages;
+
+    /// <summary>Looks an address up among the entries of one size, and touches the entry that answers.</summary>
+    public ReferenceTlbEntry? LookUp(LinearAddress address, ushort pcid, PageSize size, int pages)
+    {
+        bool Answers(ReferenceTlbEntry? entry) => entry is not null && (entry.Size, entry.Pages) == (size, pages) && entry.Serves(address, pcid);
+        if (!IsFor(size, pages))
+            return null;
+        if (_configuration.Sets == 0)
+            return _unbounded.Find(Answers);
+        ulong number = PageNumber(address.Value, size.Shift() + int.Log2(pages));
+        (int Set, int Way)[] places = Places(number);
+        int found = Array.FindIndex(places, place => Answers(_sets[place.Set][place.Way]));
+        if (found < 0)
+            return null;
+        (int set, int way) = places[found];
+        if (_skewing is null)
+            _policies[set].Hit(way);
+        else if (_configuration.Replacement != Replacement.Fifo)
+            _skewing.Use((set, way), number);
+        return _sets[set][way];
     }
 
+    /// <summary>All entries.</summary>
+    public IEnumerable<ReferenceTlbEntry> Entries => _unbounded.Concat(_sets.SelectMany(set => set.OfType<ReferenceTlbEntry>()));
+
     /// <summary>Whether an entry serves an address. Touches nothing.</summary>
-    public bool Holds(LinearAddress address, ushort pcid) =>
-        _unbounded.Exists(entry => entry.Serves(address, pcid)) || _sets.Any(set => set.Any(entry => entry is not null && entry.Serves(address, pcid)));
+    public bool Holds(LinearAddress address, ushort pcid) => Entries.Any(entry => entry.Serves(address, pcid));
 
     /// <summary>Puts an entry in: into the lowest empty way, else into the victim's.</summary>
     /// <returns>The victim, or null.</returns>
@@ -63,16 +72,16 @@ public sealed class ReferenceTlbArray
             return null;
         }
 
-        ulong address = entry.PageNumber << entry.Size.Shift();
-        (int Set, int Way)[] places = Places(address, entry.Size);
+        ulong number = PageNumber(entry.PageNumber << entry.Shift, entry.Shift);
+        (int Set, int Way)[] places = Places(number);
         int free = Array.FindIndex(places, place => _sets[place.Set][place.Way] is null);
-        (int set, int way) = free >= 0 ? places[free] : Victim(places[0].Set, PageNumber(address, entry.Size));
+        (int set, int way) = free >= 0 ? places[free] : Victim(places[0].Set, number);
         ReferenceTlbEntry? victim = _sets[set][way];
         _sets[set][way] = entry;
         if (_skewing is null)
             _policies[set].Filled(way);
         else
-            _skewing.Use((set, way), PageNumber(address, entry.Size));
+            _skewing.Use((set, way), number);
         return victim;
     }
 
@@ -81,15 +90,15 @@ public sealed class ReferenceTlbArray
     {
         if (_configuration.Sets == 0)
             return _unbounded.Contains(entry);
-        ulong address = entry.PageNumber << entry.Size.Shift();
-        foreach ((int set, int way) in Places(address, entry.Size))
+        ulong number = PageNumber(entry.PageNumber << entry.Shift, entry.Shift);
+        foreach ((int set, int way) in Places(number))
         {
             if (_sets[set][way] != entry)
                 continue;
             if (_skewing is null)
                 _policies[set].Hit(way);
             else if (_configuration.Replacement != Replacement.Fifo)
-                _skewing.Use((set, way), PageNumber(address, entry.Size));
+                _skewing.Use((set, way), number);
             return true;
         }
 
@@ -123,14 +132,11 @@ public sealed class ReferenceTlbArray
     }
 
     // The ways that may hold a page, the lowest first.
-    private (int Set, int Way)[] Places(ulong address, PageSize size)
-    {
-        ulong pageNumber = PageNumber(address, size);
-        return _skewing?.Places(pageNumber) ?? [.. Enumerable.Range(0, _configuration.Ways).Select(way => (SetOf(pageNumber), way))];
-    }
+    private (int Set, int Way)[] Places(ulong pageNumber) =>
+        _skewing?.Places(pageNumber) ?? [.. Enumerable.Range(0, _configuration.Ways).Select(way => (SetOf(pageNumber), way))];
 
     // Bits 56:0 are the widest linear address there is; the sign above tells nothing more.
-    private static ulong PageNumber(ulong address, PageSize size) => (address & ((1UL << 57) - 1)) >> size.Shift();
+    private static ulong PageNumber(ulong address, int shift) => (address & ((1UL << 57) - 1)) >> shift;
 
     private int SetOf(ulong pageNumber)
     {

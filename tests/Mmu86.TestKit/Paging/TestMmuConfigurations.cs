@@ -50,7 +50,7 @@ public static class TestMmuConfigurations
 
     /// <summary>Any machine that a description may name.</summary>
     /// <param name="random">Decides everything, <see cref="MmuConfiguration.LookUpEveryAccess"/> included.</param>
-    public static MmuConfiguration Random(Random random) => Uncached() with
+    public static MmuConfiguration Random(Random random) => Coalescing(random, Uncached() with
     {
         L1Instruction = RandomLevel(random, "l1i"),
         L1Data = random.Next(3) == 0 ? RandomSplitLevel(random) : RandomLevel(random, "l1d"),
@@ -75,7 +75,7 @@ public static class TestMmuConfigurations
         },
         LookUpEveryAccess = random.Next(3) == 0,
         Seed = (ulong)random.NextInt64(),
-    };
+    });
 
     /// <summary>The levels that a machine has.</summary>
     public static IEnumerable<TlbLevelConfiguration> Levels(MmuConfiguration machine) =>
@@ -138,6 +138,33 @@ public static class TestMmuConfigurations
         }
 
         return Level(arrays) with { PcidSlots = random.Next(3) == 0 ? random.Next(3) : null };
+    }
+
+    // Half of all machines have coalesced entries, in arrays of pages too or in arrays of their own. What includes the first level coalesces as it does.
+    private static MmuConfiguration Coalescing(Random random, MmuConfiguration machine)
+    {
+        if (random.Next(2) == 0)
+            return machine;
+        int common = 2 << random.Next(4);
+        bool isAlike = random.Next(2) == 0 || Levels(machine).Any(level => level.Inclusion == Inclusion.Inclusive);
+        return machine with
+        {
+            L1Instruction = Coalescing(machine.L1Instruction, "l1i"),
+            L1Data = Coalescing(machine.L1Data, "l1d"),
+            L2 = Coalescing(machine.L2, "l2"),
+            L2Instruction = machine.L2Instruction is { } level ? Coalescing(level, "l2i") : null,
+        };
+
+        TlbLevelConfiguration Coalescing(TlbLevelConfiguration level, string name)
+        {
+            int pages = isAlike ? common : 2 << random.Next(4);
+            if (level.Inclusion == Inclusion.Inclusive)
+                return level with { Arrays = [level.Arrays[0] with { CoalescedPages = pages }] };
+            int chosen = random.Next(level.Arrays.Count + 1);
+            if (chosen < level.Arrays.Count)
+                return level with { Arrays = [.. level.Arrays.Select((array, i) => i == chosen ? array with { CoalescedPages = pages } : array)] };
+            return random.Next(2) == 0 ? level : level with { Arrays = [.. level.Arrays, RandomArray(random, $"{name}-groups", []) with { CoalescedPages = pages }] };
+        }
     }
 
     // An inclusive one holds every size.

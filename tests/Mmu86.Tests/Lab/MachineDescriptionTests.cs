@@ -232,6 +232,15 @@ public sealed class MachineDescriptionTests
     public void Apply_WholeLevel_ReplacesIt() =>
         Assert.Empty(MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["mmu.l2.arrays=[]"]).Mmu.L2.Arrays);
 
+    [Theory]
+    [InlineData("{ \"name\": \"a\", \"pageSizes\": [\"4k\"], \"coalescedPages\": 3, \"sets\": 1, \"ways\": 4, \"hash\": \"linear\", \"replacement\": \"lru\" }", "mmu.l2.arrays[0].coalescedPages: must be 2, 4, 8 or 16, not 3")]
+    [InlineData("{ \"name\": \"a\", \"pageSizes\": [], \"sets\": 1, \"ways\": 4, \"hash\": \"linear\", \"replacement\": \"lru\" }", "mmu.l2.arrays[0].pageSizes: must name at least one of 4k, 2m, 1g")]
+    public void Read_ImpossibleGroups_AreRefused(string array, string message)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(() => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), [$"mmu.l2.arrays=[{array}]"]));
+        Assert.Equal(message, Assert.Single(refused.Errors).ToString());
+    }
+
     [Fact]
     public void Apply_KeyThatMayBeAbsent_AddsIt()
     {

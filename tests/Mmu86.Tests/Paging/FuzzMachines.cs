@@ -76,6 +76,21 @@ internal static class FuzzMachines
             StructureCaches = Machines.Caches(1) with { Pde = new StructureCacheConfiguration { Entries = 16, Ways = 2, Replacement = Replacement.Nru, Hash = IndexHash.Xor } },
             Prefetch = new PrefetchConfiguration { Kind = PrefetchKind.Distance, Degree = 2, TableEntries = 16 },
         },
+        // Groups beside single pages, groups alone, and of different lengths in the two levels.
+        ["coalescing"] = Small(Replacement.Lru) with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m"], 2, 4) with { CoalescedPages = 4 }),
+            L1Data = Machines.Level(
+                Machines.Array("l1d", ["4k"], 4, 2),
+                Machines.Array("l1d-groups", [], 1, 4, Replacement.TreePlru) with { CoalescedPages = 4 },
+                Machines.Array("l1d-2m", ["2m"], 2, 2)),
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 4, 4, Replacement.Lru, IndexHash.Xor) with { CoalescedPages = 8 }),
+        },
+        ["coalescing-inclusive"] = Small(Replacement.Lru) with
+        {
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m", "1g"], 1, 8) with { CoalescedPages = 16 }),
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m", "1g"], 4, 6, Replacement.Lru) with { CoalescedPages = 16 }) with { Inclusion = Inclusion.Inclusive },
+        },
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.

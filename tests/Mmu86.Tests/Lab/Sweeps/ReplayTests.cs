@@ -39,6 +39,7 @@ public sealed class ReplayTests
             ["mmu.l2.arrays[l2-4k-2m].sets=4", "mmu.l2.arrays[l2-4k-2m].hash=linear"],
             ["mmu.l2.arrays[l2-4k-2m].ways=6", "mmu.structureCaches.pde.entries=8"],
             ["mmu.structureCaches.pde.entries=4"],
+            ["mmu.l1Data.arrays[l1d-4k].coalescedPages=4", "mmu.l1Data.arrays[l1d-4k].sets=2", "mmu.l2.arrays[l2-4k-2m].coalescedPages=8", "mmu.l2.arrays[l2-4k-2m].sets=4"],
             ["mmu.structureCaches.pdpte.entries=8", "mmu.structureCaches.eptPde={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}"],
             ["mmu.structureCaches.nestedTlb={\"entries\":0,\"ways\":0,\"replacement\":\"lru\"}", "mmu.l2.arrays[l2-4k-2m].replacement=random"],
         ];
