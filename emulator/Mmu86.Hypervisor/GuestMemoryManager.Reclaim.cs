@@ -49,6 +49,29 @@ public sealed partial class GuestMemoryManager
         _isStale = true;
     }
 
+    /// <summary>Finds the first resident frame from one on.</summary>
+    /// <returns>False where there is none up to the end of the guest's memory.</returns>
+    public bool TryFindResident(GuestFrameNumber from, out GuestFrameNumber frame)
+    {
+        ulong at = from.Address.Value;
+        while (at < _layout.Top.Value)
+        {
+            _ = FindEntry(new GuestPhysicalAddress(at), out int level, out ulong entry);
+            if (IsLeaf(entry, level) && _host.IsRam(Address(entry)))
+            {
+                frame = new GuestPhysicalAddress(at).Frame;
+                return true;
+            }
+
+            // Nothing below an entry that is absent; a level has nine bits.
+            int shift = 12 + (9 * (level - 1));
+            at = ((at >> shift) + 1) << shift;
+        }
+
+        frame = default;
+        return false;
+    }
+
     /// <summary>Every frame of the guest that is resident, in ascending order of guest frames.</summary>
     public IEnumerable<ResidentFrame> Residents() => Leaves(_root, RootLevel, 0);
 

@@ -96,8 +96,9 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
             ulong entry = _host.Read<ulong>(at);
             if (entry == 0)
             {
-                if (level == 1 + (int)size)
+                if (level <= 1 + (int)size)
                 {
+                    size = (PageSize)(level - 1); // a range that has a table already gets small pages
                     if (TryWriteLeaf(at, address, size))
                         return PopulateResult.Mapped;
                     if (size == PageSize.Size4K)

@@ -51,6 +51,9 @@ public sealed class HostFrameAllocator
     /// <summary>The most frames that were ever given out at once.</summary>
     public ulong MostFramesUsed { get; private set; }
 
+    /// <summary>Asked where a machine needs a frame at a barrier and there is none: makes one free, or answers false. Null where nothing can be done.</summary>
+    public Func<bool>? Relief { get; set; }
+
     /// <summary>One more than the highest frame number of a host.</summary>
     public static ulong FrameLimit(HostMemory host) => (host.SizeInBytes > HostMemory.HoleStart ? host.HighTop : host.LowTop).Value >> 12;
 

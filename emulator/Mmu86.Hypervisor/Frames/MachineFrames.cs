@@ -47,7 +47,12 @@ public sealed class MachineFrames
         if (size == PageSize.Size4K && _reserve.TryDequeue(out start))
             return true;
         start = default;
-        if (!_isOpen || !_host.TryTake(Owner, size, out start))
+        if (!_isOpen)
+            return false;
+
+        // One frame is worth taking it from another; a large page is not.
+        if (!_host.TryTake(Owner, size, out start)
+            && (size != PageSize.Size4K || _host.Relief is not { } relief || !relief() || !_host.TryTake(Owner, size, out start)))
             return false;
         Owned += size.Bytes() >> 12;
         return true;

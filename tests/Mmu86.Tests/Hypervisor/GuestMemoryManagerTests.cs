@@ -156,6 +156,23 @@ public sealed class GuestMemoryManagerTests
     }
 
     [Fact]
+    public void Populate_RangeThatHasATable_TakesOneSmallPageAndNoTable()
+    {
+        using var world = new MemoryWorld(16 << 20, new ZeroingScrubber());
+        VirtualMachine machine = world.Add(8 << 20, PageSize.Size2M, NestedFormat.Ept);
+        Assert.True(machine.Frames.TryReserve(10));
+        machine.Frames.Close(); // no run of 2 MiB is to be had
+        machine.Memory.Populate(default);
+        ulong tables = machine.Memory.TableFrames;
+        machine.Frames.Open();
+
+        Assert.Equal(PopulateResult.Mapped, machine.Memory.Populate(new GuestPhysicalAddress(0x1000)));
+
+        Assert.Equal((tables, 2UL), (machine.Memory.TableFrames, machine.Memory.ResidentFrames));
+        world.Check();
+    }
+
+    [Fact]
     public void Populate_ScrubberForgets_IsFoundByTheAudit()
     {
         using var world = new MemoryWorld(2 << 20, new ForgetfulScrubber());

@@ -1,0 +1,111 @@
+using Mmu86.Hypervisor.Frames;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>Takes frames from machines for others. At barriers only.</summary>
+internal sealed class HostReclaim
+{
+    private const int BatchFrames = 32;
+
+    private readonly HostFrameAllocator _frames;
+    private readonly IReadOnlyList<ScheduledMachine> _machines;
+    private readonly ReclaimOrder _order;
+    private readonly List<GuestFrameNumber> _victims = [];
+
+    // Splitting a large page takes a frame itself.
+    private bool _isBusy;
+
+    public HostReclaim(HostFrameAllocator frames, IReadOnlyList<ScheduledMachine> machines, ReclaimOrder order)
+    {
+        _frames = frames;
+        _machines = machines;
+        _order = order;
+        SoftFrames = Math.Max(1, frames.FramesTotal * 4 / 100);
+        HighFrames = Math.Max(2, frames.FramesTotal * 6 / 100);
+    }
+
+    /// <summary>Below so many free frames reclaim begins.</summary>
+    public ulong SoftFrames { get; }
+
+    /// <summary>With so many free frames it ends.</summary>
+    public ulong HighFrames { get; }
+
+    /// <summary>How short the host is.</summary>
+    public HostState State => _frames.FramesFree * 100 >= _frames.FramesTotal * 4 ? HostState.High
+        : _frames.FramesFree * 100 >= _frames.FramesTotal * 2 ? HostState.Soft
+        : _frames.FramesFree * 100 >= _frames.FramesTotal ? HostState.Hard
+        : HostState.Low;
+
+    /// <summary>Takes from machines that have more than they may, and from any until enough is free.</summary>
+    public void Balance(ulong now)
+    {
+        foreach (ScheduledMachine machine in _machines)
+        {
+            while (machine.Guest is { } guest && guest.Machine.Memory.ResidentFrames > machine.MostFrames
+                && TakeFrom(machine, guest.Machine.Memory.ResidentFrames - machine.MostFrames, now) > 0)
+            {
+            }
+        }
+
+        if (_frames.FramesFree < SoftFrames)
+            _ = TryFree(HighFrames, now);
+    }
+
+    /// <summary>Makes frames free.</summary>
+    /// <param name="wanted">How many there are to be.</param>
+    /// <param name="now">Virtual nanoseconds.</param>
+    /// <returns>Whether at least one is free.</returns>
+    public bool TryFree(ulong wanted, ulong now)
+    {
+        if (_isBusy)
+            return false;
+        _isBusy = true;
+        HashSet<ScheduledMachine> spent = [];
+        while (_frames.FramesFree < wanted && Choose(spent) is { } machine)
+        {
+            ulong spare = machine.Guest!.Machine.Memory.ResidentFrames - machine.LeastFrames;
+            if (TakeFrom(machine, Math.Min(spare, wanted - _frames.FramesFree), now) == 0)
+                spent.Add(machine);
+        }
+
+        _isBusy = false;
+        return _frames.FramesFree > 0;
+    }
+
+    private ScheduledMachine? Choose(HashSet<ScheduledMachine> spent)
+    {
+        ScheduledMachine? chosen = null;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is null || machine.Store is null || machine.Guest.Machine.Memory.ResidentFrames <= machine.LeastFrames || spent.Contains(machine))
+                continue;
+            if (chosen is null || HasMore(machine, chosen))
+                chosen = machine;
+        }
+
+        return chosen;
+    }
+
+    private bool HasMore(ScheduledMachine machine, ScheduledMachine than)
+    {
+        UInt128 left = machine.Guest!.Machine.Memory.ResidentFrames;
+        UInt128 right = than.Guest!.Machine.Memory.ResidentFrames;
+        return _order == ReclaimOrder.Shares ? left * than.Shares > right * machine.Shares : left > right;
+    }
+
+    private int TakeFrom(ScheduledMachine machine, ulong frames, ulong now)
+    {
+        if (machine.Store is null)
+            return 0;
+        GuestMemoryManager memory = machine.Guest!.Machine.Memory;
+        _victims.Clear();
+        int wanted = (int)Math.Min(frames, BatchFrames);
+        while (_victims.Count < wanted && machine.Chooser.TryChoose(memory, out GuestFrameNumber victim))
+            _victims.Add(victim);
+        machine.Store.Now = Math.Max(machine.Store.Now, now);
+        int taken = memory.Evict(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_victims));
+        memory.Settle();
+        return taken;
+    }
+}

@@ -1,0 +1,249 @@
+using System.Runtime.ExceptionServices;
+
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>Runs machines beside each other on one host, in quanta of virtual time between barriers. The result is the same on one thread and on several.</summary>
+/// <remarks>
+/// Between barriers each machine is alone: it runs on its own reserve of frames and touches nothing that another has. At a barrier no machine runs, and
+/// what concerns several is done in the order of the machines: pages from swap, answers to system calls, frames, reclaim. A machine that needs
+/// something in the middle of a quantum gets it when all have stopped, and goes on at the moment at which it has it, in the same quantum or a later one.
+/// The hypervisor's own work takes no virtual time; waiting for the swap device does. A guest's clock stands still while the guest waits.
+/// </remarks>
+public sealed class HostScheduler
+{
+    private const ulong MostReserved = 256;
+    private const ulong LeastReserved = 8;
+
+    // Quanta in which machines run or wait for frames and none retires an instruction, before one of them is given up. One instruction may need
+    // dozens of pages from swap, one after the other.
+    private const int MostFruitlessQuanta = 1000;
+    private const int JoinsAtBarrier = 4;
+
+    private readonly VirtualHost _host;
+    private readonly HostSchedulerOptions _options;
+    private readonly List<ScheduledMachine> _machines = [];
+    private readonly List<ScheduledMachine> _running = [];
+    private readonly HostReclaim _reclaim;
+    private int _fruitless;
+
+    /// <summary>Makes one for a host.</summary>
+    public HostScheduler(VirtualHost host, HostSchedulerOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(options.QuantumNanoseconds);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
+        _host = host;
+        _options = options;
+        _reclaim = new HostReclaim(host.Frames, _machines, options.Order);
+        host.Frames.Relief = () => _reclaim.TryFree(_reclaim.SoftFrames, Now);
+    }
+
+    /// <summary>The machines, in the order in which they were added and are served.</summary>
+    public IReadOnlyList<ScheduledMachine> Machines => _machines;
+
+    /// <summary>Virtual nanoseconds of the host: the last barrier.</summary>
+    public ulong Now { get; private set; }
+
+    /// <summary>How short of memory the host is.</summary>
+    public HostState State => _reclaim.State;
+
+    /// <summary>Adds a machine that is to start.</summary>
+    public void Add(ScheduledMachineOptions machine) => _machines.Add(new ScheduledMachine(machine));
+
+    /// <summary>Runs one quantum: the work of the barrier, then machines up to the next.</summary>
+    /// <returns>False where every machine has ended.</returns>
+    public bool RunQuantum()
+    {
+        if (_machines.All(machine => machine.HasEnded))
+            return false;
+        ulong until = Now + _options.QuantumNanoseconds;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.CanStart(Now))
+                Try(machine, starting => starting.Start(Now));
+        }
+
+        _reclaim.Balance(Now);
+        foreach (ScheduledMachine machine in _machines)
+        {
+            // Large pages are made while there is plenty: a copy needs a run beside what it copies.
+            if (machine.Guest is { } guest && _host.Frames.FramesFree > 2 * _reclaim.HighFrames)
+                guest.Machine.Memory.JoinWhole(JoinsAtBarrier);
+        }
+
+        UInt128 before = Retired;
+        bool wasBusy = false;
+        do
+        {
+            foreach (ScheduledMachine machine in _machines)
+            {
+                if (machine.Guest is { } guest)
+                {
+                    _ = Refill(machine);
+                    guest.Machine.Frames.Close();
+                }
+            }
+
+            _running.Clear();
+            _running.AddRange(_machines.Where(machine => machine.Guest is not null && machine.Stop is null && machine.Time < until));
+            wasBusy |= _running.Count > 0;
+            RunAll(until);
+            foreach (ScheduledMachine machine in _machines)
+                machine.Guest?.Machine.Frames.Open();
+            foreach (ScheduledMachine machine in _machines)
+            {
+                machine.Account();
+                if (machine.Stop is not null)
+                    Try(machine, Serve);
+            }
+        }
+        while (_machines.Any(machine => machine.Guest is not null && machine.Stop is null && machine.Time < until));
+        _fruitless = wasBusy && Retired == before ? _fruitless + 1 : 0;
+        EndQuantum(until);
+        return true;
+    }
+
+    /// <summary>Ends every machine that is left.</summary>
+    public void Abandon(string reason)
+    {
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is not null)
+                Abandon(machine, AbandonCause.Limit, reason);
+            else if (!machine.HasEnded)
+                machine.EndUnstarted();
+        }
+    }
+
+    private void RunAll(ulong until)
+    {
+        if (_options.Threads == 1 || _running.Count < 2)
+        {
+            foreach (ScheduledMachine machine in _running)
+                machine.Run(until);
+            return;
+        }
+
+        try
+        {
+            Parallel.ForEach(_running, new ParallelOptions { MaxDegreeOfParallelism = _options.Threads }, machine => machine.Run(until));
+        }
+        catch (AggregateException exception)
+        {
+            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
+        }
+    }
+
+    private void Serve(ScheduledMachine machine)
+    {
+        MachineStop stop = machine.Stop!.Value;
+        IScheduledGuest guest = machine.Guest!;
+        if (machine.Store is { } store)
+            store.Now = machine.Time;
+        switch (stop.Memory)
+        {
+            case PopulateResult.Swapped:
+                switch (guest.Machine.Memory.BringIn(stop.Exit.GuestPhysical))
+                {
+                    case PopulateResult.Mapped:
+                        machine.Resume();
+                        machine.WaitForSwap(machine.Store!.ReadyAt);
+                        return;
+                    case PopulateResult.NoFrame:
+                        machine.Starve();
+                        return;
+                    case var lost:
+                        throw new SwappedPageLostException(stop.Exit.GuestPhysical, lost);
+                }
+
+            case PopulateResult.NoFrame:
+                // The instruction runs again when there is a reserve.
+                if (Refill(machine) || guest.Machine.Frames.Reserved > 0)
+                    machine.Resume();
+                else
+                    machine.Starve();
+                return;
+            default:
+                if (!guest.Answer(stop))
+                {
+                    machine.End();
+                    return;
+                }
+
+                machine.Resume();
+                if (machine.Store is { } used)
+                    machine.WaitForSwap(used.ReadyAt);
+                return;
+        }
+    }
+
+    private bool Refill(ScheduledMachine machine)
+    {
+        if (machine.Guest is not { } guest)
+            return true;
+        ulong part = Math.Clamp(_host.Frames.FramesTotal / (32 * (ulong)_machines.Count), LeastReserved, MostReserved);
+        ulong resident = guest.Machine.Memory.ResidentFrames;
+        ulong wanted = Math.Min(part, Math.Max(LeastReserved, machine.MostFrames - Math.Min(machine.MostFrames, resident)));
+        return guest.Machine.Frames.TryReserve((int)wanted)
+            || (_reclaim.TryFree(_reclaim.SoftFrames, Now) && guest.Machine.Frames.TryReserve((int)wanted));
+    }
+
+    private UInt128 Retired => _machines.Aggregate((UInt128)0, (sum, machine) => sum + machine.Instructions);
+
+    private void EndQuantum(ulong until)
+    {
+        Now = until;
+        if (_fruitless > MostFruitlessQuanta)
+        {
+            // The last one is given up, and its frames help the others.
+            _fruitless = 0;
+            ScheduledMachine? last = _machines.LastOrDefault(machine => machine.IsStarved) ?? _machines.LastOrDefault(machine => machine.Guest is not null);
+            if (last is not null)
+                Abandon(last, AbandonCause.NoMemory, "the host has too few frames for any machine to go on");
+        }
+
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (!machine.IsStarved)
+                continue;
+
+            // What it waited for is tried again behind the barrier's work.
+            machine.WaitUntil(until);
+            machine.Resume();
+        }
+
+        // Nobody runs before then: waiting costs no quanta.
+        ulong next = ulong.MaxValue;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is not null)
+                next = Math.Min(next, machine.Time);
+            else if (!machine.HasEnded)
+                next = Math.Min(next, machine.StartTime);
+        }
+
+        if (next > Now && next != ulong.MaxValue)
+            Now += (next - Now) / _options.QuantumNanoseconds * _options.QuantumNanoseconds;
+    }
+
+    private void Try(ScheduledMachine machine, Action<ScheduledMachine> step)
+    {
+        try
+        {
+            step(machine);
+        }
+        catch (SwappedPageLostException exception)
+        {
+            Abandon(machine, AbandonCause.PageLost, exception.Message);
+        }
+        catch (HostMemoryExhaustedException) when (machine.Guest is not null)
+        {
+            Abandon(machine, AbandonCause.NoMemory, "the host has no frame left for what it asked of the hypervisor");
+        }
+    }
+
+    private static void Abandon(ScheduledMachine machine, AbandonCause cause, string reason)
+    {
+        machine.Guest!.Abandon(cause, reason);
+        machine.End();
+    }
+}

@@ -1,0 +1,27 @@
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>How machines share a host.</summary>
+public sealed record HostSchedulerOptions
+{
+    /// <summary>A tenth of a virtual millisecond between barriers.</summary>
+    public const ulong DefaultQuantumNanoseconds = 100_000;
+
+    /// <summary>Virtual nanoseconds from one barrier to the next.</summary>
+    public required ulong QuantumNanoseconds { get; init; }
+
+    /// <summary>Threads that machines run on, at least 1. No result depends on it.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>From whom frames are taken.</summary>
+    public required ReclaimOrder Order { get; init; }
+}
+
+/// <summary>From whom frames are taken first.</summary>
+public enum ReclaimOrder
+{
+    /// <summary>Who has most.</summary>
+    Largest,
+
+    /// <summary>Who has most for each of its shares: min-funding revocation without a tax on idle memory.</summary>
+    Shares,
+}

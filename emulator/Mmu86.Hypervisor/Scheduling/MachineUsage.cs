@@ -1,0 +1,37 @@
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>What a machine has of its host, and what was done for it.</summary>
+public readonly record struct MachineUsage
+{
+    /// <summary>Frames of its memory that have one of the host.</summary>
+    public required ulong ResidentFrames { get; init; }
+
+    /// <summary>Frames of its memory whose bytes are swapped.</summary>
+    public required ulong SwappedFrames { get; init; }
+
+    /// <summary>Frames of its nested tables.</summary>
+    public required ulong TableFrames { get; init; }
+
+    /// <summary>Frames that wait in its reserve.</summary>
+    public required ulong ReservedFrames { get; init; }
+
+    /// <summary>Pages read from swap so far.</summary>
+    public required ulong SwappedIn { get; init; }
+
+    /// <summary>Pages written to swap so far.</summary>
+    public required ulong SwappedOut { get; init; }
+
+    /// <summary>Nested faults answered with a fresh page so far.</summary>
+    public required ulong PagesPopulated { get; init; }
+
+    internal static MachineUsage Most(in MachineUsage left, in MachineUsage right) => new()
+    {
+        ResidentFrames = Math.Max(left.ResidentFrames, right.ResidentFrames),
+        SwappedFrames = Math.Max(left.SwappedFrames, right.SwappedFrames),
+        TableFrames = Math.Max(left.TableFrames, right.TableFrames),
+        ReservedFrames = Math.Max(left.ReservedFrames, right.ReservedFrames),
+        SwappedIn = Math.Max(left.SwappedIn, right.SwappedIn),
+        SwappedOut = Math.Max(left.SwappedOut, right.SwappedOut),
+        PagesPopulated = Math.Max(left.PagesPopulated, right.PagesPopulated),
+    };
+}

@@ -1,0 +1,150 @@
+using Mmu86.Cpu;
+
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>A machine of a <see cref="HostScheduler"/>: before it starts, while it runs, and what is left of it.</summary>
+public sealed class ScheduledMachine
+{
+    private const ulong NanosecondsInSecond = 1_000_000_000;
+
+    // A machine whose clock counts more than instructions is asked what time it is at least so often.
+    private const ulong StepOfOtherClocks = 1000;
+
+    private readonly ScheduledMachineOptions _options;
+
+    // Host time minus the guest's: when it started, and how long it has waited since.
+    private ulong _offset;
+
+    internal ScheduledMachine(ScheduledMachineOptions options) => _options = options;
+
+    /// <summary>Its name.</summary>
+    public string Name => _options.Name;
+
+    /// <summary>The guest; null before it starts and behind its end.</summary>
+    public IScheduledGuest? Guest { get; private set; }
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Virtual nanoseconds of the host at which it stands: when it starts, how far it has come, when it ended.</summary>
+    public ulong Time { get; private set; }
+
+    /// <summary>What it has of the host.</summary>
+    public MachineUsage Usage { get; private set; }
+
+    /// <summary>The most that it had of each at a barrier.</summary>
+    public MachineUsage Peak { get; private set; }
+
+    /// <summary>Virtual nanoseconds for which it waited for pages from swap.</summary>
+    public ulong SwapWaitNanoseconds { get; private set; }
+
+    /// <summary>Retired instructions.</summary>
+    public ulong Instructions { get; private set; }
+
+    /// <summary>Shares of the host's memory.</summary>
+    internal ulong Shares => _options.Shares;
+
+    /// <summary>Frames below which nothing is taken from it.</summary>
+    internal ulong LeastFrames => _options.LeastFrames;
+
+    /// <summary>Frames above which it gets none without giving one up.</summary>
+    internal ulong MostFrames => _options.MostFrames;
+
+    internal ITimedPageStore? Store => _options.Store;
+
+    internal IVictimChooser Chooser => _options.Chooser;
+
+    /// <summary>Why it does not run on; null where it does.</summary>
+    internal MachineStop? Stop { get; private set; }
+
+    /// <summary>It asked for a frame at a barrier and there was none.</summary>
+    internal bool IsStarved { get; private set; }
+
+    /// <summary>Virtual nanoseconds at which it may start.</summary>
+    internal ulong StartTime => _options.StartNanoseconds;
+
+    internal bool CanStart(ulong now) => Guest is null && !HasEnded && _options.StartNanoseconds <= now;
+
+    internal void Start(ulong now)
+    {
+        Time = now;
+        Guest = _options.Create();
+        _offset = now - GuestNanoseconds;
+        Account();
+    }
+
+    /// <summary>Runs up to a moment, or to what only a barrier can answer. On any thread.</summary>
+    internal void Run(ulong until)
+    {
+        IScheduledGuest guest = Guest!;
+        while (Time < until && Stop is null)
+        {
+            ulong ticks = (ulong)((((UInt128)(until - Time) * guest.ClockFrequencyHertz) + NanosecondsInSecond - 1) / NanosecondsInSecond);
+            ulong step = guest.HasUniformClock ? ticks : Math.Max(Math.Min(ticks, StepOfOtherClocks), ticks / 8);
+            MachineStop stop = guest.Machine.Run(guest.Processor, guest.Processor.Counters.Instructions + step);
+            Time = _offset + GuestNanoseconds;
+            if (stop.Exit.Reason is not (VmExitReason.InstructionLimit or VmExitReason.Marker))
+                Stop = stop;
+        }
+    }
+
+    /// <summary>It has what it waited for.</summary>
+    internal void Resume()
+    {
+        Stop = null;
+        IsStarved = false;
+    }
+
+    internal void Starve() => IsStarved = true;
+
+    /// <summary>The guest stands still until a moment; its own clock does too.</summary>
+    internal void WaitUntil(ulong moment)
+    {
+        if (moment <= Time)
+            return;
+        _offset += moment - Time;
+        Time = moment;
+    }
+
+    internal void WaitForSwap(ulong moment)
+    {
+        SwapWaitNanoseconds += moment > Time ? moment - Time : 0;
+        WaitUntil(moment);
+    }
+
+    /// <summary>Notes what it has. At a barrier.</summary>
+    internal void Account()
+    {
+        if (Guest is null)
+            return;
+        GuestMemoryManager memory = Guest.Machine.Memory;
+        Usage = new MachineUsage
+        {
+            ResidentFrames = memory.ResidentFrames,
+            SwappedFrames = memory.SwappedFrames,
+            TableFrames = memory.TableFrames,
+            ReservedFrames = (ulong)Guest.Machine.Frames.Reserved,
+            SwappedIn = memory.Counts.SwappedIn,
+            SwappedOut = memory.Counts.SwappedOut,
+            PagesPopulated = Guest.Machine.PagesPopulated,
+        };
+        Peak = MachineUsage.Most(Peak, Usage);
+        Instructions = Guest.Processor.Counters.Instructions;
+    }
+
+    /// <summary>Destroys the machine. What it did stays known.</summary>
+    internal void End()
+    {
+        Account();
+        Guest!.Dispose();
+        Guest = null;
+        Stop = null;
+        IsStarved = false;
+        HasEnded = true;
+        Usage = Usage with { ResidentFrames = 0, SwappedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
+    }
+
+    internal void EndUnstarted() => HasEnded = true;
+
+    private ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);
+}
