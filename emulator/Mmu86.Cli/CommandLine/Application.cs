@@ -95,6 +95,7 @@ internal static class Application
             InspectCommand.Create(guestWords, streams),
             ExplainCommand.Create(guestWords, streams),
             SweepCommand.Create(guestWords, streams),
+            VmsCommand.Create(streams),
             ListCommand.Create(streams),
             ShowCommand.Create(streams),
         };

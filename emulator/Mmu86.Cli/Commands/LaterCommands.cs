@@ -7,7 +7,6 @@ internal static class LaterCommands
 {
     private static readonly (string Name, string Description)[] s_commands =
     [
-        ("vms", "Several virtual machines on one overcommitted host (not available yet)"),
         ("boot", "A Linux kernel in a virtual machine (not available yet)"),
         ("serve", "The web inspector on a loopback port (not available yet)"),
     ];

@@ -4,6 +4,7 @@ using Mmu86.Cli.CommandLine;
 using Mmu86.GuestPrograms;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
+using Mmu86.Lab.Scenarios;
 
 namespace Mmu86.Cli.Commands;
 
@@ -36,7 +37,7 @@ internal static class ListCommand
                 Print(streams, ReplacementPolicy.All.Select(policy => (policy.Name, policy.Meaning)));
                 return ExitStatus.Success;
             case "scenarios":
-                streams.Diagnose("there are no scenarios yet");
+                Print(streams, ScenarioCatalogue.Names.Select(name => (name, ScenarioJson.DescriptionOf(ScenarioCatalogue.Find(name)))));
                 return ExitStatus.Success;
             default:
                 throw UserErrorException.Usage($"there is no list of '{kind}', only of {string.Join(", ", s_kinds)}{Suggestion.Ending(kind, s_kinds)}");

@@ -110,7 +110,7 @@ public sealed class HostScheduler
             if (machine.Guest is not null)
                 Abandon(machine, AbandonCause.Limit, reason);
             else if (!machine.HasEnded)
-                machine.EndUnstarted();
+                machine.EndUnstarted(reason);
         }
     }
 
@@ -235,7 +235,11 @@ public sealed class HostScheduler
         {
             Abandon(machine, AbandonCause.PageLost, exception.Message);
         }
-        catch (HostMemoryExhaustedException) when (machine.Guest is not null)
+        catch (HostMemoryExhaustedException) when (machine.Guest is null)
+        {
+            machine.EndUnstarted("the host has no frame left to place its image");
+        }
+        catch (HostMemoryExhaustedException)
         {
             Abandon(machine, AbandonCause.NoMemory, "the host has no frame left for what it asked of the hypervisor");
         }

@@ -26,6 +26,9 @@ public sealed class ScheduledMachine
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>Why it never started; null where it did, or still may.</summary>
+    public string? NeverStarted { get; private set; }
+
     /// <summary>Virtual nanoseconds of the host at which it stands: when it starts, how far it has come, when it ended.</summary>
     public ulong Time { get; private set; }
 
@@ -144,7 +147,11 @@ public sealed class ScheduledMachine
         Usage = Usage with { ResidentFrames = 0, SwappedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
     }
 
-    internal void EndUnstarted() => HasEnded = true;
+    internal void EndUnstarted(string reason)
+    {
+        NeverStarted = reason;
+        HasEnded = true;
+    }
 
     private ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);
 }

@@ -1,0 +1,61 @@
+using System.Globalization;
+using Mmu86.Lab.Scenarios;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Mmu86.Cli.Rendering;
+
+/// <summary>A scenario for people: a table that lives while it runs, and one of what became of it.</summary>
+internal static class VmsView
+{
+    /// <summary>How things stand.</summary>
+    /// <param name="scenario">What runs.</param>
+    /// <param name="moment">Now.</param>
+    public static IRenderable Live(Scenario scenario, VmsMoment moment)
+    {
+        Table table = Make($"{scenario.Name}: {Milliseconds(moment.Time)} ms, {Size(moment.Free << 12)} free, {moment.State}", "machine", "million instructions", "resident", "swapped");
+        for (int i = 0; i < moment.Machines.Count; i++)
+        {
+            VmsMachineMoment machine = moment.Machines[i];
+            Add(table, scenario.Machines[i].Name, Number(machine.Instructions / 1_000_000), Size(machine.Resident << 12), Size(machine.Swapped << 12));
+        }
+
+        return table;
+    }
+
+    /// <summary>Writes what became of it.</summary>
+    public static void Write(IAnsiConsole console, VmsReport report)
+    {
+        Table table = Make(
+            $"{report.Scenario}: {Size(report.Promised)} promised on {Size(report.HostMemory)}; {Size(report.PeakFramesUsed << 12)} used at most, {Milliseconds(report.Time)} ms",
+            "machine", "end", "at ms", "instructions", "most resident", "most swapped", "in", "out", "waited ms", "output");
+        foreach (VmsMachineReport machine in report.Machines)
+        {
+            Add(
+                table, machine.Name, machine.Exit is { } exit ? $"{exit.Kind.ToString().ToLowerInvariant()} {exit.Status}" : "never started",
+                Milliseconds(machine.EndedAt), Number((ulong)machine.Instructions), Size(machine.Peak.ResidentFrames << 12), Size(machine.Peak.SwappedFrames << 12),
+                Size(machine.SwapInBytes), Size(machine.SwapOutBytes), Milliseconds(machine.SwapWait), machine.OutputSha256[..12]);
+        }
+
+        console.Write(table);
+    }
+
+    private static Table Make(string title, params string[] columns)
+    {
+        var table = new Table { Title = new TableTitle(Markup.Escape(title)), Border = TableBorder.Simple };
+        foreach (string column in columns)
+            table.AddColumn(new TableColumn(column) { Alignment = column is "machine" or "end" or "output" ? Justify.Left : Justify.Right, NoWrap = true });
+        return table;
+    }
+
+    // Texts, not markup: names come from files.
+    private static void Add(Table table, params string[] cells) => table.AddRow(cells.Select(cell => new Text(cell)));
+
+    private static string Number(ulong number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Milliseconds(ulong nanoseconds) => (nanoseconds / 1e6).ToString("F1", CultureInfo.InvariantCulture);
+
+    private static string Size(ulong bytes) => bytes >= 1 << 20
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:F1}M")
+        : $"{bytes >> 10}K";
+}

@@ -1,0 +1,93 @@
+namespace Mmu86.Lab.Scenarios;
+
+/// <summary>A scenario file as it is written (<c>mmu86.scenario/1</c>). Sizes are texts such as <c>64M</c>, times virtual nanoseconds.</summary>
+internal sealed record ScenarioDescription
+{
+    /// <summary><see cref="ScenarioJson.SchemaName"/>.</summary>
+    public required string Schema { get; init; }
+
+    /// <summary>What it shows, in a line.</summary>
+    public string? Description { get; init; }
+
+    /// <summary>RAM of the host.</summary>
+    public required string HostMemory { get; init; }
+
+    /// <summary>Where pages go that have no frame; absent where they go nowhere.</summary>
+    public SwapDescription? Swap { get; init; }
+
+    /// <summary>Who gives way.</summary>
+    public PolicyDescription? Policy { get; init; }
+
+    /// <summary>The machines.</summary>
+    public required IReadOnlyList<ScenarioMachineDescription> Machines { get; init; }
+
+    /// <summary>When it is over at the latest.</summary>
+    public LimitsDescription? Limits { get; init; }
+}
+
+/// <summary>Swap of a scenario file.</summary>
+internal sealed record SwapDescription
+{
+    /// <summary>The path of the swap file; absent for a temporary one.</summary>
+    public string? File { get; init; }
+
+    /// <summary>Its size.</summary>
+    public required string Size { get; init; }
+
+    /// <summary>The device whose times it has.</summary>
+    public string? Device { get; init; }
+}
+
+/// <summary>Policies of a scenario file.</summary>
+internal sealed record PolicyDescription
+{
+    /// <summary>From whom frames are taken: <c>largest</c> or <c>shares</c>.</summary>
+    public string? Reclaim { get; init; }
+
+    /// <summary>Which frame of a machine gives way.</summary>
+    public string? Replacement { get; init; }
+
+    /// <summary>Whether frames of equal content become one.</summary>
+    public bool? Sharing { get; init; }
+
+    /// <summary>How much more an idle page costs.</summary>
+    public int? IdleTaxPercent { get; init; }
+}
+
+/// <summary>A machine, or several alike, of a scenario file.</summary>
+internal sealed record ScenarioMachineDescription
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>A bundled guest or a path from the scenario's file.</summary>
+    public required string Program { get; init; }
+
+    /// <summary>The guest's arguments.</summary>
+    public IReadOnlyList<string>? Args { get; init; }
+
+    /// <summary>What it is promised.</summary>
+    public required string Memory { get; init; }
+
+    /// <summary>Its part beside others'; 1000 where absent.</summary>
+    public int? Shares { get; init; }
+
+    /// <summary>Below this nothing is taken from it.</summary>
+    public string? Min { get; init; }
+
+    /// <summary>More it does not get.</summary>
+    public string? Max { get; init; }
+
+    /// <summary>When it starts.</summary>
+    public ulong? StartAt { get; init; }
+
+    /// <summary>How many there are; named <c>NAME-1</c> and so on where more than one.</summary>
+    public int? Count { get; init; }
+}
+
+/// <summary>Limits of a scenario file.</summary>
+internal sealed record LimitsDescription
+{
+    /// <summary>Virtual nanoseconds after which machines that run are ended.</summary>
+    public ulong? Time { get; init; }
+}

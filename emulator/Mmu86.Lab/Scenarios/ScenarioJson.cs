@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.Text.Json;
+using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Lab.Configuration;
+using Mmu86.X86;
+
+namespace Mmu86.Lab.Scenarios;
+
+/// <summary>Scenario files (<c>mmu86.scenario/1</c>).</summary>
+public static class ScenarioJson
+{
+    /// <summary>The name and version of the format.</summary>
+    public const string SchemaName = "mmu86.scenario/1";
+
+    /// <summary>The largest scenario file that is read, in bytes.</summary>
+    public const int MaximumBytes = 1 << 20;
+
+    /// <summary>The most machines of a scenario.</summary>
+    public const int MaximumMachines = 1000;
+
+    private const ulong MostShares = 1_000_000;
+    private const ulong DefaultShares = 1000;
+
+    // What the tables, the image and the reserve of a machine take at least.
+    private const ulong LeastHostFramesOfMachine = 64;
+
+    private static readonly string[] s_laterReplacements = ["fifo", "lru", "2q", "arc", "wsclock", "mglru", "random", "opt"];
+
+    /// <summary>Reads a scenario and checks it.</summary>
+    /// <param name="json">UTF-8.</param>
+    /// <param name="reading">What the file does not say.</param>
+    /// <param name="errors">Everything that is wrong, empty where the result is not null.</param>
+    /// <returns>Null where it was refused.</returns>
+    public static Scenario? Read(ReadOnlyMemory<byte> json, ScenarioReading reading, out IReadOnlyList<ConfigurationError> errors)
+    {
+        List<ConfigurationError> found = [];
+        errors = found;
+        return JsonText.Read(json, found, document => new Reader(reading, found).Read(document));
+    }
+
+    /// <summary>The line that says what a scenario shows; empty where it says nothing.</summary>
+    /// <param name="json">A scenario that is known to be right.</param>
+    public static string DescriptionOf(ReadOnlyMemory<byte> json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        return document.Deserialize(ScenarioJsonContext.Default.ScenarioDescription)!.Description ?? "";
+    }
+
+    private sealed class Reader(ScenarioReading reading, List<ConfigurationError> errors)
+    {
+        public Scenario? Read(JsonElement document)
+        {
+            new JsonShape(ScenarioJsonContext.Default.Options, errors).Check(document, ScenarioJsonContext.Default.ScenarioDescription, "");
+            if (errors.Count > 0)
+                return null;
+            ScenarioDescription description = document.Deserialize(ScenarioJsonContext.Default.ScenarioDescription)!;
+            if (description.Schema != SchemaName)
+                Refuse("schema", $"must be '{SchemaName}', not '{description.Schema}'");
+            ulong host = Size("hostMemory", description.HostMemory, RunOptions.MinimumMemoryBytes);
+            host = reading.HostMemoryBytes ?? host;
+            if (description.Swap is not null)
+                Later("swap", "swapping to a file is not available yet");
+            ReclaimOrder order = ReadPolicy(description.Policy);
+            List<ScenarioMachine> machines = [];
+            HashSet<string> names = [];
+            if (description.Machines.Count == 0)
+                Refuse("machines", "has no members");
+            for (int i = 0; i < description.Machines.Count; i++)
+                Add(machines, names, description.Machines[i], $"machines[{i}]");
+            CheckTogether(host, machines);
+            return new Scenario
+            {
+                Name = reading.Name,
+                HostMemoryBytes = host,
+                Order = order,
+                Machines = machines,
+                LimitNanoseconds = description.Limits?.Time,
+                Seed = reading.Seed,
+            };
+        }
+
+        private ReclaimOrder ReadPolicy(PolicyDescription? policy)
+        {
+            if (policy?.Sharing == true)
+                Later("policy.sharing", "page sharing is not available yet");
+            if (policy?.IdleTaxPercent is < 0 or > 99)
+                Refuse("policy.idleTaxPercent", $"must be 0 to 99, not {policy.IdleTaxPercent}");
+            else if (policy?.IdleTaxPercent is > 0)
+                Later("policy.idleTaxPercent", "the tax on idle memory is not available yet");
+            string replacement = policy?.Replacement ?? "clock";
+            if (s_laterReplacements.Contains(replacement))
+                Later("policy.replacement", $"'{replacement}' is not available yet");
+            else if (replacement != "clock")
+                Refuse("policy.replacement", $"must be clock, not '{replacement}'");
+            switch (policy?.Reclaim ?? "largest")
+            {
+                case "largest":
+                    return ReclaimOrder.Largest;
+                case "shares":
+                    return ReclaimOrder.Shares;
+                case "balloon":
+                    Later("policy.reclaim", "the balloon is not available yet");
+                    return ReclaimOrder.Largest;
+                case var other:
+                    Refuse("policy.reclaim", $"must be largest or shares, not '{other}'{Suggestion.Ending(other, ["largest", "shares"])}");
+                    return ReclaimOrder.Largest;
+            }
+        }
+
+        private void Add(List<ScenarioMachine> machines, HashSet<string> names, ScenarioMachineDescription machine, string path)
+        {
+            ulong memory = Size($"{path}.memory", machine.Memory, RunOptions.MinimumMemoryBytes);
+            ulong min = machine.Min is null ? 0 : Size($"{path}.min", machine.Min, 0);
+            ulong max = machine.Max is null ? ulong.MaxValue : Size($"{path}.max", machine.Max, RunOptions.MinimumMemoryBytes);
+            if (min > memory)
+                Refuse($"{path}.min", $"'{machine.Min}' is more than its memory, '{machine.Memory}'");
+            if (max < min)
+                Refuse($"{path}.max", $"'{machine.Max}' is less than its min, '{machine.Min}'");
+            if (machine.Shares is { } shares && (shares < 1 || (ulong)shares > MostShares))
+                Refuse($"{path}.shares", $"must be 1 to {MostShares}, not {shares}");
+            int count = machine.Count ?? 1;
+            if (count < 1 || count > MaximumMachines - machines.Count)
+            {
+                Refuse($"{path}.count", $"must be 1 to {MaximumMachines} in all, not {count}");
+                return;
+            }
+
+            if (machine.Name.Length == 0 || machine.Name.Any(char.IsControl))
+                Refuse($"{path}.name", "must be a text without control characters, and not empty");
+            IReadOnlyList<string> arguments = machine.Args ?? [];
+            if (reading.FindProgram(machine.Program, arguments, out string problem) is not { } program)
+            {
+                Refuse($"{path}.program", problem);
+                return;
+            }
+
+            for (int i = 1; i <= count; i++)
+            {
+                string name = count == 1 ? machine.Name : $"{machine.Name}-{i}";
+                if (!names.Add(name))
+                    Refuse($"{path}.name", $"'{name}' is a machine already");
+                machines.Add(new ScenarioMachine
+                {
+                    Name = name,
+                    Options = new RunOptions
+                    {
+                        Program = program,
+                        Machine = reading.Machine,
+                        Paging = PagingMode.Nested,
+                        GuestPage = PageSize.Size4K,
+                        HostPage = reading.Machine.Mmu.Nested.CanMap(PageSize.Size2M) ? PageSize.Size2M : PageSize.Size4K,
+                        Fidelity = reading.Fidelity,
+                        MemoryBytes = memory,
+                        Seed = reading.Seed,
+                    },
+                    Shares = (ulong)(machine.Shares ?? (int)DefaultShares),
+                    LeastFrames = min >> 12,
+                    MostFrames = max == ulong.MaxValue ? max : max >> 12,
+                    StartNanoseconds = machine.StartAt ?? 0,
+                });
+            }
+        }
+
+        private void CheckTogether(ulong host, List<ScenarioMachine> machines)
+        {
+            if (errors.Count > 0)
+                return;
+            ulong frames = host >> 12;
+            ulong promised = machines.Aggregate(0UL, (sum, machine) => sum + machine.LeastFrames);
+            if (promised > frames)
+                Refuse("hostMemory", $"has {frames} frames, and what 'min' promises is {promised}");
+            if (frames < LeastHostFramesOfMachine * (ulong)machines.Count)
+                Refuse("hostMemory", $"has {frames} frames; {machines.Count} machines need {LeastHostFramesOfMachine} each at least");
+        }
+
+        private ulong Size(string path, string text, ulong least)
+        {
+            int shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch
+            {
+                'K' => 10,
+                'M' => 20,
+                'G' => 30,
+                'T' => 40,
+                _ => 0,
+            };
+            if (!ulong.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
+                || value > RunOptions.MaximumMemoryBytes >> shift)
+            {
+                Refuse(path, $"'{text}' is not a size of at most 1T; sizes look like 64M or 1G");
+                return least;
+            }
+
+            ulong scaled = (ulong)((UInt128)(value << shift) * reading.ScaleFactor / reading.ScaleDivisor) & ~0xFFFUL;
+            if (scaled >= least && scaled <= RunOptions.MaximumMemoryBytes)
+                return scaled;
+            Refuse(path, $"'{text}'{(reading.ScaleFactor == reading.ScaleDivisor ? "" : " after scaling")} must be {least >> 20}M to 1T");
+            return least;
+        }
+
+        private void Refuse(string path, string message) => errors.Add(new ConfigurationError(path, message));
+
+        private void Later(string path, string message) => errors.Add(new ConfigurationError(path, message) { IsNotYet = true });
+    }
+}

@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Lab.Reports;
+using Mmu86.Lab.Running;
+using Mmu86.Memory;
+
+namespace Mmu86.Lab.Scenarios;
+
+/// <summary>Runs a scenario from its first machine's start to its last one's end.</summary>
+public sealed class ScenarioRunner
+{
+    private readonly Scenario _scenario;
+    private readonly Func<int, ITimedPageStore?> _stores;
+    private readonly ScenarioTimeline _timeline = new();
+    private readonly MachineRecord[] _records;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="scenario">What runs on what.</param>
+    /// <param name="stores">Where the swapped pages of the machine of an index go; null for nowhere.</param>
+    public ScenarioRunner(Scenario scenario, Func<int, ITimedPageStore?> stores)
+    {
+        _scenario = scenario;
+        _stores = stores;
+        _records = [.. scenario.Machines.Select(machine => new MachineRecord(machine))];
+    }
+
+    /// <summary>Threads that machines run on. No result depends on it.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>Whether the bytes of every frame are looked at before it is mapped.</summary>
+    public bool AuditsIsolation { get; init; }
+
+    /// <summary>Told now and then how things stand; null for nobody.</summary>
+    public Action<VmsMoment>? Progress { get; init; }
+
+    /// <summary>Runs.</summary>
+    /// <param name="cancellation">Ends every machine early: the report says so.</param>
+    /// <exception cref="Loaders.ImageFormatException">An image is broken, or does not fit.</exception>
+    /// <exception cref="Loaders.ImageNotSupportedException">An image is of a kind that Mmu86 does not have yet.</exception>
+    public VmsReport Run(CancellationToken cancellation)
+    {
+        using Process process = Process.GetCurrentProcess();
+        TimeSpan cpu = process.TotalProcessorTime;
+        var wall = Stopwatch.StartNew();
+        using var host = new VirtualHost(
+            new HostMemory(_scenario.HostMemoryBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = AuditsIsolation });
+        var scheduler = new HostScheduler(host, new HostSchedulerOptions
+        {
+            QuantumNanoseconds = HostSchedulerOptions.DefaultQuantumNanoseconds,
+            Threads = Threads,
+            Order = _scenario.Order,
+        });
+        for (int i = 0; i < _records.Length; i++)
+            scheduler.Add(Schedule(host, _records[i], _stores(i)));
+        try
+        {
+            while (scheduler.RunQuantum())
+            {
+                if (_timeline.Add(scheduler, host.Frames) is { } moment)
+                    Progress?.Invoke(moment);
+                if (scheduler.Now >= _scenario.LimitNanoseconds)
+                    scheduler.Abandon($"limits.time {_scenario.LimitNanoseconds} was reached");
+                else if (cancellation.IsCancellationRequested)
+                    scheduler.Abandon("interrupted");
+            }
+        }
+        finally
+        {
+            scheduler.Abandon("the run was given up");
+        }
+
+        process.Refresh();
+        return Report(scheduler, host, process.TotalProcessorTime - cpu, wall.Elapsed);
+    }
+
+    private static ScheduledMachineOptions Schedule(VirtualHost host, MachineRecord record, ITimedPageStore? store) => new()
+    {
+        Name = record.Machine.Name,
+        Create = () => new ScenarioGuest(new SharedHost(host, store), record.Machine.Options, new GuestOutput(record.Output, record.Output, record.Output), record.Note),
+        StartNanoseconds = record.Machine.StartNanoseconds,
+        Shares = record.Machine.Shares,
+        LeastFrames = record.Machine.LeastFrames,
+        MostFrames = record.Machine.MostFrames,
+        Store = store,
+        Chooser = new ClockChooser(),
+    };
+
+    private VmsReport Report(HostScheduler scheduler, VirtualHost host, TimeSpan cpu, TimeSpan wall)
+    {
+        List<VmsMachineReport> machines = [];
+        for (int i = 0; i < _records.Length; i++)
+            machines.Add(_records[i].Report(scheduler.Machines[i]));
+        return new VmsReport
+        {
+            Version = typeof(VmsReport).Assembly.GetName().Version!.ToString(3),
+            Scenario = _scenario.Name,
+            Seed = _scenario.Seed,
+            Machine = _scenario.Machines[0].Options.Machine.Name,
+            HostMemory = _scenario.HostMemoryBytes,
+            Promised = _scenario.Machines.Aggregate(0UL, (sum, machine) => sum + machine.Options.MemoryBytes),
+            Time = scheduler.Machines.Max(machine => machine.Time),
+            PeakFramesUsed = host.Frames.MostFramesUsed,
+            Timeline = _timeline.Moments,
+            Machines = machines,
+            FramesOwnedAtEnd = host.Frames.FramesUsed,
+            Host = HostReport.From(machines.Sum(machine => machine.Instructions), cpu, wall),
+        };
+    }
+
+    // What is kept of a machine when it is gone.
+    private sealed class MachineRecord(ScenarioMachine machine)
+    {
+        private ExitReport? _exit;
+        private RunCounts? _counts;
+        private GuestMemoryCounts? _memory;
+        private VmsFrames? _last;
+
+        public ScenarioMachine Machine => machine;
+
+        public HashingStream Output { get; } = new();
+
+        public void Note(ScenarioGuest guest)
+        {
+            RunOptions options = machine.Options;
+            GuestMachine ended = guest.Guest;
+            _exit = guest.Exit;
+            _counts = new RunCountsReader(options.Machine, options.Paging, options.Fidelity)
+                .Read(ended.Vcpu.Counters, ended.Vcpu.Statistics, ended.Timing?.Statistics);
+            _memory = guest.Machine.Memory.Counts;
+            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.SwappedFrames);
+        }
+
+        public VmsMachineReport Report(ScheduledMachine scheduled) => new()
+        {
+            Name = machine.Name,
+            Program = ProgramReport.Of(machine.Options.Program),
+            Memory = machine.Options.MemoryBytes,
+            Exit = _exit ?? (scheduled.NeverStarted is { } reason ? new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = reason } : null),
+            OutputSha256 = Output.Sha256,
+            Instructions = _counts?.Instructions ?? 0,
+            Cycles = _counts?.Cycles,
+            ResidentFrames = _last?.ResidentFrames ?? 0,
+            SharedFrames = _last?.SharedFrames ?? 0,
+            BalloonedFrames = _last?.BalloonedFrames ?? 0,
+            SwappedFrames = _last?.SwappedFrames ?? 0,
+            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.SwappedFrames),
+            SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
+            SwapOutBytes = (_memory?.SwappedOut ?? 0) << 12,
+            SwapWait = scheduled.SwapWaitNanoseconds,
+            EndedAt = scheduled.Time,
+            Invalidations = _memory?.Invalidations ?? 0,
+            LargePagesJoined = _memory?.Joins ?? 0,
+            LargePagesSplit = _memory?.Splits ?? 0,
+            Faults = _counts?.Faults,
+            Walks = _counts?.Walks,
+        };
+
+        // Nothing shares or balloons yet, so these are none.
+        private static VmsFrames Frames(ulong resident, ulong swapped) => new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = 0, SwappedFrames = swapped };
+    }
+}

@@ -1,0 +1,54 @@
+using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Scheduling;
+
+namespace Mmu86.Lab.Scenarios;
+
+/// <summary>The host at moments equally far apart: never more than a report should have, however long a run is.</summary>
+internal sealed class ScenarioTimeline
+{
+    private const int MostMoments = 512;
+
+    private readonly List<VmsMoment> _moments = [];
+    private ulong _period = 1_000_000;
+    private ulong _next;
+
+    /// <summary>What was kept.</summary>
+    public IReadOnlyList<VmsMoment> Moments => _moments;
+
+    /// <summary>Looks at the host behind a quantum.</summary>
+    /// <returns>What was seen, where it was time to look.</returns>
+    public VmsMoment? Add(HostScheduler scheduler, HostFrameAllocator frames)
+    {
+        if (scheduler.Now < _next)
+            return null;
+        if (_moments.Count == MostMoments)
+        {
+            for (int i = 1; i < _moments.Count; i++)
+                _moments.RemoveAt(i);
+            _period *= 2;
+        }
+
+        _next = ((scheduler.Now / _period) + 1) * _period;
+        var moment = new VmsMoment
+        {
+            Time = scheduler.Now,
+            Free = frames.FramesFree,
+            State = scheduler.State switch
+            {
+                HostState.High => "high",
+                HostState.Soft => "soft",
+                HostState.Hard => "hard",
+                HostState.Low => "low",
+                _ => throw new System.Diagnostics.UnreachableException(),
+            },
+            Machines = [.. scheduler.Machines.Select(machine => new VmsMachineMoment
+            {
+                Resident = machine.Usage.ResidentFrames,
+                Swapped = machine.Usage.SwappedFrames,
+                Instructions = machine.Instructions,
+            })],
+        };
+        _moments.Add(moment);
+        return moment;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Mmu86.EndToEnd.Tests;
+
+/// <summary><c>mmu86 vms</c> as a user runs it.</summary>
+public sealed class VmsTests
+{
+    [Fact]
+    public void Vms_BundledScenario_ReportsEveryMachineAndNoFrameIsLeft()
+    {
+        ProcessResult result = Mmu86Process.Run("vms", "never-touched", "--json", "-", "--audit");
+
+        Assert.Equal(0, result.Status);
+        JsonNode report = JsonNode.Parse(result.Output)!;
+        Assert.Equal("mmu86.vms/1", (string?)report["schema"]);
+        Assert.Equal(0, (int)report["framesOwnedAtEnd"]!);
+        Assert.Equal(10, report["machines"]!.AsArray().Count);
+        Assert.True((long)report["promised"]! > 20 * (long)report["hostMemory"]!);
+        Assert.Contains("2560.0M promised on 96.0M", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u001b", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Vms_FileWithRelativeProgram_FindsItBesideTheFile()
+    {
+        string folder = Directory.CreateTempSubdirectory("mmu86-").FullName;
+        try
+        {
+            File.WriteAllBytes(Path.Combine(folder, "flat.bin"), [0xF4]); // hlt
+            string file = Path.Combine(folder, "halting.json");
+            File.WriteAllText(file, """{ "schema": "mmu86.scenario/1", "hostMemory": "8M", "machines": [ { "name": "a", "program": "flat.bin", "memory": "4M" } ] }""");
+
+            ProcessResult result = Mmu86Process.RunInside("vms", file, "--quiet", "--json", "-");
+
+            Assert.Equal((0, ""), (result.Status, result.Error));
+            Assert.Equal("halted", (string?)JsonNode.Parse(result.Output)!["machines"]![0]!["exit"]!["kind"]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"machines\": [ { \"name\": \"a\", \"program\": \"helo\", \"memory\": \"4M\" } ] }", 65, "hostMemory: is missing")]
+    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"machines\": [ { \"name\": \"a\", \"program\": \"./no/file\", \"memory\": \"4M\" } ] }", 65, "machines[0].program: there is no file")]
+    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"policy\": { \"sharing\": true }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"4M\" } ] }", 69, "policy.sharing: page sharing is not available yet")]
+    [InlineData("nonsense", 65, "is not JSON at line 1")]
+    public void Vms_BadScenario_IsOneSentenceAndAStatus(string json, int status, string sentence)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, json);
+            ProcessResult result = Mmu86Process.RunInside("vms", file);
+            Assert.Equal((status, ""), (result.Status, result.Output));
+            Assert.Contains(sentence, result.Error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Theory]
+    [InlineData("vms enough-memroy", 65, "mmu86: there is no scenario and no file 'enough-memroy'; did you mean 'enough-memory'?\n")]
+    [InlineData("vms enough-memory --scale 1/0", 64, "mmu86: --scale: must be N or N/M with numbers from 1 to 1048576, such as 1/16, not '1/0'\n")]
+    [InlineData("vms", 64, "mmu86: SCENARIO is missing; see 'mmu86 vms --help'\n")]
+    [InlineData("vms enough-memory --scale 1/256", 65, null)]
+    [InlineData("vms enough-memory --machine nehalem", 64, null)]
+    public void Vms_WrongWords_AreToldInWords(string words, int status, string? error)
+    {
+        ProcessResult result = Mmu86Process.RunInside(words.Split(' '));
+        Assert.Equal((status, ""), (result.Status, result.Output));
+        Assert.True(error is null || error == result.Error, result.Error);
+    }
+
+    [Fact]
+    public void Vms_HostTooSmallForEveryone_EndsInWordsWithEveryFrameBack()
+    {
+        ProcessResult result = Mmu86Process.RunInside("vms", "enough-memory", "--host-memory", "32M", "--json", "-", "--quiet");
+
+        Assert.Equal(75, result.Status);
+        Assert.Contains("the host has", result.Error, StringComparison.Ordinal);
+        Assert.Equal(0, (int)JsonNode.Parse(result.Output)!["framesOwnedAtEnd"]!);
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text;
+using Mmu86.GuestPrograms;
+using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Lab;
+using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Machines;
+using Mmu86.Lab.Reports;
+using Mmu86.Lab.Scenarios;
+using Mmu86.Tests.Hypervisor;
+using Xunit;
+
+namespace Mmu86.Tests.Lab.Scenarios;
+
+public sealed class ScenarioTests
+{
+    private const string Three = """
+        { "schema": "mmu86.scenario/1", "hostMemory": "64M",
+          "machines": [
+            { "name": "random", "program": "gups", "args": ["600", "60000"], "memory": "16M" },
+            { "name": "sorting", "program": "quicksort", "args": ["60000"], "memory": "16M", "startAt": 500000 },
+            { "name": "tree", "program": "tree", "args": ["4000"], "memory": "16M", "count": 2 } ] }
+        """;
+
+    [Fact]
+    public void Run_HostIsTooSmall_EveryOutputIsThatOfAHostWithEnough()
+    {
+        VmsReport enough = Run(Three, null, 1);
+
+        VmsReport scarce = Run(Three, 3 << 20, 1);
+
+        Assert.Equal(enough.Machines.Select(machine => machine.OutputSha256), scarce.Machines.Select(machine => machine.OutputSha256));
+        Assert.All(scarce.Machines, machine => Assert.Equal((ExitKind.Exited, 0), (machine.Exit!.Kind, machine.Exit.Status)));
+        Assert.Equal(0UL, scarce.FramesOwnedAtEnd);
+        Assert.All(enough.Machines, machine => Assert.Equal(0UL, machine.SwapOutBytes));
+        Assert.True(scarce.Machines.Sum(machine => (long)machine.SwapInBytes) > 100 * 4096);
+        Assert.Equal(enough.Machines.Select(machine => machine.Instructions), scarce.Machines.Select(machine => machine.Instructions));
+    }
+
+    [Fact]
+    public void Run_OnSeveralThreads_WritesTheSameReport()
+    {
+        Assert.Equal(Text(Run(Three, 3 << 20, 1)), Text(Run(Three, 3 << 20, 3)));
+
+        static string Text(VmsReport report) => VmsJson.Write(report with { Host = HostReport.From(0, TimeSpan.Zero, TimeSpan.Zero) });
+    }
+
+    [Fact]
+    public void Run_TimeLimit_EndsWhoIsLeftAndReturnsEveryFrame()
+    {
+        VmsReport report = Run(Three.Replace("\"hostMemory\"", "\"limits\": { \"time\": 700000 }, \"hostMemory\"", StringComparison.Ordinal), null, 1);
+
+        Assert.Contains(report.Machines, machine => machine.Exit is { Kind: ExitKind.Limit, Status: 75, Detail: "limits.time 700000 was reached" });
+        Assert.Equal(0UL, report.FramesOwnedAtEnd);
+    }
+
+    [Fact]
+    public void Bundled_EveryScenario_IsAccepted() => Assert.All(ScenarioCatalogue.Names, name =>
+    {
+        byte[] file = ScenarioCatalogue.Find(name)!;
+        Assert.NotNull(Read(file, null, out IReadOnlyList<ConfigurationError> errors));
+        Assert.Empty(errors);
+        Assert.NotEmpty(ScenarioJson.DescriptionOf(file));
+    });
+
+    [Fact]
+    public void Read_ManyMistakes_TellsThemAllWithTheirPaths()
+    {
+        Assert.Null(Read(
+            """
+            { "schema": "mmu86.scenario/2", "hostMemory": "64X",
+              "policy": { "reclaim": "largst", "replacement": "second" },
+              "machines": [
+                { "name": "a", "program": "no-such-guest", "memory": "16M" },
+                { "name": "b", "program": "hello", "memory": "12", "shares": 0, "min": "32M", "max": "8M" },
+                { "name": "c", "program": "hello", "memory": "16M", "count": 5000 },
+                { "name": "d", "program": "hello", "memory": "16M" },
+                { "name": "d", "program": "hello", "memory": "16M" } ] }
+            """u8.ToArray(),
+            null, out IReadOnlyList<ConfigurationError> errors));
+
+        Assert.Equal(
+            [
+                "schema", "hostMemory", "policy.replacement", "policy.reclaim", "machines[0].program", "machines[1].memory", "machines[1].min", "machines[1].max",
+                "machines[1].shares", "machines[2].count", "machines[4].name",
+            ],
+            errors.Select(error => error.Path));
+        Assert.DoesNotContain(errors, error => error.IsNotYet);
+    }
+
+    [Fact]
+    public void Read_UnknownAndMissingKeys_AreToldTogether()
+    {
+        Assert.Null(Read("""{ "schema": "mmu86.scenario/1", "hostMemry": "1G", "machines": [ { "name": "a", "programm": "hello", "memory": 5 } ] }"""u8.ToArray(), null, out var errors));
+
+        Assert.Equal(["hostMemry", "machines[0].programm", "machines[0].memory", "machines[0].program", "hostMemory"], errors.Select(error => error.Path));
+    }
+
+    [Theory]
+    [InlineData("\"swap\": { \"size\": \"64M\" }", "swap")]
+    [InlineData("\"policy\": { \"sharing\": true }", "policy.sharing")]
+    [InlineData("\"policy\": { \"idleTaxPercent\": 75 }", "policy.idleTaxPercent")]
+    [InlineData("\"policy\": { \"reclaim\": \"balloon\" }", "policy.reclaim")]
+    [InlineData("\"policy\": { \"replacement\": \"arc\" }", "policy.replacement")]
+    public void Read_WhatIsNotBuiltYet_IsRefusedAsThat(string key, string path)
+    {
+        byte[] json = Encoding.UTF8.GetBytes(Three.Replace("\"hostMemory\"", key + ", \"hostMemory\"", StringComparison.Ordinal));
+
+        Assert.Null(Read(json, null, out IReadOnlyList<ConfigurationError> errors));
+
+        ConfigurationError error = Assert.Single(errors);
+        Assert.Equal((path, true), (error.Path, error.IsNotYet));
+    }
+
+    [Fact]
+    public void Read_Scaled_DividesEverySizeToWholeFrames()
+    {
+        Scenario scenario = Read(Encoding.UTF8.GetBytes(Three), null, out _, divisor: 3)!;
+
+        Assert.Equal((64UL << 20) / 3 & ~0xFFFUL, scenario.HostMemoryBytes);
+        Assert.All(scenario.Machines, machine => Assert.Equal((16UL << 20) / 3 & ~0xFFFUL, machine.Options.MemoryBytes));
+        Assert.Equal(["random", "sorting", "tree-1", "tree-2"], scenario.Machines.Select(machine => machine.Name));
+    }
+
+    private static VmsReport Run(string json, ulong? hostMemory, int threads)
+    {
+        Scenario scenario = Read(Encoding.UTF8.GetBytes(json), hostMemory, out IReadOnlyList<ConfigurationError> errors)
+            ?? throw new InvalidOperationException(string.Join('\n', errors));
+        ITimedPageStore[] stores = [.. scenario.Machines.Select(_ => new TimedMemoryStore(60_000))];
+        return new ScenarioRunner(scenario, index => stores[index]) { Threads = threads, AuditsIsolation = true }.Run(CancellationToken.None);
+    }
+
+    private static Scenario? Read(byte[] json, ulong? hostMemory, out IReadOnlyList<ConfigurationError> errors, ulong divisor = 1) => ScenarioJson.Read(
+        json,
+        new ScenarioReading
+        {
+            Name = "test",
+            Machine = MachineCatalogue.Find("skylake", []),
+            Fidelity = Fidelity.Tlb,
+            ScaleFactor = 1,
+            ScaleDivisor = divisor,
+            HostMemoryBytes = hostMemory,
+            Seed = 1,
+            FindProgram = Find,
+        },
+        out errors);
+
+    private static ProgramImage? Find(string program, IReadOnlyList<string> arguments, out string problem)
+    {
+        problem = $"there is no guest '{program}'";
+        return GuestCatalogue.Find(program) is not { } guest ? null
+            : new ProgramImage { Name = program, Bytes = guest.Build(new GuestBuildOptions { Arguments = arguments, GuestPage = "4k" }), Arguments = arguments };
+    }
+}
