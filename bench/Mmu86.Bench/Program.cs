@@ -1,8 +1,11 @@
 using Mmu86.Bench;
 using Mmu86.Bench.Codegen;
+using Mmu86.Bench.Curves;
+using Mmu86.Bench.Nested;
 using Mmu86.Bench.Parts;
 using Mmu86.Bench.Peers;
 using Mmu86.Bench.Programs;
+using Mmu86.Bench.Silicon;
 
 try
 {
@@ -20,6 +23,15 @@ try
         case "parts":
             PartsBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
+        case "curves":
+            CurveBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
+        case "silicon":
+            SiliconBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
+        case "nested":
+            NestedBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
         case "codegen":
             CodegenBench.Run(new CommandWords(args.Skip(1)));
             return 0;
@@ -27,7 +39,7 @@ try
             CodegenBench.CompileAll();
             return 0;
         default:
-            throw new UsageException("say parts, programs, peers, images or codegen; bench/README.md tells of each.");
+            throw new UsageException("say parts, programs, peers, images, curves, silicon, nested or codegen; bench/README.md tells of each.");
     }
 }
 catch (UsageException exception)

@@ -10,15 +10,10 @@ namespace Mmu86.GuestPrograms;
 /// </remarks>
 internal sealed class JumpChainGuest : AssembledGuest
 {
-    private const byte JumpNear = 0xE9;
-    private const int JumpNearBytes = 5;
     private const ulong WarmRounds = 3;
 
     // What a displacement of 32 bits reaches, less what lines lie further back in the next page.
     private const ulong MostDistance = int.MaxValue - 4095;
-
-    // dec rcx; jz +2; jmp rbx; jmp rbp
-    private static readonly byte[] LastNode = [0x48, 0xFF, 0xC9, 0x74, 0x02, 0xFF, 0xE3, 0xFF, 0xE5];
 
     public override string Name => "jump-chain";
 
@@ -95,13 +90,13 @@ internal sealed class JumpChainGuest : AssembledGuest
         SpreadLines.EmitOffset(c, guest.PageBytes);
         c.lea(rsi, __[r9 + rdx]);
         c.sub(rsi, rdi);
-        c.sub(rsi, JumpNearBytes);
-        c.mov(__byte_ptr[rdi], JumpNear);
+        c.sub(rsi, JumpNodes.JumpNearBytes);
+        c.mov(__byte_ptr[rdi], JumpNodes.JumpNear);
         c.mov(__dword_ptr[rdi + 1], esi);
         c.jmp(next);
 
         c.Label(ref last);
-        for (int i = 0; i < LastNode.Length; i++)
-            c.mov(__byte_ptr[rdi + i], LastNode[i]);
+        for (int i = 0; i < JumpNodes.Last.Length; i++)
+            c.mov(__byte_ptr[rdi + i], JumpNodes.Last[i]);
     }
 }
