@@ -241,6 +241,16 @@ public sealed class MachineDescriptionTests
         Assert.Equal(message, Assert.Single(refused.Errors).ToString());
     }
 
+    [Theory]
+    [InlineData("mmu.l1Data.arrays[l1d-2m].coalescedPages=8", "mmu.l1Data.arrays[1].coalescedPages: must be 4 as in another array of the level, not 8")]
+    [InlineData("mmu.l2.inclusion=inclusive", "mmu.l2.inclusion: inclusive needs an array with coalescedPages 4, as mmu.l1Data has")]
+    public void Apply_GroupsThatDoNotAgree_AreRefused(string overriding, string message)
+    {
+        ConfigurationException refused = Assert.Throws<ConfigurationException>(
+            () => MachineOverrides.Apply(MachineCatalogue.Preset("skylake"), ["mmu.l1Data.arrays[l1d-4k].coalescedPages=4", overriding]));
+        Assert.Equal(message, Assert.Single(refused.Errors).ToString());
+    }
+
     [Fact]
     public void Apply_KeyThatMayBeAbsent_AddsIt()
     {

@@ -28,11 +28,12 @@ internal static class SharedSimulation
             // A prefetcher makes walks and entries of the second level depend on each other.
             if (mmu.Prefetch is null && byBoth.TryGetValue(both, out int sameBoth))
                 members[i] = new ReplayMember(configuration, sameBoth, SharedLevels.Both);
-            else if (byFirst.TryGetValue(first, out int sameFirst))
+            else if (!Coalesces(mmu) && byFirst.TryGetValue(first, out int sameFirst))
                 members[i] = new ReplayMember(configuration, sameFirst, SharedLevels.First);
             else if (mmu.Prefetch is null)
                 byBoth.Add(both, i);
-            byFirst.TryAdd(first, i);
+            if (!Coalesces(mmu))
+                byFirst.TryAdd(first, i);
         }
 
         return members;
@@ -41,6 +42,11 @@ internal static class SharedSimulation
     // Entries come into a level by its own misses alone, and nothing below takes any out of it. Random replacement draws from one
     // sequence an array, so it may be shared like any other.
     private static bool IsOneWay(MmuDescription mmu) => mmu.L2.Inclusion is null or Inclusion.NonInclusive && mmu.L2Instruction?.Inclusion is null or Inclusion.NonInclusive;
+
+    // A page comes up from the second level as it is held there: in an entry of its own, or with its neighbours and a dirty flag that all of them had.
+    // So what a first level holds is not its own misses' affair alone.
+    private static bool Coalesces(MmuDescription mmu) => new[] { mmu.L1Instruction, mmu.L1Data, mmu.L2, mmu.L2Instruction }
+        .Any(level => level is not null && level.Arrays.Any(array => array.CoalescedPages is not null));
 
     private static string Text(TlbLevelConfiguration level) => JsonSerializer.Serialize(level, MachineJsonContext.Default.TlbLevelConfiguration);
 }

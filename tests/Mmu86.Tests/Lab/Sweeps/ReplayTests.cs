@@ -46,6 +46,34 @@ public sealed class ReplayTests
         Compare(guest, paging, page, machines, RecordedRuns.ByKind);
     }
 
+    // Identity-mapped guests: their frames are as aligned as their pages. The second levels are so small that pages are walked for while their
+    // neighbours are in use.
+    [Theory]
+    [InlineData("pointer-chase@bare 100 6000", PagingMode.Native)]
+    [InlineData("pointer-chase@bare 100 6000", PagingMode.Nested)]
+    [InlineData("tree@bare 1500", PagingMode.Native)]
+    [InlineData("tree@bare 1500", PagingMode.Nested)]
+    [InlineData("gups@bare 100 6000", PagingMode.Native)]
+    public void Replay_OnMachinesThatCoalesce_CountsWhatADirectRunCounts(string guest, PagingMode paging)
+    {
+        const string SmallFirst = "mmu.l1Data.arrays[l1d-4k].sets=1";
+        const string SmallSecond = "mmu.l2.arrays[l2-4k-2m].sets=1";
+        const string Fours = "mmu.l1Data.arrays[l1d-4k].coalescedPages=4";
+        string[][] machines =
+        [
+            [SmallFirst, SmallSecond],
+            [SmallFirst, SmallSecond, "mmu.l2.arrays[l2-4k-2m].coalescedPages=8"],
+            // One first level above several second ones: what comes up into it is not the same.
+            [SmallFirst, SmallSecond, Fours],
+            [SmallFirst, SmallSecond, Fours, "mmu.l2.arrays[l2-4k-2m].coalescedPages=8"],
+            [SmallFirst, SmallSecond, Fours, "mmu.l2.arrays[l2-4k-2m].coalescedPages=4", "mmu.l2.arrays[l2-4k-2m].ways=6"],
+            // Both levels in common.
+            [SmallFirst, SmallSecond, Fours, "mmu.l2.arrays[l2-4k-2m].coalescedPages=8", "mmu.structureCaches.pde.entries=4"],
+        ];
+        MmuStatistics[] counted = Compare(guest, paging, PageSize.Size4K, machines, RecordedRuns.ByKind);
+        Assert.All(counted[1..], machine => Assert.True(machine.Walks.Miss < counted[0].Walks.Miss * 9 / 10, $"{machine.Walks.Miss} of {counted[0].Walks.Miss} walks"));
+    }
+
     [Theory]
     [MemberData(nameof(Runs))]
     public void StrictReplay_OnMachinesWithoutFirstLevels_CountsWhatADirectRunCounts(string guest, PagingMode paging, PageSize page)
@@ -60,7 +88,8 @@ public sealed class ReplayTests
         Compare(guest, paging, page, machines, RecordedRuns.Strict);
     }
 
-    private static void Compare(string guest, PagingMode paging, PageSize page, string[][] machines, RecordedRuns runs)
+    // What the machines counted in direct runs.
+    private static MmuStatistics[] Compare(string guest, PagingMode paging, PageSize page, string[][] machines, RecordedRuns runs)
     {
         RunOptions options = SmallRuns.Options(guest, paging, Fidelity.Tlb, page);
         RunOptions[] others = [.. machines.Select(overrides => SmallRuns.Options(guest, paging, Fidelity.Tlb, page, overrides))];
@@ -71,12 +100,16 @@ public sealed class ReplayTests
             RunToEnd(machine);
         writer.Flush();
 
+        var counted = new MmuStatistics[machines.Length];
         for (int i = 0; i < machines.Length; i++)
         {
             using GuestMachine direct = GuestMachine.Build(others[i], Silent(), observer: null);
             RunToEnd(direct);
-            Assert.Equal($"machine {i}\n{Figures(direct.Vcpu.Statistics, runs)}", $"machine {i}\n{Figures(mmus.Statistics(i), runs)}");
+            counted[i] = direct.Vcpu.Statistics;
+            Assert.Equal($"machine {i}\n{Figures(counted[i], runs)}", $"machine {i}\n{Figures(mmus.Statistics(i), runs)}");
         }
+
+        return counted;
     }
 
     private static GuestOutput Silent() => new(Stream.Null, Stream.Null, Stream.Null);
