@@ -16,11 +16,13 @@ internal sealed unsafe partial class Walker
     /// <remarks>
     /// Their PTEs map frames that follow one another and agree in everything else that a TLB entry remembers, in accessed and dirty too: an
     /// entry must not answer for a page whose accessed flag nobody set, nor claim a dirty flag that is clear. Tables above the PTEs are
-    /// the same for all. With a nested page of 4 KiB the same must hold of the nested entries, in every bit but the frame.
+    /// the same for all. With a nested page of 4 KiB the same must hold of the nested entries, in every bit but the frame. Hypervisor-managed
+    /// tables may send each page on to other tables, so what they translate has no groups.
     /// </remarks>
     public int CountCoalesced(in WalkResult result, AccessKind kind, int most)
     {
-        if (!_context.IsPaging || TlbEntry.GuestSize(result.Flags) != PageSize.Size4K)
+        bool mayHaveNeighbours = _context.IsPaging && TlbEntry.GuestSize(result.Flags) == PageSize.Size4K;
+        if (!mayHaveNeighbours || (_isNested && _controls is { } controls && controls.UsesHlat(_linear)))
             return 1;
         ulong compared = ~IgnoredInPte | _guest->Layout->Reserved(1, mapsPage: true);
         int pages = _guest->Layout->EntryBytes == 4
@@ -29,11 +31,13 @@ internal sealed unsafe partial class Walker
         return pages > 1 && _isNested && TlbEntry.EptSize(result.Flags) == PageSize.Size4K ? CountNestedRun(result, kind, pages) : pages;
     }
 
-    // What the nested TLB said of the page may be older than the tables, which alone speak for its neighbours.
+    // What the nested TLB said of the page may be older than the tables, which alone speak for its neighbours. Asked as for a read where it was a
+    // write: else the dirty flag would count as set.
     private int CountNestedRun(in WalkResult result, AccessKind kind, int most)
     {
         WalkResult now = default;
-        bool agrees = TryFinishNested<TableWalk>(result.GuestPhysical, kind, _finalRights, PageSize.Size4K, ref now)
+        AccessKind harmless = kind == AccessKind.Write ? AccessKind.Read : kind;
+        bool agrees = TryFinishNested<TableWalk>(result.GuestPhysical, harmless, _finalRights, PageSize.Size4K, ref now)
             && now.Host == result.Host && now.Flags == result.Flags;
         if (!agrees)
             return 1;

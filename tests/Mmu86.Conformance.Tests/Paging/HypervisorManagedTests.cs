@@ -127,9 +127,36 @@ public sealed class HypervisorManagedTests
     public void AreValid_Hlatp_MustBeAFrameWithPwtAndPcd(ulong pointer, byte prefix, bool valid) =>
         Assert.Equal(valid, new NestedControls { HlatPointer = pointer, HlatPrefixSize = prefix }.AreValid(46));
 
-    private static PagedMachine Make(out PageTableBuilder managed, out EptBuilder ept)
+    // Of four pages that belong together in either set of tables one is sent back to CR3: none of them says anything of another.
+    [Theory]
+    [InlineData(0x1000UL, 0x2000UL)]
+    [InlineData(0x2000UL, 0x1000UL)]
+    [Rule("E22")]
+    public void Access_WhereOnePageOfAGroupRestarts_UsesTheTablesOfEachPage(ulong first, ulong second)
     {
-        var machine = new PagedMachine(TestMmuConfigurations.Ideal());
+        const ulong Start = Upper & ~0x3FFFUL;
+        using PagedMachine machine = Make(out PageTableBuilder managed, out EptBuilder ept, TestMmuConfigurations.Ideal() with
+        {
+            L1Data = TestMmuConfigurations.Level(TestMmuConfigurations.Array("l1d", 0, 0, IndexHash.Linear, Replacement.Lru, "4k") with { CoalescedPages = 4 }),
+        });
+        for (ulong at = 0; at < 0x4000; at += 0x1000)
+        {
+            managed.Map(new(Start + at), new(0x40_0000 + at), PageSize.Size4K, PagedMachine.Page);
+            machine.Map(Start + at, 0x60_0000 + at);
+        }
+
+        managed.Change(new(Start + 0x1000), 1, set: PagingEntry.Restart, clear: 0);
+        Use(machine, managed, ept, prefix: 0);
+
+        foreach (ulong at in new[] { first, second, 0x3000UL })
+            Assert.Equal((at == 0x1000 ? 0x60_0000UL : 0x40_0000) + at, machine.Access(Start + at));
+    }
+
+    private static PagedMachine Make(out PageTableBuilder managed, out EptBuilder ept) => Make(out managed, out ept, TestMmuConfigurations.Ideal());
+
+    private static PagedMachine Make(out PageTableBuilder managed, out EptBuilder ept, MmuConfiguration configuration)
+    {
+        var machine = new PagedMachine(configuration);
         managed = machine.NewTables();
         ept = machine.NewEpt();
         ept.MapRange(new(0), new(0), 0x1000, PageSize.Size4K);
