@@ -13,9 +13,11 @@ public sealed class AllocationTests
     [InlineData("uncached", true)]
     [InlineData("small-pages-only", true)]
     [InlineData("random", false)]
+    [InlineData("coalescing", false)]
+    [InlineData("coalescing", true)]
     public void Run_EverythingOnTheSlowSide_AllocatesNothing(string machine, bool nested)
     {
-        using var fuzz = new FuzzWorld(nested, PageSize.Size4K, PageMix.MostlySmall, 9);
+        using var fuzz = new FuzzWorld(nested, PageSize.Size4K, FuzzMachines.Coalescing.Contains(machine) ? PageMix.Runs : PageMix.MostlySmall, 9);
         Mmu<Unobserved> mmu = fuzz.World.Mmu(FuzzMachines.Get(machine));
         // Once to see every address space, once to measure.
         Drive(fuzz, mmu);

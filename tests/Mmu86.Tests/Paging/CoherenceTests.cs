@@ -23,6 +23,12 @@ public sealed class CoherenceTests
             cases.Add(machine, true, PageMix.MostlyLarge);
         }
 
+        foreach (string machine in FuzzMachines.Coalescing)
+        {
+            cases.Add(machine, false, PageMix.Runs);
+            cases.Add(machine, true, PageMix.Runs);
+        }
+
         return cases;
     }
 
@@ -73,6 +79,9 @@ public sealed class CoherenceTests
         }
 
         StatisticsRules.Hold(cached.Snapshot());
+        // A prefetch sets accessed flags ahead of any access.
+        if (machine.Prefetch is null)
+            Assert.True(cachedWorld.Tables().SequenceEqual(plainWorld.Tables()), $"seed {seed}: accessed or dirty flags differ");
     }
 
     // What a careful guest and a careful host do.

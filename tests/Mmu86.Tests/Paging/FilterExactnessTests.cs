@@ -22,6 +22,13 @@ public sealed class FilterExactnessTests
             cases.Add(machine, true, PageSize.Size2M, PageMix.MostlyLarge);
         }
 
+        foreach (string machine in FuzzMachines.Coalescing)
+        {
+            cases.Add(machine, false, PageSize.Size4K, PageMix.Runs);
+            cases.Add(machine, true, PageSize.Size4K, PageMix.Runs);
+            cases.Add(machine, true, PageSize.Size2M, PageMix.Runs);
+        }
+
         return cases;
     }
 
@@ -97,6 +104,9 @@ public sealed class FilterExactnessTests
             Assert.True(filtered.Silent > (ulong)accesses / 10, $"the filter answered only {filtered.Silent} lookups");
         MmuStatistics counted = plain.Snapshot();
         StatisticsRules.Hold(counted);
+        // Where an array holds groups alone, its hits are known to be of such.
+        if (mix == PageMix.Runs && machine.L1Data.Arrays.FirstOrDefault(array => array.PageSizes.Count == 0) is { } groups)
+            Assert.True(counted.Structures.Single(array => array.Name == groups.Name).Hits > (ulong)accesses / 40, $"groups answered only {counted.Structures.Single(array => array.Name == groups.Name).Hits} times, filled {counted.Structures.Single(array => array.Name == groups.Name).Fills}");
         TranslationWork work = filtered.Mmu.Work;
         Assert.Equal((counted.L2.Hits, counted.Walks.Count - counted.Walks.Prefetch + counted.Walks.Faulted), (work.SecondLevelHits, work.Walks));
         Assert.Equal(counted.Walks.References - counted.Walks.PrefetchReferences + counted.Walks.FaultedReferences, work.References);

@@ -1,4 +1,5 @@
 using Mmu86.Paging;
+using Mmu86.TestKit.Paging;
 
 namespace Mmu86.Tests.Paging;
 
@@ -91,6 +92,17 @@ internal static class FuzzMachines
             L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m", "1g"], 1, 8) with { CoalescedPages = 16 }),
             L2 = Machines.Level(Machines.Array("l2", ["4k", "2m", "1g"], 4, 6, Replacement.Lru) with { CoalescedPages = 16 }) with { Inclusion = Inclusion.Inclusive },
         },
+        ["coalescing-exclusive"] = Small(Replacement.Nru) with
+        {
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 2, 4, Replacement.Fifo) with { CoalescedPages = 8 }),
+            L2 = Machines.Level(Machines.Array("l2", ["4k", "2m"], 4, 4, Replacement.Nru, IndexHash.Skewed) with { CoalescedPages = 8 }) with { Inclusion = Inclusion.Exclusive },
+        },
+        ["coalescing-unbounded"] = Machines.Ideal with
+        {
+            L1Instruction = Machines.Level(Machines.Array("l1i", ["4k", "2m", "1g"], 0, 0) with { CoalescedPages = 16 }),
+            L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m", "1g"], 0, 0) with { CoalescedPages = 2 }),
+            StructureCaches = Machines.Caches(1),
+        },
         // More slots in the filter than any other: what looks through them must find all.
         ["wide"] = Small(Replacement.Fifo) with { L1Data = Machines.Level(Machines.Array("l1d", ["4k", "2m"], 32768, 4, Replacement.Fifo)) },
         // Every size in one array of three groups, and no second level.
@@ -125,6 +137,10 @@ internal static class FuzzMachines
     };
 
     public static IEnumerable<string> Names => All.Keys;
+
+    /// <summary>Those with coalesced entries.</summary>
+    public static IEnumerable<string> Coalescing => All.Where(machine => TestMmuConfigurations.Levels(machine.Value)
+        .Any(level => level.Arrays.Any(array => array.CoalescedPages is not null))).Select(machine => machine.Key);
 
     public static MmuConfiguration Get(string name) => All[name];
 

@@ -24,14 +24,16 @@ internal sealed class FuzzWorld : IDisposable
         var random = new Random(seed);
         foreach (ulong root in new[] { World.Root, _secondRoot })
         {
-            for (int i = 0; i < (mix == PageMix.MostlyLarge ? 8 : 96); i++)
-                Add(root, 0x40_0000 + ((ulong)i << 12), 0x80_0000 + ((ulong)random.Next(512) << 12), PageSize.Size4K, random);
+            if (mix == PageMix.Runs)
+                AddRuns(root, random);
+            for (int i = 0; mix != PageMix.Runs && i < (mix == PageMix.MostlyLarge ? 8 : 96); i++)
+                Add(root, 0x40_0000 + ((ulong)i << 12), 0x80_0000 + ((ulong)random.Next(512) << 12), PageSize.Size4K, Flags(random));
             // Far apart, to meet in sets and in slots of the filter.
             for (int i = 0; i < (mix == PageMix.MostlyLarge ? 4 : 24); i++)
-                Add(root, 0x7000_0000_0000 + ((ulong)i << 20), 0x100_0000 + ((ulong)random.Next(512) << 12), PageSize.Size4K, random);
+                Add(root, 0x7000_0000_0000 + ((ulong)i << 20), 0x100_0000 + ((ulong)random.Next(512) << 12), PageSize.Size4K, Flags(random));
             for (int i = 0; i < 12; i++)
-                Add(root, 0x1_0000_0000 + ((ulong)i << 21), (ulong)random.Next(2, 30) << 21, PageSize.Size2M, random);
-            Add(root, 0xFFFF_8000_0000_0000, 0, PageSize.Size1G, random);
+                Add(root, 0x1_0000_0000 + ((ulong)i << 21), (ulong)random.Next(2, 30) << 21, PageSize.Size2M, Flags(random));
+            Add(root, 0xFFFF_8000_0000_0000, 0, PageSize.Size1G, Flags(random));
         }
 
         Contexts =
@@ -134,9 +136,41 @@ internal sealed class FuzzWorld : IDisposable
 
     public HostFrameNumber Frame(Random random) => new(World.Host(0x80_0000 + ((ulong)random.Next(512) << 12)) >> 12);
 
+    /// <summary>Guest tables and EPT's tables. The pages themselves nobody writes.</summary>
+    public IEnumerable<ulong> Tables()
+    {
+        foreach ((ulong from, ulong to) in new[] { (World.Host(0x10_0000), World.Host(0x20_0000)), (World.Memory.LowTop.Value - 0x20_0000, World.Memory.LowTop.Value) })
+        {
+            for (ulong at = from; at < to; at += 8)
+                yield return World.Memory.Read<ulong>(new HostPhysicalAddress(at));
+        }
+    }
+
     public void Dispose() => World.Dispose();
 
-    private void Add(ulong root, ulong linear, ulong guestPhysical, PageSize size, Random random)
+    // Aligned runs of 16 pages. One page in forty has other flags than its run, one in forty another frame.
+    private void AddRuns(ulong root, Random random)
+    {
+        for (int run = 0; run < 6; run++)
+        {
+            ulong common = Flags(random);
+            ulong frames = 0x80_0000 + ((ulong)random.Next(32) << 16);
+            for (int i = 0; i < 16; i++)
+            {
+                ulong frame = random.Next(40) == 0 ? 0x80_0000 + ((ulong)random.Next(512) << 12) : frames + ((ulong)i << 12);
+                Add(root, 0x40_0000 + ((ulong)((16 * run) + i) << 12), frame, PageSize.Size4K, random.Next(40) == 0 ? Flags(random) : common);
+            }
+        }
+    }
+
+    private void Add(ulong root, ulong linear, ulong guestPhysical, PageSize size, ulong flags)
+    {
+        World.Map(linear, guestPhysical, size, flags, root);
+        if (root == World.Root)
+            _pages.Add((linear, size));
+    }
+
+    private static ulong Flags(Random random)
     {
         ulong flags = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User;
         if (random.Next(8) == 0)
@@ -149,8 +183,6 @@ internal sealed class FuzzWorld : IDisposable
             flags |= PagingEntry.Global;
         if (random.Next(2) == 0)
             flags |= PagingEntry.Dirty;
-        World.Map(linear, guestPhysical, size, flags, root);
-        if (root == World.Root)
-            _pages.Add((linear, size));
+        return flags;
     }
 }

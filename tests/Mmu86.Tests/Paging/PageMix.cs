@@ -5,4 +5,7 @@ public enum PageMix
 {
     MostlySmall,
     MostlyLarge,
+
+    /// <summary>Small pages in runs of alike ones with contiguous frames, but for a few: what coalesced entries need.</summary>
+    Runs,
 }
