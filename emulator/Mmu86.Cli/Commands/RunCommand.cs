@@ -19,19 +19,20 @@ internal static class RunCommand
         var command = new Command("run", "Runs a guest and reports what it cost");
         GuestOptions guest = GuestOptions.AddTo(command, guestWords);
         Option<string?> json = GuestOptions.Text("--json", "FILE|-", "Write the report as JSON; with '-' it alone is on standard output");
-        var classify = new Option<bool>("--classify") { Description = "Classes of misses (not available yet)" };
+        var classify = new Option<bool>("--classify") { Description = "Tell the data TLB's misses by class: compulsory, capacity, conflict, invalidation" };
         RecordOptions record = RecordOptions.AddTo(command);
         command.Add(json);
         command.Add(classify);
         command.SetAction(parsed =>
         {
-            if (parsed.GetValue(classify))
-                throw UserErrorException.NotYet("--classify is not available yet");
             RunOptions options = guest.Read(parsed);
+            if (parsed.GetValue(classify) && options.Fidelity != Fidelity.Tlb)
+                throw UserErrorException.Usage("--classify: misses are classified in the fidelity 'tlb'");
             if (record.IsGiven(parsed) && options.Fidelity != Fidelity.Tlb)
                 throw UserErrorException.Usage("--record: a stream is recorded in the fidelity 'tlb'");
             using RecordTarget? recording = record.Open(parsed, streams);
-            return Run(options, recording, parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);
+            var wanted = new RunRecorderOptions { Recording = recording?.Recording, Classifies = parsed.GetValue(classify) };
+            return Run(options, wanted, recording, parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);
         });
         return command;
     }
@@ -42,15 +43,16 @@ internal static class RunCommand
         Reporting,
     }
 
-    private static int Run(RunOptions options, RecordTarget? recording, string? jsonPath, Verbosity verbosity, StandardStreams streams)
+    private static int Run(RunOptions options, RunRecorderOptions wanted, RecordTarget? recording, string? jsonPath, Verbosity verbosity, StandardStreams streams)
     {
         using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
         RunReport report;
         using (var interruption = new Interruption())
         {
-            report = RunGuest(options, recording, json, verbosity, interruption, streams);
+            report = RunGuest(options, wanted, json, verbosity, interruption, streams);
         }
 
+        recording?.Complete();
         json?.Write(ReportJson.Write(report));
         json?.Complete();
         if (verbosity == Verbosity.Reporting)
@@ -60,7 +62,7 @@ internal static class RunCommand
         return report.Exit.Status;
     }
 
-    private static RunReport RunGuest(RunOptions options, RecordTarget? recording, ReportTarget? json, Verbosity verbosity, Interruption interruption, StandardStreams streams)
+    private static RunReport RunGuest(RunOptions options, RunRecorderOptions wanted, ReportTarget? json, Verbosity verbosity, Interruption interruption, StandardStreams streams)
     {
         using var error = new GuestStream(streams.Error, "standard error");
         using var standard = json is { IsStandardOutput: true } ? new GuestStream(streams.Error, "standard error") : new GuestStream(streams.Output, "standard output");
@@ -75,14 +77,25 @@ internal static class RunCommand
         };
         standard.Leaving = progress.Hide;
         error.Leaving = progress.Hide;
-        using RunRecorder? recorder = recording is null ? null : new RunRecorder(options, recording.Recording);
+        using RunRecorder? recorder = wanted is { Recording: null, Classifies: false } ? null : new RunRecorder(options, wanted);
         var runner = new GuestRunner(options, new GuestOutput(standard, error, error)) { Progress = progress, Recording = recorder?.Recording };
-        RunReport report = runner.Run(interruption.Token);
-        recorder?.Complete(report);
-        recording?.Complete();
+        RunReport report = Run(runner, options, interruption);
+        report = recorder?.Complete(report) ?? report;
         return interruption.Token.IsCancellationRequested && report.Exit.Status == ExitReport.InterruptedStatus
             ? report with { Exit = report.Exit with { Status = interruption.Status } }
             : report;
+    }
+
+    private static RunReport Run(GuestRunner runner, RunOptions options, Interruption interruption)
+    {
+        try
+        {
+            return runner.Run(interruption.Token);
+        }
+        catch (NotSupportedException exception) when (runner.Recording is not null)
+        {
+            throw UserErrorException.NotYet($"{options.Program.Name}: {exception.Message}");
+        }
     }
 
     private static void WriteReport(RunReport report, StandardStreams streams)

@@ -75,6 +75,8 @@ internal sealed class RunReportView
         AddLookups(table, "l1d", tlb.L1d, "l1d-");
         AddLookups(table, "l2", tlb.L2, "l2");
         _console.Write(table);
+        if (_report.MissClasses is { } misses)
+            Line($"l1d misses: {Number(misses.Compulsory)} compulsory, {Number(misses.Capacity)} capacity, {Number(misses.Conflict)} conflict, {Number(misses.Invalidation)} invalidation");
         _console.WriteLine();
     }
 

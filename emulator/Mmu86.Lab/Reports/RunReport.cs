@@ -1,4 +1,5 @@
 using Mmu86.Lab.Machines;
+using Mmu86.Lab.Sweeps;
 
 namespace Mmu86.Lab.Reports;
 
@@ -64,6 +65,9 @@ public sealed record RunReport
 
     /// <summary>Faults and VM exits.</summary>
     public required FaultCounts Faults { get; init; }
+
+    /// <summary>Misses of the first-level data TLB by class, those that ended in a fault left out. Null where nobody asked, or there is none.</summary>
+    public MissClassCounts? MissClasses { get; init; }
 
     /// <summary>Frames.</summary>
     public MemoryReport? Memory { get; init; }

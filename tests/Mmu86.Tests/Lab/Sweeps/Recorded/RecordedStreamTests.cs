@@ -51,7 +51,7 @@ public sealed class RecordedStreamTests
         RunOptions run = SmallRuns.Options("quicksort 3000", PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K);
         using var file = new MemoryStream();
         RunReport report;
-        using (var recorder = new RunRecorder(run, new SweepRecording(file.Write, RecordedRuns.ByKind)))
+        using (var recorder = new RunRecorder(run, new RunRecorderOptions { Recording = new SweepRecording(file.Write, RecordedRuns.ByKind), Classifies = false }))
         {
             report = new GuestRunner(run, GuestOutput.None) { Recording = recorder.Recording }.Run(CancellationToken.None);
             recorder.Complete(report);
