@@ -5,6 +5,7 @@ using Mmu86.Bench.Nested;
 using Mmu86.Bench.Parts;
 using Mmu86.Bench.Peers;
 using Mmu86.Bench.Programs;
+using Mmu86.Bench.Replacement;
 using Mmu86.Bench.Silicon;
 
 try
@@ -32,6 +33,9 @@ try
         case "nested":
             NestedBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
+        case "replacement":
+            ReplacementBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
         case "codegen":
             CodegenBench.Run(new CommandWords(args.Skip(1)));
             return 0;
@@ -39,7 +43,7 @@ try
             CodegenBench.CompileAll();
             return 0;
         default:
-            throw new UsageException("say parts, programs, peers, images, curves, silicon, nested or codegen; bench/README.md tells of each.");
+            throw new UsageException("say parts, programs, peers, images, curves, silicon, nested, replacement or codegen; bench/README.md tells of each.");
     }
 }
 catch (UsageException exception)

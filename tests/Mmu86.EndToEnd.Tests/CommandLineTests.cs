@@ -125,10 +125,10 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public void List_Policies_NamesWhatADescriptionMaySay()
+    public void List_Policies_NamesWhatADescriptionAndAScenarioMaySay()
     {
         string output = Mmu86Process.RunInside("list", "policies").Output;
-        Assert.All(["lru", "mru3Plru", "srrip", "permutation"], name => Assert.Contains(output.Split('\n'), line => line.StartsWith(name + " ")));
+        Assert.All(["lru", "mru3Plru", "srrip", "permutation", "wsclock", "mglru", "opt"], name => Assert.Contains(output.Split('\n'), line => line.StartsWith(name + " ")));
     }
 
     [Fact]

@@ -2,13 +2,14 @@ using System.CommandLine;
 using System.Text;
 using Mmu86.Cli.CommandLine;
 using Mmu86.GuestPrograms;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Scenarios;
 
 namespace Mmu86.Cli.Commands;
 
-/// <summary><c>mmu86 list guests|machines|policies|scenarios</c>: what there is, one line each; machines in two tables.</summary>
+/// <summary><c>mmu86 list guests|machines|policies|scenarios</c>: what there is, one line each; machines and policies in two tables.</summary>
 internal static class ListCommand
 {
     private static readonly string[] s_kinds = ["guests", "machines", "policies", "scenarios"];
@@ -34,7 +35,10 @@ internal static class ListCommand
                 PrintMachines(streams);
                 return ExitStatus.Success;
             case "policies":
+                streams.Print("Entries of TLBs, in a machine description:\n");
                 Print(streams, ReplacementPolicy.All.Select(policy => (policy.Name, policy.Meaning)));
+                streams.Print("\nPages of guests, 'policy.replacement' of a scenario:\n");
+                Print(streams, PageReplacement.All.Select(policy => (policy.Name, policy.Meaning)));
                 return ExitStatus.Success;
             case "scenarios":
                 Print(streams, ScenarioCatalogue.Names.Select(name => (name, ScenarioJson.DescriptionOf(ScenarioCatalogue.Find(name)))));

@@ -1,0 +1,78 @@
+using System.Numerics;
+
+namespace Mmu86.Hypervisor.Replacement;
+
+/// <summary>LRU as far as accessed flags show it: each scan shifts a frame's flag into the top of eight bits; the smallest number gives way.</summary>
+/// <remarks>
+/// A list for each number, so that the smallest is found in constant time; within a list the one that came to it first gives way. Where a scan follows
+/// every access this is LRU exactly: a frame comes to the list of zero eight scans after its last use, so that list is in the order of use.
+/// Tanenbaum, "Modern Operating Systems", "Simulating LRU in Software" (aging).
+/// </remarks>
+internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolicy("lru", options, Ages, options.MaxResidentFrames)
+{
+    private const int Ages = 256;
+    private const byte JustUsed = 0x80;
+
+    // Nobody has asked for what was read ahead: as if it was used a scan ago.
+    private const byte ReadAheadAge = 0x40;
+
+    // A set bit: the list may have frames. Bits are cleared when a list is found empty.
+    private readonly ulong[] _filled = new ulong[Ages / 64];
+
+    /// <inheritdoc/>
+    protected override bool Scans => true;
+
+    /// <inheritdoc/>
+    protected override void Enter(int slot, Insertion how) => SetAge(slot, how.Kind == InsertionKind.ReadAhead ? ReadAheadAge : JustUsed);
+
+    /// <inheritdoc/>
+    protected override void Return(int slot) => SetAge(slot, (byte)(Table[slot].Age | JustUsed));
+
+    /// <inheritdoc/>
+    protected override void Visit(IAccessInformation access, int slot)
+    {
+        byte before = Table[slot].Age;
+        byte after = (byte)((before >> 1) | (access.TestAndClearAccessed(Table[slot].Id) ? JustUsed : 0));
+        if (after != before)
+            SetAge(slot, after);
+    }
+
+    /// <inheritdoc/>
+    protected override int Choose(IAccessInformation access, FrameId incoming)
+    {
+        // A frame used since its scan is not as old as its number says. A flag cleared pays for each step.
+        for (int left = Count - PinnedCount; left > 0; left--)
+        {
+            int slot = Table.Oldest(SmallestAge());
+            if (!access.TestAndClearAccessed(Table[slot].Id))
+                return slot;
+            SetAge(slot, (byte)(Table[slot].Age | JustUsed));
+        }
+
+        return Table.Oldest(SmallestAge());
+    }
+
+    private void SetAge(int slot, byte age)
+    {
+        Table[slot].Age = age;
+        Table.MoveToNewest(slot, age);
+        _filled[age >> 6] |= 1UL << (age & 63);
+    }
+
+    private int SmallestAge()
+    {
+        for (int word = 0; ;)
+        {
+            if (_filled[word] == 0)
+            {
+                word++;
+                continue;
+            }
+
+            int age = (word * 64) + BitOperations.TrailingZeroCount(_filled[word]);
+            if (Table.CountOf(age) != 0)
+                return age;
+            _filled[word] &= _filled[word] - 1;
+        }
+    }
+}

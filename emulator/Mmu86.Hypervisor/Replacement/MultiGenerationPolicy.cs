@@ -1,0 +1,107 @@
+namespace Mmu86.Hypervisor.Replacement;
+
+/// <summary>A multi-generation LRU after Linux: frames used within the same span of time are a generation, and the oldest generation gives way.</summary>
+/// <remarks>
+/// <para>Linux, Documentation/mm/multigen_lru.rst. Aging scans accessed flags, moves what was used to the youngest generation, and begins a new one where few are left; eviction
+/// takes from the oldest, and moves a frame that is found used to the youngest with its neighbours that are used as well.</para>
+/// <para>Simpler than Linux: one type of memory and so no tiers and no balance between types; no filter of tables worth scanning; an eviction ages at most once
+/// in a share of memory, so that its work is bounded on average. Different by intent: Linux begins every frame that faults in one of the two youngest
+/// generations. A hypervisor sees nothing but faults, so here only a frame that returns within a refault distance of memory's size begins in the youngest;
+/// others begin in the oldest, as what Linux reads without a fault, and the first flag after a fault is not taken for a use. That keeps scans out.</para>
+/// </remarks>
+internal sealed class MultiGenerationPolicy(ReplacementOptions options)
+    : TrackingPolicy("mglru", options, MaxGenerations, options.MaxResidentFrames)
+{
+    // MIN_NR_GENS of Linux: with no more than these a new generation is due. Its MAX_NR_GENS, 4, leaves one for aging by hand.
+    private const int MinGenerations = 2;
+    private const int MaxGenerations = MinGenerations + 1;
+
+    // Linux looks at the BITS_PER_LONG entries around the one found used.
+    private const ulong Neighbourhood = 64;
+
+    // Aging on demand passes all slots: at most once in this share of as many decisions.
+    private const int AgingShare = 8;
+
+    // Numbers of generations only grow; the list of one is its number modulo the most there can be.
+    private ulong _oldest;
+    private ulong _youngest = MinGenerations - 1;
+    private ulong _decisionsSinceAging;
+
+    /// <inheritdoc/>
+    protected override bool Scans => true;
+
+    /// <inheritdoc/>
+    protected override void Enter(int slot, Insertion how)
+    {
+        bool isOfTheWorkingSet = how.Kind != InsertionKind.ReadAhead && how.RefaultDistance <= (ulong)Count;
+        Table.MoveToNewest(slot, ListOf(isOfTheWorkingSet ? _youngest : _oldest));
+    }
+
+    /// <inheritdoc/>
+    protected override void Return(int slot) => Table.MoveToNewest(slot, ListOf(_youngest));
+
+    /// <inheritdoc/>
+    protected override void Visit(IAccessInformation access, int slot)
+    {
+        bool isUsed = access.TestAndClearAccessed(Table[slot].Id);
+        bool isFresh = (Table[slot].Flags & FrameFlags.Fresh) != 0;
+        Table[slot].Flags &= ~FrameFlags.Fresh;
+        if (isUsed && !isFresh)
+            Table.MoveToNewest(slot, ListOf(_youngest));
+    }
+
+    /// <inheritdoc/>
+    protected override void ScanCompleted()
+    {
+        _decisionsSinceAging = 0;
+        SkipEmpty();
+        if (IsAgingDue)
+            _youngest++;
+    }
+
+    /// <inheritdoc/>
+    protected override int Choose(IAccessInformation access, FrameId incoming)
+    {
+        _decisionsSinceAging++;
+        for (int left = Count - PinnedCount; left > 0; left--)
+        {
+            SkipEmpty();
+            if (IsAgingDue && _decisionsSinceAging * AgingShare >= (ulong)Table.HighWater)
+            {
+                ScanAll(access);
+                SkipEmpty();
+            }
+
+            int slot = Table.Oldest(ListOf(_oldest));
+            bool isFresh = (Table[slot].Flags & FrameFlags.Fresh) != 0;
+            if (isFresh || !access.TestAndClearAccessed(Table[slot].Id))
+                return slot;
+            Table.MoveToNewest(slot, ListOf(_youngest));
+            LookAround(access, Table[slot].Id);
+        }
+
+        SkipEmpty();
+        return Table.Oldest(ListOf(_oldest));
+    }
+
+    private bool IsAgingDue => _youngest - _oldest + 1 <= MinGenerations;
+
+    private static int ListOf(ulong generation) => (int)(generation % MaxGenerations);
+
+    private void SkipEmpty()
+    {
+        while (_oldest < _youngest && Table.CountOf(ListOf(_oldest)) == 0)
+            _oldest++;
+    }
+
+    private void LookAround(IAccessInformation access, FrameId centre)
+    {
+        ulong first = centre.Value & ~(Neighbourhood - 1);
+        for (ulong value = first; value < first + Neighbourhood; value++)
+        {
+            int slot = value == centre.Value ? FrameTable.None : Table.Find(new FrameId(value));
+            if (slot != FrameTable.None && Table[slot].List != FrameTable.NoList)
+                Visit(access, slot);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace Mmu86.Hypervisor.Replacement;
+
+/// <summary>Says how far a scan of the books should go when time has passed, so that it is even and never exceeds its rate.</summary>
+internal struct ScanPacer(ReplacementOptions options)
+{
+    private const ulong NanosecondsPerMillisecond = 1_000_000;
+
+    private readonly ulong _period = options.ScanPeriodNanoseconds;
+    private readonly ulong _perMillisecond = (ulong)options.FramesScannedPerMillisecond;
+    private UInt128 _owed;
+
+    /// <summary>The slots to pass now.</summary>
+    /// <param name="elapsed">Nanoseconds since the last call.</param>
+    /// <param name="slots">All there are.</param>
+    /// <returns>At most all.</returns>
+    public int Due(ulong elapsed, int slots)
+    {
+        if (slots == 0)
+            return 0;
+        ulong period = Math.Max(_period, (ulong)slots * NanosecondsPerMillisecond / _perMillisecond);
+        if (elapsed >= period)
+        {
+            _owed = 0;
+            return slots;
+        }
+
+        _owed += (UInt128)elapsed * (ulong)slots;
+        UInt128 due = _owed / period;
+        _owed -= due * period;
+        return (int)UInt128.Min(due, (ulong)slots);
+    }
+}
