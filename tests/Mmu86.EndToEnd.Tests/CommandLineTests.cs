@@ -20,6 +20,8 @@ public sealed class CommandLineTests
     [InlineData("show machine nosuch", 65, "mmu86: machine nosuch: is neither a preset nor a file; 'list machines' shows the presets\n")]
     [InlineData("show machine skylake --set mmu.l1Data.arrays[0].ways=3", 64, "mmu86: --set: mmu.l1Data.arrays[0].ways: must be a power of two for treePlru, not 3\n")]
     [InlineData("show machine skylake --set mmu.l3=1", 64, "mmu86: --set: mmu.l3: no value of this name; 'mmu' has l1Instruction, l1Data, l2, structureCaches, nested, latencies, lookUpEveryAccess\n")]
+    [InlineData("show machine skylake --set mmu.l1Dat=1", 64, "mmu86: --set: mmu.l1Dat: no value of this name; did you mean 'mmu.l1Data'?\n")]
+    [InlineData("show machine ideal --set mmu.prefetch.degree=2", 64, "mmu86: --set: mmu.prefetch.degree: this machine has no 'mmu.prefetch'; give all of it: mmu.prefetch={\"degree\":...} with kind, degree, tableEntries\n")]
     [InlineData("run", 64, "mmu86: PROGRAM is missing; see 'mmu86 run --help'\n")]
     [InlineData("run seive", 65, "mmu86: there is no guest and no file 'seive'; did you mean 'sieve'?\n")]
     [InlineData("run ./nosuch", 65, "mmu86: there is no file ./nosuch\n")]

@@ -104,6 +104,25 @@ public sealed class InspectionTests
         Assert.Equal(guestPage, (string?)record["guestPageSize"]);
     }
 
+    [Theory]
+    [InlineData("tlb")]
+    [InlineData("cycles")]
+    public void Explain_WalkThatFindsItsOwnFills_IsThatOfInspect(string fidelity)
+    {
+        string[] guest = ["pointer-chase", "10", "10", "--paging", "nested", "--fidelity", fidelity, "--json", "-"];
+        string[] inspected = Mmu86Process.RunInside(["inspect", .. guest, "--from", "#4", "--count", "1"]).Output.TrimEnd('\n').Split('\n');
+        JsonNode push = JsonNode.Parse(inspected[1])!;
+
+        JsonNode explained = JsonNode.Parse(Mmu86Process.RunInside(["explain", .. guest, "--at", "#4", "--address", "rsp-8", "--access", "write"]).Output)!;
+
+        Assert.Equal("write walk", $"{push["access"]!["kind"]} {push["hit"]}");
+        string[] sources = [.. push["walk"]!.AsArray().Select(step => (string)step!["source"]!)];
+        Assert.Equal((9, 4, 1), (sources.Count(source => source == "memory"), sources.Count(source => source.StartsWith("eptPd", StringComparison.Ordinal)), sources.Count(source => source == "nestedTlb")));
+        push.AsObject().Remove("access");
+        explained.AsObject().Remove("access");
+        Assert.Equal(push.ToJsonString(), explained.ToJsonString());
+    }
+
     [Fact]
     public void Explain_UnmappedAddress_EndsWithTheFault()
     {

@@ -43,7 +43,7 @@ public static class MachineOverrides
         {
             node!.ReplaceWith(Parse(value, node));
         }
-        else if (!TryAdd(document, path, value))
+        else if (!TryAdd(document, path, value, ref problem))
         {
             errors.Add(new ConfigurationError(path, problem));
             return;
@@ -55,16 +55,32 @@ public static class MachineOverrides
     }
 
     // A key that a machine may have and this one has not.
-    private static bool TryAdd(JsonNode document, string path, string value)
+    private static bool TryAdd(JsonNode document, string path, string value, ref string problem)
     {
         int dot = path.LastIndexOf('.');
         string name = path[(dot + 1)..];
+        string above = dot > 0 ? path[..dot] : "";
+        JsonTypeInfo? type = JsonShape.TypeAt(MachineJsonContext.Default.Options, MachineJsonContext.Default.MachineDescription, above);
+        if (type is null)
+            return false;
+        string[] names = [.. type.Properties.Select(property => property.Name)];
         JsonNode? parent = document;
-        if ((dot > 0 && !ConfigurationPath.TryResolve(document, path[..dot], out parent, out _)) || parent is not JsonObject members)
+        if (above.Length > 0 && !ConfigurationPath.TryResolve(document, above, out parent, out _))
+        {
+            if (names.Contains(name))
+                problem = $"this machine has no '{above}'; give all of it: {above}={{\"{name}\":...}} with {string.Join(", ", names)}";
             return false;
-        JsonTypeInfo? type = JsonShape.TypeAt(MachineJsonContext.Default.Options, MachineJsonContext.Default.MachineDescription, dot > 0 ? path[..dot] : "");
-        if (type is null || !type.Properties.Any(property => property.Name == name))
+        }
+
+        if (parent is not JsonObject members)
             return false;
+        if (!names.Contains(name))
+        {
+            if (Suggestion.Nearest(name, names) is string nearest)
+                problem = $"no value of this name; did you mean '{JsonShape.Join(above, nearest)}'?";
+            return false;
+        }
+
         members[name] = Parse(value, old: null);
         return true;
     }

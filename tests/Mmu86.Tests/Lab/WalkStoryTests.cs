@@ -111,6 +111,58 @@ public sealed class WalkStoryTests
     }
 
     [Fact]
+    public void Tell_TranslationInATlb_SaysThatNothingIsReadAndWhatTheTablesSay()
+    {
+        string[] lines = WalkStory.Tell(Answered(0x209abc), NestedTrace(), s_nested, NestedFormat.Ept).TrimEnd('\n').Split('\n');
+
+        Assert.Equal("The second-level TLB has the translation: no table is read. The tables say:", lines[1]);
+        Assert.Contains("   4  PTE        G:0x7200 = H:0x207200  0x0000000000009027  P R/W U/S A  -> 4 KiB page at G:0x9000", lines);
+        Assert.DoesNotContain(lines, line => line.Contains("read from", StringComparison.Ordinal) || line.Contains("then", StringComparison.Ordinal));
+        Assert.Equal("L:0x40abc is G:0x9abc for the guest and H:0x209abc in the host, frame 0x209.", lines[^3]);
+        Assert.Equal("No reference to memory; 5 entries stand in the tables on the way.", lines[^1]);
+    }
+
+    [Fact]
+    public void Tell_TranslationInATlbThatTheTablesHaveNoMore_CallsTheEntryStale()
+    {
+        string elsewhere = WalkStory.Tell(Answered(0x777abc), NestedTrace(), s_nested, NestedFormat.Ept);
+        Assert.EndsWith(" way.\nThe TLB's entry is stale: the tables lead to H:0x209abc.\n", elsewhere);
+        Assert.Contains("\nL:0x40abc is H:0x777abc in the host, frame 0x777.\n", elsewhere);
+
+        WalkTrace nowhere = NestedTrace() with
+        {
+            References = [Guest(4, 0x5000, 0)],
+            HostPhysical = null,
+            GuestPhysical = null,
+            Fault = new TranslationFault { Failure = TranslationFailure.PageFault, Linear = new LinearAddress(0x40abc), ErrorCode = PageFaultErrorCode.User },
+        };
+        Assert.EndsWith(
+            "\nThe TLB's entry is stale: the tables end in a fault, #PF with error code 0x4 at L:0x40abc: a user read met an entry that is not present.\n",
+            WalkStory.Tell(Answered(0x777abc), nowhere, s_nested, NestedFormat.Ept));
+    }
+
+    [Fact]
+    public void ToJson_ExplanationOfATlbHit_HasNoWalkAndTheEntriesOfTheTables()
+    {
+        var explanation = new Explanation
+        {
+            Instruction = new InstructionText(7, 0x401000, [0x89, 0x08], "mov [rax],ecx"),
+            Place = null,
+            Expression = "rax",
+            Context = s_nested,
+            Trace = Answered(0x209abc),
+            Tables = NestedTrace(),
+        };
+
+        TranslationRecord record = new TranslationRecords(MachineCatalogue.Preset("skylake")).Build(explanation);
+
+        Assert.Equal("l2", record.Hit);
+        Assert.Empty(record.Walk);
+        Assert.Equal(5, record.Tables!.Count);
+        Assert.All(record.Tables, step => Assert.Equal((step.Before, 0), (step.After, step.Cycles)));
+    }
+
+    [Fact]
     public void Tell_NonCanonical_SaysSoAtOnce()
     {
         WalkTrace trace = NestedTrace() with
@@ -160,6 +212,16 @@ public sealed class WalkStoryTests
         Assert.Null(record.Fault);
         Assert.Equal(("eptViolation", "0x9abc", "0x182"), (record.Exit!.Kind, record.Exit.GuestPhysical, record.Exit.Qualification));
     }
+
+    // As an observed machine tells a hit: the guest-physical address is in no TLB entry.
+    private static WalkTrace Answered(ulong host) => NestedTrace() with
+    {
+        Hit = TranslationHit.L2,
+        Reason = null,
+        References = [],
+        GuestPhysical = null,
+        HostPhysical = new HostPhysicalAddress(host),
+    };
 
     private static WalkTrace NestedTrace() => new()
     {
