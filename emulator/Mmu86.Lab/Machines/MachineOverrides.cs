@@ -67,7 +67,7 @@ public static class MachineOverrides
         JsonNode? parent = document;
         if (above.Length > 0 && !ConfigurationPath.TryResolve(document, above, out parent, out _))
         {
-            if (names.Contains(name))
+            if (names.Contains(name) && IsPlain(above))
                 problem = $"this machine has no '{above}'; give all of it: {above}={{\"{name}\":...}} with {string.Join(", ", names)}";
             return false;
         }
@@ -76,7 +76,7 @@ public static class MachineOverrides
             return false;
         if (!names.Contains(name))
         {
-            if (Suggestion.Nearest(name, names) is string nearest)
+            if (IsPlain(name) && Suggestion.Nearest(name, names) is string nearest)
                 problem = $"no value of this name; did you mean '{JsonShape.Join(above, nearest)}'?";
             return false;
         }
@@ -84,6 +84,9 @@ public static class MachineOverrides
         members[name] = Parse(value, old: null);
         return true;
     }
+
+    // What is wrong with an item of a list, or with how a path is written, is said already.
+    private static bool IsPlain(string path) => !path.Contains('[') && !path.EndsWith('.');
 
     // Where a text stands, VALUE is a text whatever it looks like; elsewhere it is JSON where it parses as JSON.
     private static JsonNode? Parse(string value, JsonNode? old)
