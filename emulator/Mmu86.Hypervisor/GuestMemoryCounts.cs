@@ -3,8 +3,14 @@ namespace Mmu86.Hypervisor;
 /// <summary>What <see cref="GuestMemoryManager"/> did to a guest's tables.</summary>
 public sealed class GuestMemoryCounts
 {
-    /// <summary>Frames written to the page store.</summary>
+    /// <summary>Frames whose bytes went to the page store, or were there already.</summary>
     public ulong SwappedOut { get; internal set; }
+
+    /// <summary>Those among them that needed no write, because their copy in the store was still good.</summary>
+    public ulong SwappedOutClean { get; internal set; }
+
+    /// <summary>Frames written to the page store while they stayed resident.</summary>
+    public ulong Cleaned { get; internal set; }
 
     /// <summary>Frames read from the page store.</summary>
     public ulong SwappedIn { get; internal set; }

@@ -30,7 +30,7 @@ public sealed partial class GuestMemoryManager
         while (source.Length != 0)
         {
             ReadOnlySpan<byte> part = source[..BytesInFrame(address, source.Length)];
-            _host.Write(Require(address), part);
+            _host.Write(RequireForWrite(address), part);
             source = source[part.Length..];
             address = new GuestPhysicalAddress(address.Value + (ulong)part.Length);
         }
@@ -49,13 +49,20 @@ public sealed partial class GuestMemoryManager
             if (part == 4096 && StateOf(address.Frame) == GuestFrameState.Swapped)
                 Discard(address);
             else if (StateOf(address.Frame) != GuestFrameState.Unpopulated)
-                _host.Clear(Require(address), part);
+                _host.Clear(RequireForWrite(address), part);
             length -= part;
             address = new GuestPhysicalAddress(address.Value + part);
         }
     }
 
     private static int BytesInFrame(GuestPhysicalAddress address, int length) => Math.Min(length, 4096 - (int)(address.Value & 0xFFF));
+
+    private HostPhysicalAddress RequireForWrite(GuestPhysicalAddress address)
+    {
+        HostPhysicalAddress host = Require(address);
+        ForgetCopy(address.Frame);
+        return host;
+    }
 
     private HostPhysicalAddress Require(GuestPhysicalAddress address)
     {

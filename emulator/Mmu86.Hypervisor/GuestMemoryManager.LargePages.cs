@@ -1,3 +1,4 @@
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
@@ -144,18 +145,21 @@ public sealed partial class GuestMemoryManager
             _host.Write(new HostPhysicalAddress(to.Value + offset), _host.Frame(new HostPhysicalAddress(from.Value + offset).Frame));
     }
 
-    private void NoteResident(GuestPhysicalAddress address, PageSize size)
+    private void NoteResident(GuestPhysicalAddress address, PageSize size, bool wasSwapped)
     {
-        ResidentFrames += size.Bytes() >> 12;
+        ulong frames = size.Bytes() >> 12;
+        ResidentFrames += frames;
+        _residency?.BecameResident(new GuestPhysicalAddress(address.Value & ~size.OffsetMask()).Frame, frames, wasSwapped);
         if (size == PageSize.Size4K)
             Add(_pagesIn2M, address, PageSize.Size2M, 1);
         else if (size == PageSize.Size2M)
             Add(_pagesIn1G, address, PageSize.Size1G, 1);
     }
 
-    private void ForgetResident(GuestPhysicalAddress address)
+    private void ForgetResident(GuestPhysicalAddress address, Removal how)
     {
         ResidentFrames--;
+        _residency?.LeftResidence(address.Frame, how);
         Add(_pagesIn2M, address, PageSize.Size2M, -1);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
@@ -6,6 +7,15 @@ namespace Mmu86.Hypervisor;
 /// <content>Taking frames away, and what reclaim may know: accessed flags. Only while the machine does not run.</content>
 public sealed partial class GuestMemoryManager
 {
+    // Whether the processor sets dirty flags: then a page that came back is known to be what its copy in the store is.
+    private readonly bool _tracksDirt;
+
+    // By guest frame, the slot of a resident page that had its bytes when its dirty flag was last clear.
+    private readonly Dictionary<ulong, ulong> _copies = [];
+
+    /// <summary>Slots of the store that have copies of resident pages.</summary>
+    public int CopiesStored => _copies.Count;
+
     /// <summary>Moves frames to the page store and returns them to the host, with one invalidation for all of them.</summary>
     /// <param name="victims">Frames of the guest. Those that are not resident are passed over; a large page is split first.</param>
     /// <returns>How many were moved: fewer where the store takes no more.</returns>
@@ -16,11 +26,12 @@ public sealed partial class GuestMemoryManager
         {
             if (StateOf(victim) != GuestFrameState.Resident || !TryFindSmall(victim.Address, out HostPhysicalAddress at))
                 continue;
-            HostPhysicalAddress frame = Address(_host.Read<ulong>(at));
-            if (_store is null || !_store.TryStore(_host.Frame(frame.Frame), out ulong slot))
+            ulong entry = _host.Read<ulong>(at);
+            HostPhysicalAddress frame = Address(entry);
+            if (!TryStore(victim, entry, out ulong slot))
                 break;
             _host.Write(at, (slot << SlotShift) | SwappedMark);
-            ForgetResident(victim.Address);
+            ForgetResident(victim.Address, Removal.Evicted);
             SwappedFrames++;
             Counts.SwappedOut++;
             freed.Add((frame, PageSize.Size4K));
@@ -47,6 +58,36 @@ public sealed partial class GuestMemoryManager
         _host.Write(at, _host.Read<ulong>(at) & ~_format.Accessed);
         Counts.AccessedFlagsCleared++;
         _isStale = true;
+    }
+
+    /// <summary>Whether evicting a frame needs a write: it differs from its copy in the store, or has none.</summary>
+    public bool IsDirty(GuestFrameNumber frame)
+    {
+        _ = FindEntry(frame.Address, out _, out ulong entry);
+        return !_copies.ContainsKey(frame.Value) || (entry & _format.Dirty) != 0;
+    }
+
+    /// <summary>Writes a dirty frame to the store and lets it stay resident: until it is stored to again, evicting it needs no write.</summary>
+    /// <remarks>Clearing its dirty flag costs an invalidation, as <see cref="ClearAccessed"/> does.</remarks>
+    /// <returns>False where nothing was written: it is clean or not resident, or the store takes no more.</returns>
+    public bool TryClean(GuestFrameNumber frame)
+    {
+        if (!_tracksDirt || _store is null || StateOf(frame) != GuestFrameState.Resident || !IsDirty(frame)
+            || !TryFindSmall(frame.Address, out HostPhysicalAddress at))
+            return false;
+        ForgetCopy(frame);
+        ulong entry = _host.Read<ulong>(at);
+        if (!_store.TryStore(_host.Frame(Address(entry).Frame), out ulong slot))
+            return false;
+        _copies.Add(frame.Value, slot);
+        Counts.Cleaned++;
+        if ((entry & _format.Dirty) != 0)
+        {
+            _host.Write(at, entry & ~_format.Dirty);
+            _isStale = true;
+        }
+
+        return true;
     }
 
     /// <summary>Finds the first resident frame from one on.</summary>
@@ -85,12 +126,51 @@ public sealed partial class GuestMemoryManager
             _host.Write(EntryAddress(_root, index), 0UL);
         freed.Add((_root, PageSize.Size4K));
         Release(freed);
+        ForgetCopies();
         ResidentFrames = 0;
         SwappedFrames = 0;
         TableFrames = 0;
         _frames.TryReserve(0);
         if (_frames.Owned != 0)
             throw new UnreachableException($"Owner {_frames.Owner} was destroyed and still has {_frames.Owned} frames.");
+    }
+
+    // Where the bytes of a resident frame are kept: in the copy that it has, or a new one.
+    private bool TryStore(GuestFrameNumber frame, ulong entry, out ulong slot)
+    {
+        if (!IsDirty(frame))
+        {
+            _copies.Remove(frame.Value, out slot);
+            Counts.SwappedOutClean++;
+            return true;
+        }
+
+        slot = 0;
+        if (_store is null)
+            return false;
+        ForgetCopy(frame);
+        ReadOnlySpan<byte> page = _host.Frame(Address(entry).Frame);
+        if (_store.TryStore(page, out slot))
+            return true;
+
+        // Copies are worth less than room.
+        return ForgetCopies() && _store.TryStore(page, out slot);
+    }
+
+    // Somebody else than the processor writes the page, or clears its dirty flag.
+    private void ForgetCopy(GuestFrameNumber frame)
+    {
+        if (_copies.Remove(frame.Value, out ulong slot))
+            _store!.Free(slot);
+    }
+
+    private bool ForgetCopies()
+    {
+        bool any = _copies.Count != 0;
+        foreach (ulong slot in _copies.Values)
+            _store!.Free(slot);
+        _copies.Clear();
+        return any;
     }
 
     private void Collect(HostPhysicalAddress table, int level, List<(HostPhysicalAddress, PageSize)> freed)

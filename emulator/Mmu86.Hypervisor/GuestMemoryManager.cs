@@ -36,6 +36,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     private readonly PageSize _largestPage;
     private readonly NestedEntryFormat _format;
     private readonly IPageStore? _store;
+    private readonly IResidencyObserver? _residency;
     private readonly HostPhysicalAddress _root;
     private readonly ulong _rootFlags;
     private readonly List<IMmu> _mmus = [];
@@ -56,6 +57,8 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         _largestPage = options.PageSize;
         _format = NestedEntryFormat.Of(options.Format);
         _store = options.Store;
+        _residency = options.Residency;
+        _tracksDirt = options.TracksAccesses || options.Format == NestedFormat.Npt;
         _rootFlags = _format.RootFlags | (options.TracksAccesses ? _format.TrackingRootFlags : 0);
         if (!TryTakeTable(out _root))
             throw new HostMemoryExhaustedException();
@@ -124,7 +127,8 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         }
     }
 
-    /// <summary>Gets a swapped page back: into a frame, and its slot is free. Only while the machine does not run.</summary>
+    /// <summary>Gets a swapped page back into a frame. Only while the machine does not run.</summary>
+    /// <remarks>While dirty flags tell that nobody writes the page, its copy in the store is kept: evicting it again needs no write.</remarks>
     /// <returns><see cref="PopulateResult.Mapped"/> also where it was not swapped.</returns>
     public PopulateResult BringIn(GuestPhysicalAddress address)
     {
@@ -145,10 +149,13 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 
         _host.Write(frame, page);
         _host.Write(leaf, frame.Value | _format.Page);
-        _store.Free(slot);
+        if (_tracksDirt)
+            _copies.Add(address.Frame.Value, slot);
+        else
+            _store.Free(slot);
         SwappedFrames--;
         Counts.SwappedIn++;
-        NoteResident(address, PageSize.Size4K);
+        NoteResident(address, PageSize.Size4K, wasSwapped: true);
         return PopulateResult.Mapped;
     }
 
@@ -242,7 +249,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 
         _host.Write(leaf, page.Value | _format.Page | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
         if (isRam)
-            NoteResident(address, size);
+            NoteResident(address, size, wasSwapped: false);
         return true;
     }
 

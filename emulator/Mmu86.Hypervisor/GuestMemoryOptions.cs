@@ -20,4 +20,7 @@ public sealed record GuestMemoryOptions
 
     /// <summary>Where swapped pages go; null where nothing is ever swapped.</summary>
     public IPageStore? Store { get; init; }
+
+    /// <summary>Told which frames are resident; null for nobody.</summary>
+    public IResidencyObserver? Residency { get; init; }
 }

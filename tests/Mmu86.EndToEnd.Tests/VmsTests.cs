@@ -46,6 +46,7 @@ public sealed class VmsTests
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"machines\": [ { \"name\": \"a\", \"program\": \"helo\", \"memory\": \"4M\" } ] }", 65, "hostMemory: is missing")]
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"machines\": [ { \"name\": \"a\", \"program\": \"./no/file\", \"memory\": \"4M\" } ] }", 65, "machines[0].program: there is no file")]
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"policy\": { \"sharing\": true }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"4M\" } ] }", 69, "policy.sharing: page sharing is not available yet")]
+    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"swap\": { \"size\": \"1M\", \"file\": \"no/such/folder\" }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"4M\" } ] }", 65, "swap.file: the directory of")]
     [InlineData("nonsense", 65, "is not JSON at line 1")]
     public void Vms_BadScenario_IsOneSentenceAndAStatus(string json, int status, string sentence)
     {
@@ -74,6 +75,43 @@ public sealed class VmsTests
         ProcessResult result = Mmu86Process.RunInside(words.Split(' '));
         Assert.Equal((status, ""), (result.Status, result.Output));
         Assert.True(error is null || error == result.Error, result.Error);
+    }
+
+    [Fact]
+    public void Vms_SwapOnly_PrintsWhatAHostWithEnoughPrintsAndLeavesNoFile()
+    {
+        string folder = Directory.CreateTempSubdirectory("mmu86-").FullName;
+        try
+        {
+            string file = Path.Combine(folder, "swap-only.json");
+            File.WriteAllText(file, """
+                { "schema": "mmu86.scenario/1", "hostMemory": "3M", "swap": { "size": "16M", "file": "pages.swap", "device": "ssd" },
+                  "policy": { "reclaim": "shares", "replacement": "mglru" },
+                  "machines": [ { "name": "a", "program": "gups", "args": ["500", "20000"], "memory": "8M", "count": 2 } ] }
+                """);
+
+            JsonNode scarce = Report("vms", file, "--quiet", "--json", "-");
+            JsonNode enough = Report("vms", file, "--quiet", "--json", "-", "--host-memory", "32M");
+
+            Assert.Equal(0, (int)scarce["framesOwnedAtEnd"]!);
+            Assert.True((long)scarce["swap"]!["bytesRead"]! > 0);
+            Assert.Equal(0, (long)enough["swap"]!["bytesRead"]!);
+            Assert.Equal(Outputs(enough), Outputs(scarce));
+            Assert.Equal([file], Directory.GetFiles(folder));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        static string[] Outputs(JsonNode report) => [.. report["machines"]!.AsArray().Select(machine => (string)machine!["outputSha256"]!)];
+
+        static JsonNode Report(params string[] words)
+        {
+            ProcessResult result = Mmu86Process.RunInside(words);
+            Assert.Equal((0, ""), (result.Status, result.Error));
+            return JsonNode.Parse(result.Output)!;
+        }
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Mmu86.Cli.Commands;
 using Mmu86.GuestPrograms;
 using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Diagnostics;
 using Mmu86.Lab.Sweeps.Traces;
@@ -66,6 +67,10 @@ internal static class Application
             return Fail(streams, ExitStatus.BadInput, error.Message);
         }
         catch (TraceException error)
+        {
+            return Fail(streams, ExitStatus.BadInput, error.Message);
+        }
+        catch (SwapFileException error)
         {
             return Fail(streams, ExitStatus.BadInput, error.Message);
         }

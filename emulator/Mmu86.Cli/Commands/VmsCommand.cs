@@ -46,6 +46,7 @@ internal static class VmsCommand
             Scenario what = ScenarioFinder.Find(parsed.GetRequiredValue(scenario), new ScenarioReading
             {
                 Name = "",
+                Folder = "",
                 Machine = description,
                 Fidelity = Values.Choice<Fidelity>("--fidelity", parsed.GetValue(fidelity) ?? "tlb", [
                     new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), new("cycles", Fidelity.Cycles)]),
@@ -136,7 +137,7 @@ internal static class VmsCommand
 
     private static VmsReport Evaluate(RunSettings settings, Action<VmsMoment>? progress, CancellationToken cancellation)
     {
-        var runner = new ScenarioRunner(settings.Scenario, _ => null) { Threads = settings.Threads, AuditsIsolation = settings.Audits, Progress = progress };
+        var runner = new ScenarioRunner(settings.Scenario) { Threads = settings.Threads, AuditsIsolation = settings.Audits, Progress = progress };
         return runner.Run(cancellation);
     }
 }

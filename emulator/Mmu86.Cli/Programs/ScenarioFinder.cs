@@ -25,6 +25,7 @@ internal static class ScenarioFinder
             reading with
             {
                 Name = Path.GetFileNameWithoutExtension(scenario),
+                Folder = folder,
                 FindProgram = (string program, IReadOnlyList<string> arguments, out string problem) => FindProgram(program, arguments, folder, out problem),
             },
             out IReadOnlyList<ConfigurationError> errors)

@@ -105,6 +105,7 @@ internal sealed class HostReclaim
             _victims.Add(victim);
         machine.Store.Now = Math.Max(machine.Store.Now, now);
         int taken = memory.Evict(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_victims));
+        machine.Chooser.TakeBack();
         memory.Settle();
         return taken;
     }

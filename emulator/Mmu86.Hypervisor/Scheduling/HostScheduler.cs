@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Mmu86.Hypervisor.Replacement;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
@@ -19,12 +20,16 @@ public sealed class HostScheduler
     private const int MostFruitlessQuanta = 1000;
     private const int JoinsAtBarrier = 4;
 
+    // As often as policies scan by default.
+    private const ulong WatchNanoseconds = ReplacementOptions.DefaultScanPeriodNanoseconds;
+
     private readonly VirtualHost _host;
     private readonly HostSchedulerOptions _options;
     private readonly List<ScheduledMachine> _machines = [];
     private readonly List<ScheduledMachine> _running = [];
     private readonly HostReclaim _reclaim;
     private int _fruitless;
+    private ulong _nextWatch;
 
     /// <summary>Makes one for a host.</summary>
     public HostScheduler(VirtualHost host, HostSchedulerOptions options)
@@ -62,6 +67,7 @@ public sealed class HostScheduler
                 Try(machine, starting => starting.Start(Now));
         }
 
+        Watch();
         _reclaim.Balance(Now);
         foreach (ScheduledMachine machine in _machines)
         {
@@ -111,6 +117,24 @@ public sealed class HostScheduler
                 Abandon(machine, AbandonCause.Limit, reason);
             else if (!machine.HasEnded)
                 machine.EndUnstarted(reason);
+        }
+
+        _options.Swap?.Settle(Now);
+    }
+
+    // Policies look at accessed flags now and then: each look costs every MMU of the machine its translations.
+    private void Watch()
+    {
+        if (Now < _nextWatch)
+            return;
+        _nextWatch = Now + WatchNanoseconds;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is not { } guest || machine.Store is null)
+                continue;
+            machine.Store.Now = Math.Max(machine.Store.Now, Now);
+            machine.Chooser.Tick(guest.Machine.Memory, Now);
+            guest.Machine.Memory.Settle();
         }
     }
 
@@ -192,6 +216,7 @@ public sealed class HostScheduler
     private void EndQuantum(ulong until)
     {
         Now = until;
+        _options.Swap?.Settle(Now);
         if (_fruitless > MostFruitlessQuanta)
         {
             // The last one is given up, and its frames help the others.

@@ -1,3 +1,5 @@
+using Mmu86.Hypervisor.Swap;
+
 namespace Mmu86.Hypervisor.Scheduling;
 
 /// <summary>How machines share a host.</summary>
@@ -11,6 +13,9 @@ public sealed record HostSchedulerOptions
 
     /// <summary>Threads that machines run on, at least 1. No result depends on it.</summary>
     public required int Threads { get; init; }
+
+    /// <summary>Where the stores of the machines are; null where no machine has one, or its store needs nothing at barriers.</summary>
+    public HostSwap? Swap { get; init; }
 
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }

@@ -55,7 +55,7 @@ public sealed class ScheduledMachine
 
     internal ITimedPageStore? Store => _options.Store;
 
-    internal IVictimChooser Chooser => _options.Chooser;
+    internal VictimChooser Chooser => _options.Chooser;
 
     /// <summary>Why it does not run on; null where it does.</summary>
     internal MachineStop? Stop { get; private set; }

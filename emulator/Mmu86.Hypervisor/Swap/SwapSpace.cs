@@ -52,6 +52,9 @@ public sealed partial class SwapSpace : IDisposable
     /// <summary>Slots that can be given out now. Those freed while they were being written are not among them yet.</summary>
     public uint SlotsFree => _allocator.Free;
 
+    /// <summary>Bytes of memory that pages take here for longer than a write: the compressed pool, and pages whose write failed.</summary>
+    public ulong MemoryBytes => _pool.Bytes + ((ulong)_held.Count * SwapSlot.SizeInBytes);
+
     /// <summary>What an owner has and what happened to its pages; it changes as they do.</summary>
     public SwapCounts CountsOf(int owner) => Owner(owner).Counts;
 

@@ -68,6 +68,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
                     Format = options.Machine.Mmu.Nested.Format,
                     TracksAccesses = shared is not null,
                     Store = shared?.Store,
+                    Residency = shared?.Residency,
                 });
                 _host = _virtual.View;
                 _guestMemory = _virtual.Memory;

@@ -2,7 +2,8 @@ using Mmu86.Hypervisor;
 
 namespace Mmu86.Lab.Running;
 
-/// <summary>What machines share that run beside each other.</summary>
+/// <summary>What a machine is given that runs beside others.</summary>
 /// <param name="Host">The emulated host.</param>
-/// <param name="Store">Where their swapped pages go; null where nothing is swapped.</param>
-public sealed record SharedHost(VirtualHost Host, IPageStore? Store);
+/// <param name="Store">Where a machine's swapped pages go; null where nothing is swapped.</param>
+/// <param name="Residency">Told which of its frames are resident; null for nobody.</param>
+public sealed record SharedHost(VirtualHost Host, IPageStore? Store, IResidencyObserver? Residency);

@@ -1,3 +1,4 @@
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
 
 namespace Mmu86.Lab.Scenarios;
@@ -13,6 +14,12 @@ public sealed record Scenario
 
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
+
+    /// <summary>Which frame of a machine gives way.</summary>
+    public required PageReplacement Replacement { get; init; }
+
+    /// <summary>Where pages go that have no frame; null where they go nowhere.</summary>
+    public required ScenarioSwap? Swap { get; init; }
 
     /// <summary>The machines, in the order in which they are served.</summary>
     public required IReadOnlyList<ScenarioMachine> Machines { get; init; }

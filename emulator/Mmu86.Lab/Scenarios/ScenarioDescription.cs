@@ -34,8 +34,14 @@ internal sealed record SwapDescription
     /// <summary>Its size.</summary>
     public required string Size { get; init; }
 
-    /// <summary>The device whose times it has.</summary>
+    /// <summary>The device whose times it has: <c>nvme</c> where absent.</summary>
     public string? Device { get; init; }
+
+    /// <summary>What compressed pages may take of the host's memory before they are written; absent for nothing.</summary>
+    public string? CompressedPool { get; init; }
+
+    /// <summary>Whether the file takes all its room at the start, as a partition has it.</summary>
+    public bool? Preallocated { get; init; }
 }
 
 /// <summary>Policies of a scenario file.</summary>

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
 using Mmu86.X86;
 
@@ -24,7 +26,10 @@ public static class ScenarioJson
     // What the tables, the image and the reserve of a machine take at least.
     private const ulong LeastHostFramesOfMachine = 64;
 
-    private static readonly string[] s_laterReplacements = ["fifo", "lru", "2q", "arc", "wsclock", "mglru", "random", "opt"];
+    // A swap that holds less than a cluster is a mistake.
+    private const ulong LeastSwapBytes = 64 << 10;
+
+    private const string DefaultReplacement = "clock";
 
     /// <summary>Reads a scenario and checks it.</summary>
     /// <param name="json">UTF-8.</param>
@@ -58,9 +63,8 @@ public static class ScenarioJson
                 Refuse("schema", $"must be '{SchemaName}', not '{description.Schema}'");
             ulong host = Size("hostMemory", description.HostMemory, RunOptions.MinimumMemoryBytes);
             host = reading.HostMemoryBytes ?? host;
-            if (description.Swap is not null)
-                Later("swap", "swapping to a file is not available yet");
-            ReclaimOrder order = ReadPolicy(description.Policy);
+            ScenarioSwap? swap = description.Swap is null ? null : ReadSwap(description.Swap);
+            ReclaimOrder order = ReadPolicy(description.Policy, out PageReplacement replacement);
             List<ScenarioMachine> machines = [];
             HashSet<string> names = [];
             if (description.Machines.Count == 0)
@@ -73,13 +77,33 @@ public static class ScenarioJson
                 Name = reading.Name,
                 HostMemoryBytes = host,
                 Order = order,
+                Replacement = replacement,
+                Swap = swap,
                 Machines = machines,
                 LimitNanoseconds = description.Limits?.Time,
                 Seed = reading.Seed,
             };
         }
 
-        private ReclaimOrder ReadPolicy(PolicyDescription? policy)
+        private ScenarioSwap ReadSwap(SwapDescription swap)
+        {
+            string device = swap.Device ?? SwapDeviceTimes.Names[0];
+            SwapDeviceTimes? times = SwapDeviceTimes.Find(device);
+            if (times is null)
+                Refuse("swap.device", $"must be {string.Join(", ", SwapDeviceTimes.Names)}, not '{device}'{Suggestion.Ending(device, SwapDeviceTimes.Names)}");
+            if (swap.File is "")
+                Refuse("swap.file", "must be a path, or absent for a temporary file");
+            return new ScenarioSwap
+            {
+                File = swap.File is { Length: > 0 } file ? Path.Combine(reading.Folder, file) : null,
+                SizeInBytes = Size("swap.size", swap.Size, LeastSwapBytes),
+                Device = times ?? SwapDeviceTimes.Find(SwapDeviceTimes.Names[0])!,
+                CompressedPoolBytes = swap.CompressedPool is null ? 0 : Size("swap.compressedPool", swap.CompressedPool, 4096),
+                Allocation = swap.Preallocated == true ? SwapFileAllocation.Preallocated : SwapFileAllocation.Growing,
+            };
+        }
+
+        private ReclaimOrder ReadPolicy(PolicyDescription? policy, out PageReplacement replacement)
         {
             if (policy?.Sharing == true)
                 Later("policy.sharing", "page sharing is not available yet");
@@ -87,11 +111,19 @@ public static class ScenarioJson
                 Refuse("policy.idleTaxPercent", $"must be 0 to 99, not {policy.IdleTaxPercent}");
             else if (policy?.IdleTaxPercent is > 0)
                 Later("policy.idleTaxPercent", "the tax on idle memory is not available yet");
-            string replacement = policy?.Replacement ?? "clock";
-            if (s_laterReplacements.Contains(replacement))
-                Later("policy.replacement", $"'{replacement}' is not available yet");
-            else if (replacement != "clock")
-                Refuse("policy.replacement", $"must be clock, not '{replacement}'");
+            string name = policy?.Replacement ?? DefaultReplacement;
+            if (PageReplacement.Find(name) is not { } found)
+            {
+                IReadOnlyList<string> names = [.. PageReplacement.All.Where(known => !known.NeedsFuture).Select(known => known.Name)];
+                Refuse("policy.replacement", $"must be {string.Join(", ", names)}, not '{name}'{Suggestion.Ending(name, names)}");
+                found = PageReplacement.Find(DefaultReplacement)!;
+            }
+            else if (found.NeedsFuture)
+            {
+                Refuse("policy.replacement", $"'{name}' needs the accesses to come, which a host that runs does not know");
+            }
+
+            replacement = found;
             switch (policy?.Reclaim ?? "largest")
             {
                 case "largest":
@@ -193,7 +225,7 @@ public static class ScenarioJson
             ulong scaled = (ulong)((UInt128)(value << shift) * reading.ScaleFactor / reading.ScaleDivisor) & ~0xFFFUL;
             if (scaled >= least && scaled <= RunOptions.MaximumMemoryBytes)
                 return scaled;
-            Refuse(path, $"'{text}'{(reading.ScaleFactor == reading.ScaleDivisor ? "" : " after scaling")} must be {least >> 20}M to 1T");
+            Refuse(path, $"'{text}'{(reading.ScaleFactor == reading.ScaleDivisor ? "" : " after scaling")} must be {(least >= 1 << 20 ? $"{least >> 20}M" : $"{least >> 10}K")} to 1T");
             return least;
         }
 

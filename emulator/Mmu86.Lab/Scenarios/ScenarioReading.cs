@@ -8,6 +8,9 @@ public sealed record ScenarioReading
     /// <summary>What the scenario is called.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What relative paths of files are relative to.</summary>
+    public required string Folder { get; init; }
+
     /// <summary>What machines are made of.</summary>
     public required MachineDescription Machine { get; init; }
 

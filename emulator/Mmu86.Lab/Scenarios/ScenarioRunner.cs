@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Memory;
@@ -12,17 +14,14 @@ namespace Mmu86.Lab.Scenarios;
 public sealed class ScenarioRunner
 {
     private readonly Scenario _scenario;
-    private readonly Func<int, ITimedPageStore?> _stores;
     private readonly ScenarioTimeline _timeline = new();
     private readonly MachineRecord[] _records;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="scenario">What runs on what.</param>
-    /// <param name="stores">Where the swapped pages of the machine of an index go; null for nowhere.</param>
-    public ScenarioRunner(Scenario scenario, Func<int, ITimedPageStore?> stores)
+    public ScenarioRunner(Scenario scenario)
     {
         _scenario = scenario;
-        _stores = stores;
         _records = [.. scenario.Machines.Select(machine => new MachineRecord(machine))];
     }
 
@@ -37,6 +36,7 @@ public sealed class ScenarioRunner
 
     /// <summary>Runs.</summary>
     /// <param name="cancellation">Ends every machine early: the report says so.</param>
+    /// <exception cref="SwapFileException">The swap file cannot be made.</exception>
     /// <exception cref="Loaders.ImageFormatException">An image is broken, or does not fit.</exception>
     /// <exception cref="Loaders.ImageNotSupportedException">An image is of a kind that Mmu86 does not have yet.</exception>
     public VmsReport Run(CancellationToken cancellation)
@@ -46,14 +46,16 @@ public sealed class ScenarioRunner
         var wall = Stopwatch.StartNew();
         using var host = new VirtualHost(
             new HostMemory(_scenario.HostMemoryBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = AuditsIsolation });
+        using HostSwap? swap = _scenario.Swap?.Create(host);
         var scheduler = new HostScheduler(host, new HostSchedulerOptions
         {
             QuantumNanoseconds = HostSchedulerOptions.DefaultQuantumNanoseconds,
             Threads = Threads,
             Order = _scenario.Order,
+            Swap = swap,
         });
         for (int i = 0; i < _records.Length; i++)
-            scheduler.Add(Schedule(host, _records[i], _stores(i)));
+            scheduler.Add(Schedule(host, i, swap));
         try
         {
             while (scheduler.RunQuantum())
@@ -72,22 +74,30 @@ public sealed class ScenarioRunner
         }
 
         process.Refresh();
-        return Report(scheduler, host, process.TotalProcessorTime - cpu, wall.Elapsed);
+        return Report(scheduler, host, swap, process.TotalProcessorTime - cpu, wall.Elapsed);
     }
 
-    private static ScheduledMachineOptions Schedule(VirtualHost host, MachineRecord record, ITimedPageStore? store) => new()
+    private ScheduledMachineOptions Schedule(VirtualHost host, int index, HostSwap? swap)
     {
-        Name = record.Machine.Name,
-        Create = () => new ScenarioGuest(new SharedHost(host, store), record.Machine.Options, new GuestOutput(record.Output, record.Output, record.Output), record.Note),
-        StartNanoseconds = record.Machine.StartNanoseconds,
-        Shares = record.Machine.Shares,
-        LeastFrames = record.Machine.LeastFrames,
-        MostFrames = record.Machine.MostFrames,
-        Store = store,
-        Chooser = new ClockChooser(),
-    };
+        MachineRecord record = _records[index];
+        ScenarioMachine machine = record.Machine;
+        SwapPageStore? store = swap?.StoreOf(index);
+        var chooser = new VictimChooser(_scenario.Replacement.Create(ReplacementOptions.Default((int)(machine.Options.MemoryBytes >> 12), _scenario.Seed + (ulong)index)));
+        return new ScheduledMachineOptions
+        {
+            Name = machine.Name,
+            Create = () => new ScenarioGuest(
+                new SharedHost(host, store, store is null ? null : chooser), machine.Options, new GuestOutput(record.Output, record.Output, record.Output), record.Note),
+            StartNanoseconds = machine.StartNanoseconds,
+            Shares = machine.Shares,
+            LeastFrames = machine.LeastFrames,
+            MostFrames = machine.MostFrames,
+            Store = store,
+            Chooser = chooser,
+        };
+    }
 
-    private VmsReport Report(HostScheduler scheduler, VirtualHost host, TimeSpan cpu, TimeSpan wall)
+    private VmsReport Report(HostScheduler scheduler, VirtualHost host, HostSwap? swap, TimeSpan cpu, TimeSpan wall)
     {
         List<VmsMachineReport> machines = [];
         for (int i = 0; i < _records.Length; i++)
@@ -102,6 +112,7 @@ public sealed class ScenarioRunner
             Promised = _scenario.Machines.Aggregate(0UL, (sum, machine) => sum + machine.Options.MemoryBytes),
             Time = scheduler.Machines.Max(machine => machine.Time),
             PeakFramesUsed = host.Frames.MostFramesUsed,
+            Swap = swap is null ? null : VmsSwap.Of(_scenario.Swap!, swap.Counts),
             Timeline = _timeline.Moments,
             Machines = machines,
             FramesOwnedAtEnd = host.Frames.FramesUsed,
@@ -147,7 +158,8 @@ public sealed class ScenarioRunner
             SwappedFrames = _last?.SwappedFrames ?? 0,
             Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.SwappedFrames),
             SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
-            SwapOutBytes = (_memory?.SwappedOut ?? 0) << 12,
+            SwapOutBytes = (_memory is { } counts ? counts.SwappedOut - counts.SwappedOutClean + counts.Cleaned : 0) << 12,
+            CleanEvictions = _memory?.SwappedOutClean ?? 0,
             SwapWait = scheduled.SwapWaitNanoseconds,
             EndedAt = scheduled.Time,
             Invalidations = _memory?.Invalidations ?? 0,

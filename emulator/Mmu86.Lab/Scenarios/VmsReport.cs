@@ -32,6 +32,9 @@ public sealed record VmsReport
     /// <summary>The most frames of the host that were in use at once.</summary>
     public required ulong PeakFramesUsed { get; init; }
 
+    /// <summary>What the swap device did. Null where there is none.</summary>
+    public VmsSwap? Swap { get; init; }
+
     /// <summary>The host at moments that are equally far apart.</summary>
     public required IReadOnlyList<VmsMoment> Timeline { get; init; }
 
@@ -132,8 +135,11 @@ public sealed record VmsMachineReport
     /// <summary>Bytes read from swap.</summary>
     public required ulong SwapInBytes { get; init; }
 
-    /// <summary>Bytes written to swap.</summary>
+    /// <summary>Bytes of pages given to swap, pages of zeros and compressed ones included.</summary>
     public required ulong SwapOutBytes { get; init; }
+
+    /// <summary>Pages that were evicted without that, because their copy in swap was still good.</summary>
+    public required ulong CleanEvictions { get; init; }
 
     /// <summary>Virtual nanoseconds for which it waited for swap.</summary>
     public required ulong SwapWait { get; init; }

@@ -17,7 +17,7 @@ public sealed class GuestMemoryManagerTests
     public void Evict_WrittenPage_ComesBackWithItsBytes(NestedFormat format)
     {
         using var world = new MemoryWorld(4 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, format).Memory;
+        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, format, null).Memory;
         var address = new GuestPhysicalAddress(0x5000);
         Assert.Equal(GuestFrameState.Unpopulated, memory.StateOf(address.Frame));
         memory.Write(address, BitConverter.GetBytes(Secret));
@@ -38,7 +38,7 @@ public sealed class GuestMemoryManagerTests
     public void Evict_StoreIsFull_LeavesThePageWhereItIs()
     {
         using var world = new MemoryWorld(4 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept, null).Memory;
         GuestFrameNumber[] frames = [.. Enumerable.Range(0, 4).Select(i => new GuestFrameNumber((ulong)i))];
         foreach (GuestFrameNumber frame in frames)
             memory.Write(frame.Address, BitConverter.GetBytes(frame.Value + Secret));
@@ -56,7 +56,7 @@ public sealed class GuestMemoryManagerTests
     public void BringIn_StoreFails_SaysSoAndKeepsNoFrame(PageLoad load, PopulateResult expected)
     {
         using var world = new MemoryWorld(4 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept, null).Memory;
         memory.Write(default, BitConverter.GetBytes(Secret));
         memory.Evict([default]);
         ulong used = world.Host.Frames.FramesUsed;
@@ -73,7 +73,7 @@ public sealed class GuestMemoryManagerTests
     public void Clear_WholeSwappedPage_GivesItsSlotUp()
     {
         using var world = new MemoryWorld(4 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(2 << 20, PageSize.Size4K, NestedFormat.Ept, null).Memory;
         memory.Write(default, BitConverter.GetBytes(Secret));
         memory.Evict([default]);
 
@@ -88,7 +88,7 @@ public sealed class GuestMemoryManagerTests
     public void Destroy_AnyState_ReturnsEveryFrameAndSlot()
     {
         using var world = new MemoryWorld(16 << 20, new ZeroingScrubber());
-        VirtualMachine machine = world.Add(8 << 20, PageSize.Size2M, NestedFormat.Ept);
+        VirtualMachine machine = world.Add(8 << 20, PageSize.Size2M, NestedFormat.Ept, null);
         for (ulong at = 0; at < 8 << 20; at += 64 << 10)
             machine.Memory.Write(new GuestPhysicalAddress(at), BitConverter.GetBytes(Secret));
         machine.Memory.Evict([new GuestFrameNumber(1), new GuestFrameNumber(600)]);
@@ -104,7 +104,7 @@ public sealed class GuestMemoryManagerTests
     public void Evict_FrameOfALargePage_SplitsItAndKeepsTheOthers()
     {
         using var world = new MemoryWorld(8 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept, null).Memory;
         for (ulong frame = 0; frame < 512; frame++)
             memory.Write(new GuestFrameNumber(frame).Address, BitConverter.GetBytes(frame + Secret));
         ulong tables = memory.TableFrames;
@@ -121,7 +121,7 @@ public sealed class GuestMemoryManagerTests
     public void JoinWhole_PageCameBack_MakesTheRangeOnePageAgain()
     {
         using var world = new MemoryWorld(8 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept, null).Memory;
         for (ulong frame = 0; frame < 512; frame++)
             memory.Write(new GuestFrameNumber(frame).Address, BitConverter.GetBytes(frame + Secret));
         ulong tables = memory.TableFrames;
@@ -141,7 +141,7 @@ public sealed class GuestMemoryManagerTests
     public void JoinWhole_RangeBecomesOneRunOfFrames_CopiesNothing()
     {
         using var world = new MemoryWorld(8 << 20, new ZeroingScrubber());
-        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept).Memory;
+        GuestMemoryManager memory = world.Add(4 << 20, PageSize.Size2M, NestedFormat.Ept, null).Memory;
         Assert.Equal(PopulateResult.Mapped, memory.Populate(default));
         Assert.True(memory.TryTranslate(default, out var before));
         Assert.True(memory.TrySplit(default));
@@ -159,7 +159,7 @@ public sealed class GuestMemoryManagerTests
     public void Populate_RangeThatHasATable_TakesOneSmallPageAndNoTable()
     {
         using var world = new MemoryWorld(16 << 20, new ZeroingScrubber());
-        VirtualMachine machine = world.Add(8 << 20, PageSize.Size2M, NestedFormat.Ept);
+        VirtualMachine machine = world.Add(8 << 20, PageSize.Size2M, NestedFormat.Ept, null);
         Assert.True(machine.Frames.TryReserve(10));
         machine.Frames.Close(); // no run of 2 MiB is to be had
         machine.Memory.Populate(default);
@@ -176,14 +176,14 @@ public sealed class GuestMemoryManagerTests
     public void Populate_ScrubberForgets_IsFoundByTheAudit()
     {
         using var world = new MemoryWorld(2 << 20, new ForgetfulScrubber());
-        VirtualMachine first = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept);
+        VirtualMachine first = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept, null);
         for (ulong frame = 0; frame < 100; frame++)
             first.Memory.Write(new GuestFrameNumber(frame).Address, BitConverter.GetBytes(Secret));
         world.Remove(first);
 
         FrameIsolationException found = Assert.Throws<FrameIsolationException>(() =>
         {
-            VirtualMachine second = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept);
+            VirtualMachine second = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept, null);
             for (ulong frame = 0; frame < 100; frame++)
                 second.Memory.Populate(new GuestFrameNumber(frame).Address);
         });
@@ -196,7 +196,7 @@ public sealed class GuestMemoryManagerTests
     public void Populate_ReserveIsEmptyWhileClosed_WaitsForTheBarrier()
     {
         using var world = new MemoryWorld(2 << 20, new ZeroingScrubber());
-        VirtualMachine machine = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept);
+        VirtualMachine machine = world.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept, null);
         machine.Memory.Populate(default);
         Assert.True(machine.Frames.TryReserve(1));
         machine.Frames.Close();

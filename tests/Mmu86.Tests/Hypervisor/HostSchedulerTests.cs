@@ -1,6 +1,7 @@
 using System.Text;
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
 using Mmu86.Lab;
 using Mmu86.Lab.Running;
@@ -103,10 +104,11 @@ public sealed class HostSchedulerTests
                 store.Pages.Answer = PageLoad.Corrupt;
             stores.Add(store);
             RunOptions options = SmallRuns.Options(guests[i], PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostPage = page };
+            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)));
             scheduler.Add(new ScheduledMachineOptions
             {
                 Name = guests[i],
-                Create = () => new ScenarioGuest(new SharedHost(host, store), options, new GuestOutput(outputs[index], outputs[index], outputs[index]), guest =>
+                Create = () => new ScenarioGuest(new SharedHost(host, store, chooser), options, new GuestOutput(outputs[index], outputs[index], outputs[index]), guest =>
                 {
                     exits[index] = $"{guest.Exit!.Kind} {guest.Exit.Status} {guest.Exit.Detail}";
                     swappedIn += guest.Machine.Memory.Counts.SwappedIn;
@@ -117,7 +119,7 @@ public sealed class HostSchedulerTests
                 LeastFrames = 0,
                 MostFrames = ulong.MaxValue,
                 Store = store,
-                Chooser = new ClockChooser(),
+                Chooser = chooser,
             });
         }
 

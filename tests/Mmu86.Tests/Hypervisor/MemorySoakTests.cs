@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
 using Mmu86.Paging;
 using Mmu86.TestKit;
@@ -25,9 +26,10 @@ public sealed class MemorySoakTests
     {
         private readonly Random _random = TestSeed.Case(number);
         private readonly Dictionary<VirtualMachine, Dictionary<ulong, ulong>> _shadows = [];
-        private readonly Dictionary<VirtualMachine, ClockChooser> _choosers = [];
+        private readonly Dictionary<VirtualMachine, (VictimChooser Chooser, IReplacementPolicy Policy)> _choosers = [];
         private PageSize _largest;
         private int _evictions;
+        private ulong _now;
 
         public void Run(int steps)
         {
@@ -48,6 +50,8 @@ public sealed class MemorySoakTests
                 }
 
                 world.Check();
+                foreach (VirtualMachine machine in world.Machines)
+                    Assert.Equal(machine.Memory.ResidentFrames, (ulong)_choosers[machine].Policy.Count);
             }
 
             foreach (VirtualMachine machine in world.Machines)
@@ -62,9 +66,12 @@ public sealed class MemorySoakTests
         {
             if (world.Machines.Count == 0 || (world.Machines.Count < 5 && _random.Next(30) == 0))
             {
-                VirtualMachine made = world.Add((ulong)_random.Next(1, 9) << 20, _largest, _random.Next(2) == 0 ? NestedFormat.Ept : NestedFormat.Npt);
+                PageReplacement[] live = [.. PageReplacement.All.Where(known => !known.NeedsFuture)];
+                IReplacementPolicy policy = live[_random.Next(live.Length)].Create(ReplacementOptions.Default(8 << 8, (ulong)number));
+                var chooser = new VictimChooser(policy);
+                VirtualMachine made = world.Add((ulong)_random.Next(1, 9) << 20, _largest, _random.Next(2) == 0 ? NestedFormat.Ept : NestedFormat.Npt, chooser);
                 _shadows.Add(made, []);
-                _choosers.Add(made, new ClockChooser());
+                _choosers.Add(made, (chooser, policy));
             }
 
             VirtualMachine machine = world.Machines[_random.Next(world.Machines.Count)];
@@ -94,6 +101,14 @@ public sealed class MemorySoakTests
                     memory.JoinWhole(_random.Next(3));
                     break;
                 case 9:
+                    _now += (ulong)_random.Next(20_000_000);
+                    foreach (VirtualMachine watched in world.Machines)
+                    {
+                        _choosers[watched].Chooser.Tick(watched.Memory, _now);
+                        watched.Memory.Settle();
+                        _choosers[watched].Policy.Verify();
+                    }
+
                     Fault(world, machine);
                     break;
                 case 10:
@@ -123,9 +138,10 @@ public sealed class MemorySoakTests
             foreach (VirtualMachine machine in world.Machines)
             {
                 List<GuestFrameNumber> victims = [];
-                for (int i = 0; i < frames && _choosers[machine].TryChoose(machine.Memory, out GuestFrameNumber victim); i++)
+                for (int i = 0; i < frames && _choosers[machine].Chooser.TryChoose(machine.Memory, out GuestFrameNumber victim); i++)
                     victims.Add(victim);
                 taken += machine.Memory.Evict(victims.ToArray());
+                _choosers[machine].Chooser.TakeBack();
             }
 
             _evictions += taken;

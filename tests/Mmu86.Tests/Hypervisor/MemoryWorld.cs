@@ -25,7 +25,7 @@ internal sealed class MemoryWorld : IDisposable
     public IReadOnlyList<VirtualMachine> Machines => _machines;
 
     /// <summary>Adds a machine.</summary>
-    public VirtualMachine Add(ulong bytes, PageSize largest, NestedFormat format)
+    public VirtualMachine Add(ulong bytes, PageSize largest, NestedFormat format, IResidencyObserver? residency)
     {
         var machine = new VirtualMachine(Host, new GuestMemoryOptions
         {
@@ -34,6 +34,7 @@ internal sealed class MemoryWorld : IDisposable
             Format = format,
             TracksAccesses = true,
             Store = Store,
+            Residency = residency,
         });
         _machines.Add(machine);
         return machine;
@@ -66,7 +67,7 @@ internal sealed class MemoryWorld : IDisposable
             Assert.Equal(residents, machine.Memory.ResidentFrames);
             Assert.Equal(residents + machine.Memory.TableFrames + (ulong)machine.Frames.Reserved, machine.Frames.Owned);
             owned += machine.Frames.Owned;
-            swapped += machine.Memory.SwappedFrames;
+            swapped += machine.Memory.SwappedFrames + (ulong)machine.Memory.CopiesStored;
         }
 
         Assert.Equal(owned, Host.Frames.FramesUsed);

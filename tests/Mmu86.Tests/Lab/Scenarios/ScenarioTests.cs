@@ -1,12 +1,11 @@
 using System.Text;
 using Mmu86.GuestPrograms;
-using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Replacement;
 using Mmu86.Lab;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Scenarios;
-using Mmu86.Tests.Hypervisor;
 using Xunit;
 
 namespace Mmu86.Tests.Lab.Scenarios;
@@ -14,7 +13,7 @@ namespace Mmu86.Tests.Lab.Scenarios;
 public sealed class ScenarioTests
 {
     private const string Three = """
-        { "schema": "mmu86.scenario/1", "hostMemory": "64M",
+        { "schema": "mmu86.scenario/1", "hostMemory": "64M", "swap": { "size": "64M" },
           "machines": [
             { "name": "random", "program": "gups", "args": ["600", "60000"], "memory": "16M" },
             { "name": "sorting", "program": "quicksort", "args": ["60000"], "memory": "16M", "startAt": 500000 },
@@ -36,12 +35,68 @@ public sealed class ScenarioTests
         Assert.Equal(enough.Machines.Select(machine => machine.Instructions), scarce.Machines.Select(machine => machine.Instructions));
     }
 
-    [Fact]
-    public void Run_OnSeveralThreads_WritesTheSameReport()
+    public static TheoryData<string> LivePolicies => [.. PageReplacement.All.Where(policy => !policy.NeedsFuture).Select(policy => policy.Name)];
+
+    [Theory]
+    [MemberData(nameof(LivePolicies))]
+    public void Run_AnyPolicyOnSeveralThreads_PrintsWhatItPrintsWithEnoughAndWritesTheSameReport(string policy)
     {
-        Assert.Equal(Text(Run(Three, 3 << 20, 1)), Text(Run(Three, 3 << 20, 3)));
+        string json = Three.Replace("\"hostMemory\"", $"\"policy\": {{ \"replacement\": \"{policy}\" }}, \"hostMemory\"", StringComparison.Ordinal);
+        VmsReport enough = Run(Three, null, 1);
+
+        VmsReport one = Run(json, 3 << 20, 1);
+        VmsReport three = Run(json, 3 << 20, 3);
+
+        Assert.Equal(Text(one), Text(three));
+        Assert.Equal(enough.Machines.Select(machine => machine.OutputSha256), one.Machines.Select(machine => machine.OutputSha256));
+        Assert.True(one.Machines.Sum(machine => (long)machine.SwapInBytes) > 100 * 4096);
+        Assert.Equal(0UL, one.FramesOwnedAtEnd);
 
         static string Text(VmsReport report) => VmsJson.Write(report with { Host = HostReport.From(0, TimeSpan.Zero, TimeSpan.Zero) });
+    }
+
+    [Fact]
+    public void Run_PagesThatAreOnlyRead_AreNotWrittenToSwapAgain()
+    {
+        string reading = Three.Replace("\"gups\", \"args\": [\"600\", \"60000\"]", "\"pointer-chase\", \"args\": [\"700\", \"20000\"]", StringComparison.Ordinal);
+
+        VmsMachineReport chase = Run(reading, 3 << 20, 1).Machines[0];
+
+        Assert.Equal(Run(reading, null, 1).Machines[0].OutputSha256, chase.OutputSha256);
+        Assert.True(chase.SwapInBytes >> 12 > 1000, $"{chase.SwapInBytes >> 12} pages came back");
+        Assert.True(chase.SwapOutBytes * 4 < chase.SwapInBytes, $"{chase.SwapOutBytes >> 12} pages were written, {chase.SwapInBytes >> 12} came back");
+        Assert.True(chase.CleanEvictions > 1000, $"{chase.CleanEvictions} needed no write");
+    }
+
+    [Fact]
+    public void Run_CompressedPool_TakesFramesOfTheHostAndGivesThemBack()
+    {
+        string pooled = Three.Replace("\"size\": \"64M\"", "\"size\": \"64M\", \"compressedPool\": \"1M\", \"device\": \"hdd\", \"preallocated\": true", StringComparison.Ordinal);
+
+        VmsReport report = Run(pooled, 3 << 20, 1);
+
+        Assert.Equal(Run(Three, null, 1).Machines.Select(machine => machine.OutputSha256), report.Machines.Select(machine => machine.OutputSha256));
+        Assert.Equal(("hdd", true, 0UL), (report.Swap!.Device, report.Swap.PoolHits > 100, report.FramesOwnedAtEnd));
+    }
+
+    [Theory]
+    [InlineData("{ \"size\": \"64M\", \"device\": \"nvm\" }", "swap.device: must be nvme, ssd, hdd, not 'nvm'; did you mean 'nvme'?")]
+    [InlineData("{ \"size\": \"1K\" }", "swap.size: '1K' must be 64K to 1T")]
+    [InlineData("{ \"size\": \"1M\", \"file\": \"\" }", "swap.file: must be a path, or absent for a temporary file")]
+    public void Read_SwapThatMakesNoSense_IsRefused(string swap, string message)
+    {
+        Assert.Null(Read(Encoding.UTF8.GetBytes(Three.Replace("{ \"size\": \"64M\" }", swap, StringComparison.Ordinal)), null, out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(message, Assert.Single(errors).ToString());
+    }
+
+    [Theory]
+    [InlineData("opt", "policy.replacement: 'opt' needs the accesses to come, which a host that runs does not know")]
+    [InlineData("arx", "policy.replacement: must be fifo, clock, lru, 2q, arc, wsclock, mglru, random, not 'arx'; did you mean 'arc'?")]
+    public void Read_PolicyThatCannotServe_IsRefused(string policy, string message)
+    {
+        string json = Three.Replace("\"hostMemory\"", $"\"policy\": {{ \"replacement\": \"{policy}\" }}, \"hostMemory\"", StringComparison.Ordinal);
+        Assert.Null(Read(Encoding.UTF8.GetBytes(json), null, out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(message, Assert.Single(errors).ToString());
     }
 
     [Fact]
@@ -96,11 +151,9 @@ public sealed class ScenarioTests
     }
 
     [Theory]
-    [InlineData("\"swap\": { \"size\": \"64M\" }", "swap")]
     [InlineData("\"policy\": { \"sharing\": true }", "policy.sharing")]
     [InlineData("\"policy\": { \"idleTaxPercent\": 75 }", "policy.idleTaxPercent")]
     [InlineData("\"policy\": { \"reclaim\": \"balloon\" }", "policy.reclaim")]
-    [InlineData("\"policy\": { \"replacement\": \"arc\" }", "policy.replacement")]
     public void Read_WhatIsNotBuiltYet_IsRefusedAsThat(string key, string path)
     {
         byte[] json = Encoding.UTF8.GetBytes(Three.Replace("\"hostMemory\"", key + ", \"hostMemory\"", StringComparison.Ordinal));
@@ -125,8 +178,7 @@ public sealed class ScenarioTests
     {
         Scenario scenario = Read(Encoding.UTF8.GetBytes(json), hostMemory, out IReadOnlyList<ConfigurationError> errors)
             ?? throw new InvalidOperationException(string.Join('\n', errors));
-        ITimedPageStore[] stores = [.. scenario.Machines.Select(_ => new TimedMemoryStore(60_000))];
-        return new ScenarioRunner(scenario, index => stores[index]) { Threads = threads, AuditsIsolation = true }.Run(CancellationToken.None);
+        return new ScenarioRunner(scenario) { Threads = threads, AuditsIsolation = true }.Run(CancellationToken.None);
     }
 
     private static Scenario? Read(byte[] json, ulong? hostMemory, out IReadOnlyList<ConfigurationError> errors, ulong divisor = 1) => ScenarioJson.Read(
@@ -134,6 +186,7 @@ public sealed class ScenarioTests
         new ScenarioReading
         {
             Name = "test",
+            Folder = "",
             Machine = MachineCatalogue.Find("skylake", []),
             Fidelity = Fidelity.Tlb,
             ScaleFactor = 1,

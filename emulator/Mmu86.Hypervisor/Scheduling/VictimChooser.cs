@@ -1,0 +1,92 @@
+using Mmu86.Hypervisor.Replacement;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>A replacement policy beside the memory of one machine: it hears of every frame, and says which one gives way.</summary>
+/// <remarks>
+/// Victims are chosen in batches, which are evicted with one invalidation. So a victim leaves the policy's books when it is chosen; one that
+/// stays after all, because swap refused it, comes back by <see cref="TakeBack"/>.
+/// </remarks>
+public sealed class VictimChooser : IResidencyObserver
+{
+    private readonly IReplacementPolicy _policy;
+    private readonly HashSet<ulong> _chosen = [];
+
+    // The number of each evicted frame's eviction: how long it was away is what some policies go by.
+    private readonly Dictionary<ulong, ulong> _evictedAs = [];
+    private ulong _evictions;
+
+    /// <summary>Makes one with the books of a policy that knows no frame yet and is nobody else's.</summary>
+    public VictimChooser(IReplacementPolicy policy) => _policy = policy;
+
+    /// <summary>The policy's name.</summary>
+    public string Policy => _policy.Name;
+
+    /// <summary>Frames that the policy knows as resident.</summary>
+    public int Count => _policy.Count;
+
+    /// <inheritdoc/>
+    public void BecameResident(GuestFrameNumber first, ulong frames, bool wasSwapped)
+    {
+        for (ulong frame = first.Value; frame < first.Value + frames; frame++)
+        {
+            bool wasEvicted = _evictedAs.Remove(frame, out ulong number);
+            _policy.Inserted(FrameId.Of(0, frame), wasSwapped && wasEvicted ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void LeftResidence(GuestFrameNumber frame, Removal how)
+    {
+        if (!_chosen.Remove(frame.Value))
+            _policy.Removed(FrameId.Of(0, frame.Value), how);
+        if (how == Removal.Evicted)
+            _evictedAs[frame.Value] = ++_evictions;
+    }
+
+    /// <summary>Chooses a frame. It may clear accessed flags; the invalidation that this needs is the caller's.</summary>
+    /// <param name="memory">The machine's memory, and what hardware shows of its use.</param>
+    /// <param name="victim">A resident frame that was not chosen since <see cref="TakeBack"/>.</param>
+    /// <returns>False where none is left.</returns>
+    public bool TryChoose(GuestMemoryManager memory, out GuestFrameNumber victim)
+    {
+        bool found = _policy.TryChooseVictim(new AccessInformation(memory), FrameId.None, out FrameId chosen);
+        victim = default;
+        if (!found)
+            return false;
+        _policy.Removed(chosen, Removal.Evicted);
+        _chosen.Add(chosen.GuestFrame);
+        victim = new GuestFrameNumber(chosen.GuestFrame);
+        return true;
+    }
+
+    /// <summary>The batch is over: what was chosen and is still resident goes back into the books.</summary>
+    public void TakeBack()
+    {
+        foreach (ulong frame in _chosen.Order())
+            _policy.Inserted(FrameId.Of(0, frame), Insertion.SwappedIn(0));
+        _chosen.Clear();
+    }
+
+    /// <summary>Virtual time has passed: policies that watch accessed flags look at some. The invalidation that this needs is the caller's.</summary>
+    /// <param name="memory">The machine's memory.</param>
+    /// <param name="virtualNanoseconds">The host's time.</param>
+    public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(new AccessInformation(memory), virtualNanoseconds);
+
+    private sealed class AccessInformation(GuestMemoryManager memory) : IAccessInformation
+    {
+        public bool TestAndClearAccessed(FrameId frame)
+        {
+            var number = new GuestFrameNumber(frame.GuestFrame);
+            if (!memory.WasAccessed(number))
+                return false;
+            memory.ClearAccessed(number);
+            return true;
+        }
+
+        public bool IsDirty(FrameId frame) => memory.IsDirty(new GuestFrameNumber(frame.GuestFrame));
+
+        public void StartCleaning(FrameId frame) => memory.TryClean(new GuestFrameNumber(frame.GuestFrame));
+    }
+}

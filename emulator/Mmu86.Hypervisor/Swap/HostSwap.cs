@@ -1,0 +1,43 @@
+using Mmu86.Hypervisor.Frames;
+
+namespace Mmu86.Hypervisor.Swap;
+
+/// <summary>The swap space of a host: its machines' stores, and what it takes of the host's own memory.</summary>
+/// <remarks>Compressed pages, and pages whose write failed, are bytes in the host's RAM: frames are taken for them, as for a machine.</remarks>
+public sealed class HostSwap : IDisposable
+{
+    private readonly SwapSpace _space;
+    private readonly MachineFrames _frames;
+
+    /// <summary>Makes the swap of a host.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="space">The space; disposed with this.</param>
+    public HostSwap(VirtualHost host, SwapSpace space)
+    {
+        _space = space;
+        _frames = new MachineFrames(host.Frames, host.NewOwner());
+    }
+
+    /// <summary>Frames of the host that swapped pages take.</summary>
+    public int FramesUsed => _frames.Reserved;
+
+    /// <summary>The sum over all machines, as of now.</summary>
+    public SwapCounts Counts => _space.SumCounts();
+
+    /// <summary>The store of a machine.</summary>
+    /// <param name="machine">Its number; no two machines have the same.</param>
+    public SwapPageStore StoreOf(int machine) => new(_space, machine);
+
+    /// <summary>The work of a barrier: gathered pages go to the device, and the host's frames are those that the pages in memory need.</summary>
+    /// <param name="now">Virtual nanoseconds.</param>
+    public void Settle(ulong now)
+    {
+        _space.Flush(now);
+
+        // What cannot be had now is taken as soon as something is free: the pages are in memory already.
+        _ = _frames.TryReserve((int)((_space.MemoryBytes + 4095) >> 12));
+    }
+
+    /// <summary>Ends the writes and removes the file.</summary>
+    public void Dispose() => _space.Dispose();
+}
