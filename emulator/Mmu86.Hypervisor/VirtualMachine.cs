@@ -95,6 +95,10 @@ public sealed class VirtualMachine : IDisposable
         }
     }
 
+    /// <summary>What it had counted when it was saved.</summary>
+    /// <param name="pagesPopulated">See <see cref="PagesPopulated"/>.</param>
+    public void Restored(ulong pagesPopulated) => PagesPopulated = pagesPopulated;
+
     /// <summary>Gives every frame back to the host. Before its virtual CPUs are disposed; it cannot run again.</summary>
     /// <exception cref="UnreachableException">It runs, was destroyed already, or a frame is left that nothing accounts for.</exception>
     public void Destroy()

@@ -19,7 +19,7 @@ using Mmu86.X86;
 namespace Mmu86.Lab.Running;
 
 /// <summary>A machine with a guest in it, ready to run: everything that one run owns.</summary>
-public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInvalidator, IDisposable
+public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITranslationInvalidator, IDisposable
 {
     // The tables of EPT in front of the guest's own frames: a leaf table for each 2 MiB, and alignment of large pages.
     private const ulong EptReserveBytes = 16UL << 20;

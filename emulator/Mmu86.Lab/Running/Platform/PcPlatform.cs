@@ -9,6 +9,7 @@ namespace Mmu86.Lab.Running.Platform;
 /// <summary>The devices of a bare-metal machine and the wires between them.</summary>
 internal sealed class PcPlatform : IMachineReset, ICachedTranslations
 {
+    private const string Section = "platform";
     private const int TimerLine = 0;
     private const int KeyboardLine = 1;
     private const int SerialLine = 4;
@@ -26,6 +27,7 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
     private readonly LocalApic _localApic;
     private readonly IoApic _ioApic;
     private readonly InterruptControllerPair _pair = new();
+    private readonly List<(string Name, ISavedDevice Device)> _saved = [];
     private IMmu? _mmu;
 
     /// <summary>Makes the devices and gives them their ports and addresses.</summary>
@@ -49,7 +51,13 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         AttachControllers();
         AttachTimers(memoryBytes, frequency);
         AttachStartUp(memoryBytes);
-        Attach(SerialPort.FirstPort, SerialPort.PortCount, new SerialPort(new StreamSink(output.Standard), Line(SerialLine)));
+        SerialPort serial = Saved("serial", new SerialPort(new StreamSink(output.Standard), Line(SerialLine)));
+        Attach(SerialPort.FirstPort, SerialPort.PortCount, serial);
+        Saved("exit", Exit);
+        Saved("post", Post);
+        Saved("pic", _pair);
+        Saved("ioapic", _ioApic);
+        Saved("apic", _localApic);
         _ports.Attach(DebugExit.Port, DebugExit.PortCount, Exit);
         var console = new DebugConsole(new StreamSink(output.Debug));
         _ports.Attach(DebugConsole.Port, DebugConsole.PortCount, console);
@@ -111,26 +119,58 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
 
     private void AttachTimers(ulong memoryBytes, ulong frequency)
     {
-        var timer = new IntervalTimer(Line(TimerLine), () => Listens(TimerLine), frequency);
-        var clock = new RealTimeClock(Line(ClockLine), () => Listens(ClockLine), frequency, memoryBytes, cpuCount: 1);
+        IntervalTimer timer = Saved("timer", new IntervalTimer(Line(TimerLine), () => Listens(TimerLine), frequency));
+        RealTimeClock clock = Saved("clock", new RealTimeClock(Line(ClockLine), () => Listens(ClockLine), frequency, memoryBytes, cpuCount: 1));
         _timeline.Add(timer);
         _timeline.Add(clock);
         Attach(IntervalTimer.FirstPort, IntervalTimer.PortCount, timer);
-        Attach(SystemControlPortB.Port, SystemControlPortB.PortCount, new SystemControlPortB(timer, _connection));
+        Attach(SystemControlPortB.Port, SystemControlPortB.PortCount, Saved("port-b", new SystemControlPortB(timer, _connection)));
         Attach(RealTimeClock.IndexPort, RealTimeClock.PortCount, clock);
     }
 
     private void AttachStartUp(ulong memoryBytes)
     {
         var a20 = new A20Gate();
-        var keyboard = new KeyboardController(Line(KeyboardLine), a20, this);
+        KeyboardController keyboard = Saved("keyboard", new KeyboardController(Line(KeyboardLine), a20, this));
         Attach(KeyboardController.DataPort, KeyboardController.PortCount, keyboard);
         Attach(KeyboardController.CommandPort, KeyboardController.PortCount, keyboard);
-        _ports.Attach(SystemControlPortA.Port, SystemControlPortA.PortCount, new SystemControlPortA(a20, this));
-        _ports.Attach(ResetControl.Port, ResetControl.PortCount, new ResetControl(this));
-        _ports.Attach(FirmwareConfiguration.SelectorPort, FirmwareConfiguration.PortCount, new FirmwareConfiguration(memoryBytes, cpuCount: 1));
-        _ports.Attach(TestLatch.FirstPort, TestLatch.PortCount, new TestLatch(this));
-        _mmio.Attach(new HostPhysicalAddress(TestMemory.Address), TestMemory.SizeInBytes, new TestMemory());
+        _ports.Attach(SystemControlPortA.Port, SystemControlPortA.PortCount, Saved("port-a", new SystemControlPortA(a20, this)));
+        _ports.Attach(ResetControl.Port, ResetControl.PortCount, Saved("reset", new ResetControl(this)));
+        _ports.Attach(FirmwareConfiguration.SelectorPort, FirmwareConfiguration.PortCount, Saved("firmware", new FirmwareConfiguration(memoryBytes, cpuCount: 1)));
+        _ports.Attach(TestLatch.FirstPort, TestLatch.PortCount, Saved("test-latch", new TestLatch(this)));
+        _mmio.Attach(new HostPhysicalAddress(TestMemory.Address), TestMemory.SizeInBytes, Saved("test-memory", new TestMemory()));
+    }
+
+    /// <summary>Writes the section <c>platform</c>: every device. What waits for the processor is in the interrupt controllers.</summary>
+    public void SaveState(StateWriter writer)
+    {
+        writer.Begin(Section);
+        writer.Write(IsResetRequested);
+        foreach ((_, ISavedDevice device) in _saved)
+            device.Save(writer);
+        writer.End();
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void LoadState(StateReader reader)
+    {
+        reader.Open(Section);
+        IsResetRequested = reader.ReadBoolean("resetRequested");
+        foreach ((string name, ISavedDevice device) in _saved)
+        {
+            reader.Enter(name);
+            device.Load(reader);
+            reader.Leave();
+        }
+
+        reader.Close();
+    }
+
+    private TDevice Saved<TDevice>(string name, TDevice device)
+        where TDevice : ISavedDevice
+    {
+        _saved.Add((name, device));
+        return device;
     }
 
     private IInterruptLine Line(int line) => new LineFan(_pair.Line(line), _ioApic.Line(Pin(line)));
