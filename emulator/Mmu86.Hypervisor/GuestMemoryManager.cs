@@ -226,9 +226,14 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     {
         if (!_frames.TryTake(PageSize.Size4K, out table))
             return false;
+        NoteTable(table);
+        return true;
+    }
+
+    private void NoteTable(HostPhysicalAddress table)
+    {
         _frames.Audit?.RequireZero(table, 4096, _frames.Owner);
         TableFrames++;
-        return true;
     }
 
     private bool TryWriteLeaf(HostPhysicalAddress leaf, GuestPhysicalAddress address, PageSize size)

@@ -87,7 +87,7 @@ public sealed class VmsTests
             File.WriteAllText(file, """
                 { "schema": "mmu86.scenario/1", "hostMemory": "3M", "swap": { "size": "16M", "file": "pages.swap", "device": "ssd" },
                   "policy": { "reclaim": "shares", "replacement": "mglru" },
-                  "machines": [ { "name": "a", "program": "gups", "args": ["500", "20000"], "memory": "8M", "count": 2 } ] }
+                  "machines": [ { "name": "a", "program": "gups", "args": ["512", "20000"], "memory": "16M", "count": 2 } ] }
                 """);
 
             JsonNode scarce = Report("vms", file, "--quiet", "--json", "-");
