@@ -12,6 +12,9 @@ public sealed class GuestMemoryCounts
     /// <summary>Frames written to the page store while they stayed resident.</summary>
     public ulong Cleaned { get; internal set; }
 
+    /// <summary>Frames given to the page store: evicted or cleaned.</summary>
+    public ulong Stored => SwappedOut - SwappedOutClean + Cleaned;
+
     /// <summary>Frames read from the page store.</summary>
     public ulong SwappedIn { get; internal set; }
 

@@ -128,7 +128,7 @@ public sealed class ScheduledMachine
             TableFrames = memory.TableFrames,
             ReservedFrames = (ulong)Guest.Machine.Frames.Reserved,
             SwappedIn = memory.Counts.SwappedIn,
-            SwappedOut = memory.Counts.SwappedOut,
+            SwappedOut = memory.Counts.Stored,
             PagesPopulated = Guest.Machine.PagesPopulated,
         };
         Peak = MachineUsage.Most(Peak, Usage);

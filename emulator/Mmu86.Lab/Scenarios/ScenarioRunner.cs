@@ -73,6 +73,7 @@ public sealed class ScenarioRunner
             scheduler.Abandon("the run was given up");
         }
 
+        _timeline.Close(scheduler, host.Frames);
         process.Refresh();
         return Report(scheduler, host, swap, process.TotalProcessorTime - cpu, wall.Elapsed);
     }
@@ -158,7 +159,7 @@ public sealed class ScenarioRunner
             SwappedFrames = _last?.SwappedFrames ?? 0,
             Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.SwappedFrames),
             SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
-            SwapOutBytes = (_memory is { } counts ? counts.SwappedOut - counts.SwappedOutClean + counts.Cleaned : 0) << 12,
+            SwapOutBytes = (_memory?.Stored ?? 0) << 12,
             CleanEvictions = _memory?.SwappedOutClean ?? 0,
             SwapWait = scheduled.SwapWaitNanoseconds,
             EndedAt = scheduled.Time,
