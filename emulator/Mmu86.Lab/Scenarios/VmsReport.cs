@@ -73,23 +73,8 @@ public sealed record VmsMachineMoment
     /// <summary>Frames of its memory that are swapped.</summary>
     public required ulong Swapped { get; init; }
 
-    /// <summary>Frames of its memory that it has together with others. Null where nothing shares.</summary>
-    public ulong? Shared { get; init; }
-
-    /// <summary>Frames of its memory that its balloon holds. Null where it has none.</summary>
-    public ulong? Ballooned { get; init; }
-
     /// <summary>Instructions retired so far.</summary>
     public required ulong Instructions { get; init; }
-
-    /// <summary>Bytes of pages that came from swap so far.</summary>
-    public required ulong SwapInBytes { get; init; }
-
-    /// <summary>Bytes of pages given to swap so far, as in the machine's report.</summary>
-    public required ulong SwapOutBytes { get; init; }
-
-    /// <summary>Pages that it was given so far because they were touched, fresh ones and those from swap.</summary>
-    public required ulong Faults { get; init; }
 }
 
 /// <summary>What a machine had at its end, or at most.</summary>

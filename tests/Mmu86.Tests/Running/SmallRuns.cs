@@ -136,6 +136,6 @@ internal static class SmallRuns
     }
 
     // Every number with its path, a line each, so that a difference shows where it is.
-    public static string Text(RunCounts counts) =>
+    private static string Text(RunCounts counts) =>
         System.Text.Json.JsonSerializer.Serialize(counts, new System.Text.Json.JsonSerializerOptions { WriteIndented = true });
 }

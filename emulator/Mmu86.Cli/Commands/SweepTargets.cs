@@ -1,23 +1,25 @@
 using System.CommandLine;
 using Mmu86.Cli.CommandLine;
+using Mmu86.Lab.Sweeps;
+using Mmu86.Lab.Sweeps.Output;
 
 namespace Mmu86.Cli.Commands;
 
-/// <summary>The options that say where a command's result goes.</summary>
-internal sealed class ResultTargetOptions
+/// <summary>The options that say where a sweep's result goes.</summary>
+internal sealed class SweepTargetOptions
 {
     private readonly Option<string?> _json = GuestOptions.Text("--json", "FILE|-", "Write the result as JSON; with '-' it alone is on standard output");
     private readonly Option<string?> _csv = GuestOptions.Text("--csv", "FILE|-", "Write the rows as CSV");
     private readonly Option<string?> _html = GuestOptions.Text("--html", "FILE", "Write one self-contained page with charts");
 
-    private ResultTargetOptions()
+    private SweepTargetOptions()
     {
     }
 
     /// <summary>Adds them to a command.</summary>
-    public static ResultTargetOptions AddTo(Command command)
+    public static SweepTargetOptions AddTo(Command command)
     {
-        var options = new ResultTargetOptions();
+        var options = new SweepTargetOptions();
         command.Add(options._json);
         command.Add(options._csv);
         command.Add(options._html);
@@ -26,13 +28,13 @@ internal sealed class ResultTargetOptions
 
     /// <summary>Opens them before anything runs.</summary>
     /// <exception cref="UserErrorException">Status 64 or 74.</exception>
-    public ResultTargets Open(ParseResult parsed, StandardStreams streams)
+    public SweepTargets Open(ParseResult parsed, StandardStreams streams)
     {
         string? json = parsed.GetValue(_json);
         string? csv = parsed.GetValue(_csv);
         if (json == "-" && csv == "-")
             throw UserErrorException.Usage("--json and --csv: only one of them can be standard output");
-        ResultTargets targets = new();
+        SweepTargets targets = new();
         try
         {
             targets.Json = ReportTarget.Open("--json", json, streams);
@@ -48,8 +50,8 @@ internal sealed class ResultTargetOptions
     }
 }
 
-/// <summary>Where a command's result goes.</summary>
-internal sealed class ResultTargets : IDisposable
+/// <summary>Where a sweep's result goes.</summary>
+internal sealed class SweepTargets : IDisposable
 {
     /// <summary>As JSON.</summary>
     public ReportTarget? Json { get; set; }
@@ -65,11 +67,11 @@ internal sealed class ResultTargets : IDisposable
 
     /// <summary>Writes the result to each.</summary>
     /// <exception cref="UserErrorException">Status 74.</exception>
-    public void Write(Func<string> json, Func<string> csv, Func<string> page)
+    public void Write(SweepResult result)
     {
-        Write(Json, json);
-        Write(Csv, csv);
-        Write(Html, page);
+        Write(Json, () => SweepJson.Write(result));
+        Write(Csv, () => SweepCsv.Write(result));
+        Write(Html, () => SweepPage.Write(result));
     }
 
     /// <inheritdoc/>
