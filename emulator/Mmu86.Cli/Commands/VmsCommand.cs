@@ -30,13 +30,13 @@ internal static class VmsCommand
         Option<string?> fidelity = GuestOptions.Text("--fidelity", "fast|tlb|cycles", "Architecture only, exact TLBs, or data caches too [default: tlb]");
         Option<string?> seed = GuestOptions.Text("--seed", "N", "The only source of randomness [default: 1]");
         Option<string?> threads = GuestOptions.Text("--threads", "N", "Threads that machines run on; no result depends on it [default: all processors]");
-        Option<string?> json = GuestOptions.Text("--json", "FILE|-", "Write the report as JSON; with '-' it alone is on standard output");
         var audit = new Option<bool>("--audit") { Description = "Read the bytes of every frame before it is mapped: no machine may see what another left" };
         var quiet = new Option<bool>("--quiet") { Description = "No progress, no report on the terminal" };
         var set = new Option<string[]>("--set") { Description = "Override one value of the machine by its path; repeatable", HelpName = "PATH=VALUE", Arity = ArgumentArity.ZeroOrMore };
         var command = new Command("vms", "Several virtual machines on one overcommitted host") { scenario };
-        foreach (Option option in new Option[] { scale, hostMemory, machine, set, fidelity, seed, threads, json, audit, quiet })
+        foreach (Option option in new Option[] { scale, hostMemory, machine, set, fidelity, seed, threads, audit, quiet })
             command.Add(option);
+        ResultTargetOptions targets = ResultTargetOptions.AddTo(command);
         command.SetAction(parsed =>
         {
             (ulong factor, ulong divisor) = ReadScale(parsed.GetValue(scale));
@@ -60,7 +60,7 @@ internal static class VmsCommand
             });
             var runner = new RunSettings(
                 what, parsed.GetValue(threads) is string count ? ReadThreads(count) : Environment.ProcessorCount, parsed.GetValue(audit), parsed.GetValue(quiet));
-            return Run(runner, parsed.GetValue(json), streams);
+            return Run(runner, targets.Open(parsed, streams), streams);
         });
         return command;
     }
@@ -83,17 +83,16 @@ internal static class VmsCommand
         throw UserErrorException.Usage($"--scale: must be N or N/M with numbers from 1 to {MostScale}, such as 1/16, not '{text}'");
     }
 
-    private static int Run(RunSettings settings, string? jsonPath, StandardStreams streams)
+    private static int Run(RunSettings settings, ResultTargets opened, StandardStreams streams)
     {
-        using ReportTarget? json = ReportTarget.Open("--json", jsonPath, streams);
+        using ResultTargets targets = opened;
         using var interruption = new Interruption();
         using StreamWriter writer = streams.ErrorWriter();
         IAnsiConsole console = TerminalFactory.Create(writer, streams);
         VmsReport report = !settings.IsQuiet && streams.ErrorIsTerminal && !TerminalFactory.IsDumb
             ? RunLive(settings, console, writer, interruption.Token)
             : Evaluate(settings, null, interruption.Token);
-        json?.Write(VmsJson.Write(report));
-        json?.Complete();
+        targets.Write(() => VmsJson.Write(report), () => VmsCsv.Write(report), () => VmsPage.Write(report));
         if (!settings.IsQuiet)
         {
             using var text = new StringWriter();
@@ -111,7 +110,7 @@ internal static class VmsCommand
 
         if (interruption.Token.IsCancellationRequested)
             return interruption.Status;
-        return report.Machines.FirstOrDefault(machine => machine.Exit is { Status: not 0 })?.Exit!.Status ?? ExitStatus.Success;
+        return report.Machines.FirstOrDefault(machine => machine.Exit is { IsSuccess: false })?.Exit!.Status ?? ExitStatus.Success;
     }
 
     private static VmsReport RunLive(RunSettings settings, IAnsiConsole console, StreamWriter writer, CancellationToken cancellation)

@@ -17,6 +17,9 @@ public sealed record LineChart : Chart
     /// <summary>How they are drawn.</summary>
     public LineStyle Style { get; init; } = LineStyle.Points;
 
+    /// <summary>Parts of the horizontal axis that are shaded. Not on a logarithmic axis.</summary>
+    public IReadOnlyList<ChartBand> Bands { get; init; } = [];
+
     /// <inheritdoc/>
     internal override void WriteData(Utf8JsonWriter writer)
     {
@@ -50,6 +53,24 @@ public sealed record LineChart : Chart
         }
 
         writer.WriteEndArray();
+        if (Bands.Count > 0)
+            WriteBands(writer);
         writer.WriteEndObject();
+    }
+
+    private void WriteBands(Utf8JsonWriter writer)
+    {
+        writer.WriteStartArray("bands");
+        foreach (ChartBand band in Bands)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", band.Name);
+            writer.WriteNumber("tone", (int)band.Tone);
+            writer.WriteNumber("from", band.From);
+            writer.WriteNumber("to", band.To);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 }

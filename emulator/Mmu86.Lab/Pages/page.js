@@ -7,11 +7,14 @@
       series: ["#0067a5", "#c2410c", "#0b7a5b", "#9b3d86", "#5a5f66", "#8a6d00", "#2f9bd6"],
       // From few to many.
       heat: ["#eef4fa", "#b7d3ea", "#6ea8d6", "#2f76b5", "#164b86", "#0a2748"],
+      // From notice to alarm.
+      bands: ["#fff0b8", "#ffd0a1", "#f7a8a8"],
     },
     dark: {
       text: "#e6e9ec", faint: "#a0a9b2", line: "#363c44", ground: "#14171b", panel: "#262b32",
       series: ["#56b4e9", "#ff9d5c", "#4fd1a5", "#e49bd0", "#b8bec6", "#f0d060", "#2f8fd0"],
       heat: ["#1b2733", "#1f4468", "#2a6fa8", "#4e9bd4", "#93c8ee", "#e8f4fd"],
+      bands: ["#4a4212", "#5c3614", "#661f24"],
     },
   };
   const symbols = ["circle", "rect", "triangle", "diamond", "roundRect", "pin", "arrow"];
@@ -89,8 +92,23 @@
     legend: { show: false },
   });
 
+  // Shaded in the first series, which is drawn first: below all lines.
+  const shaded = (data, colours) => (data.bands ? {
+    markArea: {
+      silent: true,
+      data: data.bands.map((band) => [{ xAxis: band.from, itemStyle: { color: colours.bands[band.tone] } }, { xAxis: band.to }]),
+    },
+  } : {});
+
+  const bandLegend = (data, colours) => [...new Map((data.bands || []).map((band) => [band.name, band.tone]))]
+    .sort((a, b) => a[1] - b[1])
+    .map(([name, tone]) => ({ name, colour: colours.bands[tone] }));
+
   const lines = (data, colours) => ({
-    legend: data.series.map((series, index) => ({ name: series.name, colour: colours.series[index % colours.series.length], toggles: true })),
+    legend: [
+      ...data.series.map((series, index) => ({ name: series.name, colour: colours.series[index % colours.series.length], toggles: true })),
+      ...bandLegend(data, colours),
+    ],
     height: () => 340,
     option: () => {
       const shown = base(colours);
@@ -111,6 +129,7 @@
         ...(data.style === "points" ? {} : { areaStyle: { opacity: data.style === "stacked" ? 0.6 : 0.12 }, sampling: "lttb" }),
         ...(data.style === "stacked" ? { stack: "all" } : {}),
         lineStyle: { width: 2 },
+        ...(index === 0 ? shaded(data, colours) : {}),
       }));
       return shown;
     },

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Lab.Personality;
@@ -77,6 +78,20 @@ internal sealed class LinuxFiles(Stream output, Stream error)
             return Fail(Errno.BadDescriptor);
         _isOpen[(uint)descriptor] = false;
         return 0;
+    }
+
+    /// <summary>Writes which descriptors are open.</summary>
+    public void Save(StateWriter writer)
+    {
+        foreach (bool isOpen in _isOpen)
+            writer.Write(isOpen);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        for (int descriptor = 0; descriptor < _isOpen.Length; descriptor++)
+            _isOpen[descriptor] = reader.ReadBoolean("open");
     }
 
     /// <summary>lseek: pipes cannot.</summary>

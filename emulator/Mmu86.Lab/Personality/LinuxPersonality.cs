@@ -1,5 +1,6 @@
 using System.Text;
 using Mmu86.Loaders.Processes;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Personality;
 
@@ -43,6 +44,10 @@ public sealed class LinuxPersonality : IPersonality
     // Keeps getrandom from repeating the bytes of AT_RANDOM, which come from the same seed.
     private const ulong RandomStream = 0x6765_7472_616E_646F;
 
+    private const string Section = "process";
+    private const int MostUnanswered = 2048;
+    private const int MostNameBytes = 64;
+
     private static readonly string[] s_utsFields = ["Linux", "mmu86", "6.1.0", "#1 Mmu86", "x86_64", "(none)"];
 
     private readonly LinuxFiles _files;
@@ -69,6 +74,36 @@ public sealed class LinuxPersonality : IPersonality
         return number is SystemCallNumber.Exit or SystemCallNumber.ExitGroup
             ? SystemCallOutcome.Exit(call.Argument0)
             : SystemCallOutcome.Resume(Result(number, call, machine));
+    }
+
+    /// <summary>Writes the section <c>process</c>: descriptors, random numbers, what went unanswered, and the address space.</summary>
+    public void SaveState(StateWriter writer, ProcessAddressSpace space)
+    {
+        writer.Begin(Section);
+        space.Save(writer);
+        _files.Save(writer);
+        writer.Write(_randomState);
+        writer.Write(_unanswered.Count);
+        foreach ((string name, long times) in _unanswered)
+        {
+            writer.Write(name);
+            writer.Write((ulong)times);
+        }
+
+        writer.End();
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void LoadState(StateReader reader, ProcessAddressSpace space)
+    {
+        reader.Open(Section);
+        space.Load(reader);
+        _files.Load(reader);
+        _randomState = reader.ReadUInt64("random");
+        _unanswered.Clear();
+        for (int left = reader.ReadInt32("unanswered", 0, MostUnanswered); left > 0; left--)
+            _unanswered[reader.ReadText("name", MostNameBytes)] = (long)reader.ReadUInt64("times", 0, long.MaxValue);
+        reader.Close();
     }
 
     private long Result(SystemCallNumber number, in SystemCall call, IProcessMachine machine) => number switch

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Mmu86.Lab.Reports;
 
 /// <summary>How a run ended, with the process exit status that says so.</summary>
@@ -17,6 +19,14 @@ public sealed record ExitReport
 
     /// <summary>The exit status of the process: the guest's own where it exited.</summary>
     public required int Status { get; init; }
+
+    /// <summary>The code that a guest wrote to its debug exit, of which <see cref="Status"/> is made; null where it ended otherwise.</summary>
+    [JsonIgnore]
+    public int? DebugCode { get; init; }
+
+    /// <summary>Whether the guest says that all is well: status 0, or code 0 of the debug exit, whose status is 1.</summary>
+    [JsonIgnore]
+    public bool IsSuccess => (DebugCode ?? Status) == 0;
 
     /// <summary>One sentence without a full stop, or null where there is nothing to add.</summary>
     public string? Detail { get; init; }

@@ -19,7 +19,7 @@ using Mmu86.X86;
 namespace Mmu86.Lab.Running;
 
 /// <summary>A machine with a guest in it, ready to run: everything that one run owns.</summary>
-public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInvalidator, IDisposable
+public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITranslationInvalidator, IDisposable
 {
     // The tables of EPT in front of the guest's own frames: a leaf table for each 2 MiB, and alignment of large pages.
     private const ulong EptReserveBytes = 16UL << 20;
@@ -89,7 +89,7 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
             ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
             if (Personality == PersonalityKind.Bare)
             {
-                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this, _virtual);
+                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this);
                 cpuid = new PlatformCpuid(cpuid);
             }
             else
@@ -252,8 +252,6 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         VmExit exit = stop.Exit;
         if (stop.Memory != PopulateResult.Mapped)
             return RunEnds.HostMemoryExhausted(exit, Vcpu);
-        if (exit.Reason == VmExitReason.StopRequested && _platform is { IsResetRequested: false, Exit.ExitStatus: null })
-            return ServeDevices(exit);
         if (exit.Reason == VmExitReason.Syscall)
             return AnswerCall() is { } status ? new ExitReport { Kind = ExitKind.Exited, Status = status } : null;
         return _platform is { IsResetRequested: true, Exit.ExitStatus: null } && exit.Reason == VmExitReason.StopRequested
@@ -448,20 +446,6 @@ public sealed class GuestMachine : IProcessMachine, IRunStopper, ITranslationInv
         SystemCallOutcome outcome = _personality!.Answer(call, this);
         registers.Rax = (ulong)outcome.Result;
         return outcome.ExitStatus;
-    }
-
-    // A device has stopped the machine. Null where the guest goes on.
-    private ExitReport? ServeDevices(VmExit exit)
-    {
-        try
-        {
-            _platform!.ServeDevices();
-            return null;
-        }
-        catch (HostMemoryExhaustedException) when (_ownHost is not null)
-        {
-            return RunEnds.HostMemoryExhausted(exit, Vcpu);
-        }
     }
 
     private bool TryFind(LinearAddress address, AccessKind kind, out HostPhysicalAddress host)

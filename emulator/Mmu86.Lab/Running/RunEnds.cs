@@ -24,7 +24,7 @@ internal static class RunEnds
         string at = $"at {Place(vcpu.Registers.Rip, symbols)}";
         return exit.Reason switch
         {
-            VmExitReason.StopRequested when debugExit is { } status => new ExitReport { Kind = ExitKind.Exited, Status = status & 0xFF },
+            VmExitReason.StopRequested when debugExit is { } status => new ExitReport { Kind = ExitKind.Exited, Status = status & 0xFF, DebugCode = (status & 0xFF) >> 1 },
             VmExitReason.Halt => new ExitReport
             {
                 Kind = ExitKind.Halted,

@@ -73,6 +73,7 @@ public sealed class ScenarioRunner
             scheduler.Abandon("the run was given up");
         }
 
+        _timeline.Close(scheduler, host.Frames);
         process.Refresh();
         return Report(scheduler, host, swap, process.TotalProcessorTime - cpu, wall.Elapsed);
     }
@@ -87,7 +88,7 @@ public sealed class ScenarioRunner
         {
             Name = machine.Name,
             Create = () => new ScenarioGuest(
-                new SharedHost(host, store, store is null ? null : chooser), machine.Options, new GuestOutput(record.Output, record.Output, record.Output), record.Note),
+                new SharedHost(host, store, store is null ? null : chooser), machine.Options, new GuestOutput(record.Output, record.Output, record.Debug), record.Note),
             StartNanoseconds = machine.StartNanoseconds,
             Shares = machine.Shares,
             LeastFrames = machine.LeastFrames,
@@ -132,6 +133,8 @@ public sealed class ScenarioRunner
 
         public HashingStream Output { get; } = new();
 
+        public TextStream Debug { get; } = new();
+
         public void Note(ScenarioGuest guest)
         {
             RunOptions options = machine.Options;
@@ -140,7 +143,7 @@ public sealed class ScenarioRunner
             _counts = new RunCountsReader(options.Machine, options.Paging, options.Fidelity)
                 .Read(ended.Vcpu.Counters, ended.Vcpu.Statistics, ended.Timing?.Statistics);
             _memory = guest.Machine.Memory.Counts;
-            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.BalloonedFrames, guest.Machine.Memory.SwappedFrames);
+            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.SwappedFrames);
         }
 
         public VmsMachineReport Report(ScheduledMachine scheduled) => new()
@@ -150,15 +153,16 @@ public sealed class ScenarioRunner
             Memory = machine.Options.MemoryBytes,
             Exit = _exit ?? (scheduled.NeverStarted is { } reason ? new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = reason } : null),
             OutputSha256 = Output.Sha256,
+            DebugConsole = Debug.Text,
             Instructions = _counts?.Instructions ?? 0,
             Cycles = _counts?.Cycles,
             ResidentFrames = _last?.ResidentFrames ?? 0,
             SharedFrames = _last?.SharedFrames ?? 0,
             BalloonedFrames = _last?.BalloonedFrames ?? 0,
             SwappedFrames = _last?.SwappedFrames ?? 0,
-            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.BalloonedFrames, scheduled.Peak.SwappedFrames),
+            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.SwappedFrames),
             SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
-            SwapOutBytes = (_memory is { } counts ? counts.SwappedOut - counts.SwappedOutClean + counts.Cleaned : 0) << 12,
+            SwapOutBytes = (_memory?.Stored ?? 0) << 12,
             CleanEvictions = _memory?.SwappedOutClean ?? 0,
             SwapWait = scheduled.SwapWaitNanoseconds,
             EndedAt = scheduled.Time,
@@ -169,8 +173,7 @@ public sealed class ScenarioRunner
             Walks = _counts?.Walks,
         };
 
-        // Nothing shares yet, so these are none.
-        private static VmsFrames Frames(ulong resident, ulong ballooned, ulong swapped) =>
-            new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = ballooned, SwappedFrames = swapped };
+        // Nothing shares or balloons yet, so these are none.
+        private static VmsFrames Frames(ulong resident, ulong swapped) => new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = 0, SwappedFrames = swapped };
     }
 }

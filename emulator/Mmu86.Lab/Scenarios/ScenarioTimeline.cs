@@ -29,26 +29,39 @@ internal sealed class ScenarioTimeline
         }
 
         _next = ((scheduler.Now / _period) + 1) * _period;
-        var moment = new VmsMoment
-        {
-            Time = scheduler.Now,
-            Free = frames.FramesFree,
-            State = scheduler.State switch
-            {
-                HostState.High => "high",
-                HostState.Soft => "soft",
-                HostState.Hard => "hard",
-                HostState.Low => "low",
-                _ => throw new System.Diagnostics.UnreachableException(),
-            },
-            Machines = [.. scheduler.Machines.Select(machine => new VmsMachineMoment
-            {
-                Resident = machine.Usage.ResidentFrames,
-                Swapped = machine.Usage.SwappedFrames,
-                Instructions = machine.Instructions,
-            })],
-        };
+        VmsMoment moment = Look(scheduler, frames);
         _moments.Add(moment);
         return moment;
     }
+
+    /// <summary>Looks at the host once more: how it ended.</summary>
+    public void Close(HostScheduler scheduler, HostFrameAllocator frames)
+    {
+        if (_moments.Count > 0 && _moments[^1].Time == scheduler.Now)
+            _moments.RemoveAt(_moments.Count - 1);
+        _moments.Add(Look(scheduler, frames));
+    }
+
+    private static VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames) => new()
+    {
+        Time = scheduler.Now,
+        Free = frames.FramesFree,
+        State = scheduler.State switch
+        {
+            HostState.High => "high",
+            HostState.Soft => "soft",
+            HostState.Hard => "hard",
+            HostState.Low => "low",
+            _ => throw new System.Diagnostics.UnreachableException(),
+        },
+        Machines = [.. scheduler.Machines.Select(machine => new VmsMachineMoment
+        {
+            Resident = machine.Usage.ResidentFrames,
+            Swapped = machine.Usage.SwappedFrames,
+            Instructions = machine.Instructions,
+            SwapInBytes = machine.Usage.SwappedIn << 12,
+            SwapOutBytes = machine.Usage.SwappedOut << 12,
+            Faults = machine.Usage.PagesPopulated + machine.Usage.SwappedIn,
+        })],
+    };
 }

@@ -73,8 +73,23 @@ public sealed record VmsMachineMoment
     /// <summary>Frames of its memory that are swapped.</summary>
     public required ulong Swapped { get; init; }
 
+    /// <summary>Frames of its memory that it has together with others. Null where nothing shares.</summary>
+    public ulong? Shared { get; init; }
+
+    /// <summary>Frames of its memory that its balloon holds. Null where it has none.</summary>
+    public ulong? Ballooned { get; init; }
+
     /// <summary>Instructions retired so far.</summary>
     public required ulong Instructions { get; init; }
+
+    /// <summary>Bytes of pages that came from swap so far.</summary>
+    public required ulong SwapInBytes { get; init; }
+
+    /// <summary>Bytes of pages given to swap so far, as in the machine's report.</summary>
+    public required ulong SwapOutBytes { get; init; }
+
+    /// <summary>Pages that it was given so far because they were touched, fresh ones and those from swap.</summary>
+    public required ulong Faults { get; init; }
 }
 
 /// <summary>What a machine had at its end, or at most.</summary>
@@ -110,6 +125,9 @@ public sealed record VmsMachineReport
 
     /// <summary>The hash of all that it printed, in lower-case hex.</summary>
     public required string OutputSha256 { get; init; }
+
+    /// <summary>What it wrote to the debug console, whose bytes are no part of its output: the first of it. Null where that is nothing.</summary>
+    public string? DebugConsole { get; init; }
 
     /// <summary>Instructions retired.</summary>
     public required long Instructions { get; init; }
