@@ -9,18 +9,28 @@ cd "$(dirname "$0")"
 guests="tree heapsort"
 compile="-std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables
     -fcf-protection=none -fno-ident -fno-tree-loop-distribute-patterns -march=x86-64 -mtune=generic -mgeneral-regs-only -mno-red-zone"
-link="-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-T,c/guest.ld"
+link="-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096"
+layout="-Wl,-T,c/guest.ld"
+
+# The interrupt handlers of the kernel are functions, which needs -mgeneral-regs-only; its parameters are MemoryKernelGuest.cs's.
+kernel="-DPARAMETERS=9 -Wl,-T,c/kernel/kernel.ld"
 
 output=$(mktemp -d)
 trap 'rm -rf "$output"' EXIT
 
 for guest in $guests; do
     # shellcheck disable=SC2086 # options are words
-    gcc $compile $link -Wl,--defsym,BASE=0x400000 -o "$output/$guest.elf" "c/$guest.c" c/common.c c/start_linux.c
+    gcc $compile $link $layout -Wl,--defsym,BASE=0x400000 -o "$output/$guest.elf" "c/$guest.c" c/common.c c/start_linux.c
     # shellcheck disable=SC2086
-    gcc $compile $link -Wl,--defsym,BASE=0x200000 -o "$output/$guest.bare.elf" "c/$guest.c" c/common.c c/start_bare.c
-    # EI_OSABI 255, standalone: what tells a ring-0 image.
-    printf '\377' | dd of="$output/$guest.bare.elf" bs=1 seek=7 conv=notrunc status=none
+    gcc $compile $link $layout -Wl,--defsym,BASE=0x200000 -o "$output/$guest.bare.elf" "c/$guest.c" c/common.c c/start_bare.c
+done
+
+# shellcheck disable=SC2086
+gcc $compile $link $kernel -Wl,--defsym,BASE=0x200000 -o "$output/memory-kernel.bare.elf" c/kernel/*.c c/common.c
+
+# EI_OSABI 255, standalone: what tells a ring-0 image.
+for image in "$output"/*.bare.elf; do
+    printf '\377' | dd of="$image" bs=1 seek=7 conv=notrunc status=none
 done
 
 tools() {

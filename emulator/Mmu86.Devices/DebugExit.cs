@@ -4,7 +4,7 @@ namespace Mmu86.Devices;
 
 /// <summary>A port by which a guest ends the run: OUT of any width, whose value becomes the exit status.</summary>
 /// <param name="stopper">Who ends the run.</param>
-public sealed class DebugExit(IRunStopper stopper) : IPortDevice
+public sealed class DebugExit(IRunStopper stopper) : IPortDevice, ISavedDevice
 {
     /// <summary>The port.</summary>
     public const ushort Port = 0xF4;
@@ -24,5 +24,17 @@ public sealed class DebugExit(IRunStopper stopper) : IPortDevice
     {
         ExitStatus ??= unchecked((int)((value & PortBytes.Ones(size)) << 1 | 1));
         stopper.RequestStop();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write((ulong?)(uint?)ExitStatus);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        ExitStatus = (int?)(uint?)reader.ReadOptional("exitStatus");
     }
 }

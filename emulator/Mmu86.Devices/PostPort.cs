@@ -3,7 +3,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The port to which firmware and test kernels write where they are. Kernels write to 0x80 to pass a moment, too.</summary>
-public sealed class PostPort : IPortDevice
+public sealed class PostPort : IPortDevice, ISavedDevice
 {
     /// <summary>The usual port.</summary>
     public const ushort Port = 0x80;
@@ -22,4 +22,16 @@ public sealed class PostPort : IPortDevice
 
     /// <inheritdoc/>
     public void Write(ushort port, uint value, int size) => LastCode = (byte)value;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(LastCode);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        LastCode = reader.ReadOptionalByte("lastCode");
+    }
 }

@@ -9,7 +9,7 @@ namespace Mmu86.Devices;
 /// bytes from outside wait until there is room instead of overrunning. Absent: parity, framing and break.
 /// An access of 2 or 4 bytes is as many accesses of one byte to consecutive ports, as an 8-bit device on an ISA bus sees it.
 /// </remarks>
-public sealed class SerialPort : IPortDevice
+public sealed class SerialPort : IPortDevice, ISavedDevice
 {
     /// <summary>The first port of COM1.</summary>
     public const ushort FirstPort = 0x3F8;
@@ -262,5 +262,34 @@ public sealed class SerialPort : IPortDevice
             _interrupt.Raise();
         else
             _interrupt.Lower();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(_received.ToArray());
+        writer.WriteArray<byte>(_waiting.ToArray());
+        writer.Write(_divisor);
+        writer.WriteArray<byte>([_interruptEnable, _fifoControl, _lineControl, _modemControl, _modemStatus, _scratch]);
+        writer.Write(_overrun);
+        writer.Write(_transmitterEmptyPending);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        byte[] received = reader.ReadBytes("received", FifoBytes);
+        byte[] waiting = reader.ReadBytes("waiting", int.MaxValue);
+        _divisor = reader.ReadUInt16("divisor");
+        Span<byte> registers = stackalloc byte[6];
+        reader.ReadArray("registers", registers);
+        (_interruptEnable, _fifoControl, _lineControl, _modemControl, _modemStatus, _scratch) =
+            (registers[0], registers[1], registers[2], registers[3], registers[4], registers[5]);
+        _overrun = reader.ReadBoolean("overrun");
+        _transmitterEmptyPending = reader.ReadBoolean("transmitterEmpty");
+        _received.Clear();
+        _waiting.Clear();
+        Array.ForEach(received, _received.Enqueue);
+        Array.ForEach(waiting, _waiting.Enqueue);
     }
 }

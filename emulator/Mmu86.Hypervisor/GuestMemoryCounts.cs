@@ -12,6 +12,9 @@ public sealed class GuestMemoryCounts
     /// <summary>Frames written to the page store while they stayed resident.</summary>
     public ulong Cleaned { get; internal set; }
 
+    /// <summary>Frames given to the page store: evicted or cleaned.</summary>
+    public ulong Stored => SwappedOut - SwappedOutClean + Cleaned;
+
     /// <summary>Frames read from the page store.</summary>
     public ulong SwappedIn { get; internal set; }
 
@@ -23,18 +26,6 @@ public sealed class GuestMemoryCounts
 
     /// <summary>How often every MMU was told to forget the guest's mappings.</summary>
     public ulong Invalidations { get; internal set; }
-
-    /// <summary>Frames that the guest's balloon took.</summary>
-    public ulong Ballooned { get; internal set; }
-
-    /// <summary>Frames that the guest's balloon gave back.</summary>
-    public ulong Deflated { get; internal set; }
-
-    /// <summary>Ballooned frames that were used without being given back first: each got a fresh frame.</summary>
-    public ulong BalloonedTouched { get; internal set; }
-
-    /// <summary>Frames that the guest reported as free and the host took.</summary>
-    public ulong ReportedFree { get; internal set; }
 
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }

@@ -38,19 +38,13 @@ public sealed partial class GuestMemoryManager
     private bool TrySplitOnce(GuestPhysicalAddress address)
     {
         HostPhysicalAddress at = FindEntry(address, out int level, out ulong entry);
-        int before = level;
-        if (level == 1 || !IsLeaf(entry, level) || !TryTakeTable(out HostPhysicalAddress table))
+        if (level == 1 || !IsLeaf(entry, level))
             return false;
 
-        // To make a frame free for the table, reclaim may have split the same page.
-        at = FindEntry(address, out level, out entry);
-        if (level != before)
-        {
-            _frames.Return(PageSize.Size4K, table);
-            TableFrames--;
-            return true;
-        }
-
+        // Splitting is often reclaim's own work, and must not set off more of it: a policy would be asked in the middle of a question.
+        if (!_frames.TryTakeFree(PageSize.Size4K, out HostPhysicalAddress table))
+            return false;
+        NoteTable(table);
         ulong step = ((PageSize)(level - 2)).Bytes();
         ulong flags = entry & ~EptEntry.AddressMask & ~(level == 2 ? EptEntry.PageSizeBit : 0);
         for (int index = 0; index < EntriesOfTable; index++)

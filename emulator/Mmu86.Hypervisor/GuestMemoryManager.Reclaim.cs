@@ -129,7 +129,6 @@ public sealed partial class GuestMemoryManager
         ForgetCopies();
         ResidentFrames = 0;
         SwappedFrames = 0;
-        BalloonedFrames = 0;
         TableFrames = 0;
         _frames.TryReserve(0);
         if (_frames.Owned != 0)
@@ -179,7 +178,7 @@ public sealed partial class GuestMemoryManager
         for (int index = 0; index < EntriesOfTable; index++)
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
-            if (entry is 0 or BalloonedMark)
+            if (entry == 0)
                 continue;
             if (!IsPresent(entry))
             {

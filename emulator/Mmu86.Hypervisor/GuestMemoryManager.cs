@@ -13,7 +13,7 @@ namespace Mmu86.Hypervisor;
 /// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
 /// that are none either, so that an access there ends at the device bus as it does without. SDM 3, "EPT Translation Mechanism"; APM 2, "Nested Paging".
 /// The entry of a frame holds its state: present, resident; with <see cref="SwappedMark"/>, swapped, and the slot is where an address would be;
-/// <see cref="BalloonedMark"/> alone, ballooned; zero, unpopulated. The processor looks at nothing else of an entry that is not present.
+/// zero, unpopulated. The processor looks at nothing else of an entry that is not present.
 /// </remarks>
 public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 {
@@ -97,17 +97,13 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         {
             HostPhysicalAddress at = EntryAddress(table, address, level);
             ulong entry = _host.Read<ulong>(at);
-            if (entry is 0 or BalloonedMark)
+            if (entry == 0)
             {
                 if (level <= 1 + (int)size)
                 {
                     size = (PageSize)(level - 1); // a range that has a table already gets small pages
                     if (TryWriteLeaf(at, address, size))
-                    {
-                        NoteBalloonedTouched(entry);
                         return PopulateResult.Mapped;
-                    }
-
                     if (size == PageSize.Size4K)
                         return PopulateResult.NoFrame;
                     size--; // no run so large is to be had
@@ -185,7 +181,6 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
             throw new ArgumentOutOfRangeException(nameof(frame), frame, "Not a frame of the guest's RAM.");
         _ = FindEntry(frame.Address, out int level, out ulong entry);
         return IsLeaf(entry, level) ? GuestFrameState.Resident
-            : entry == BalloonedMark ? GuestFrameState.Ballooned
             : entry != 0 ? GuestFrameState.Swapped
             : GuestFrameState.Unpopulated;
     }
@@ -231,9 +226,14 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     {
         if (!_frames.TryTake(PageSize.Size4K, out table))
             return false;
+        NoteTable(table);
+        return true;
+    }
+
+    private void NoteTable(HostPhysicalAddress table)
+    {
         _frames.Audit?.RequireZero(table, 4096, _frames.Owner);
         TableFrames++;
-        return true;
     }
 
     private bool TryWriteLeaf(HostPhysicalAddress leaf, GuestPhysicalAddress address, PageSize size)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Mmu86.Cpu;
-using Mmu86.Hypervisor.Balloon;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Memory;
 
@@ -27,7 +26,6 @@ public sealed class VirtualMachine : IDisposable
         try
         {
             Memory = new GuestMemoryManager(View, Frames, memory);
-            Balloon = new BalloonControl(Memory);
         }
         catch
         {
@@ -47,9 +45,6 @@ public sealed class VirtualMachine : IDisposable
 
     /// <summary>Its guest-physical memory.</summary>
     public GuestMemoryManager Memory { get; }
-
-    /// <summary>The host's end of its balloon. Not driven where it has no such device.</summary>
-    public BalloonControl Balloon { get; }
 
     /// <summary>Its I/O ports.</summary>
     public PortBus Ports { get; } = new();
@@ -99,6 +94,10 @@ public sealed class VirtualMachine : IDisposable
             State = MachineState.Paused;
         }
     }
+
+    /// <summary>What it had counted when it was saved.</summary>
+    /// <param name="pagesPopulated">See <see cref="PagesPopulated"/>.</param>
+    public void Restored(ulong pagesPopulated) => PagesPopulated = pagesPopulated;
 
     /// <summary>Gives every frame back to the host. Before its virtual CPUs are disposed; it cannot run again.</summary>
     /// <exception cref="UnreachableException">It runs, was destroyed already, or a frame is left that nothing accounts for.</exception>

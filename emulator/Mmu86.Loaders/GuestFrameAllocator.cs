@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Loaders;
@@ -112,6 +113,33 @@ public sealed class GuestFrameAllocator
         FreeFrames += count;
         for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
             _searchFrom[(int)size] = Math.Min(_searchFrom[(int)size], bit);
+    }
+
+    /// <summary>Writes which frames are taken and which were used before.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>(_taken);
+        writer.WriteArray<ulong>(_usedBefore);
+        writer.WriteArray<ulong>(_searchFrom);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<ulong>("taken", _taken);
+        reader.ReadArray<ulong>("usedBefore", _usedBefore);
+        reader.ReadArray<ulong>("searchFrom", _searchFrom);
+        foreach (ulong bit in _searchFrom)
+        {
+            if (bit > Bits)
+                throw reader.Refuse("searchFrom", "lies behind the end of memory");
+        }
+
+        FreeFrames = 0;
+        foreach (ulong word in _taken)
+            FreeFrames += 64 - (ulong)BitOperations.PopCount(word);
+        if (Bits % FramesPerWord != 0 && _taken[^1] >> (int)(Bits % FramesPerWord) != ulong.MaxValue >> (int)(Bits % FramesPerWord))
+            throw reader.Refuse("taken", "leaves frames behind the end of memory free");
     }
 
     private ulong Bits => _endFrame - _firstFrame;

@@ -34,6 +34,36 @@ public sealed class UnclaimedAccesses
         Note(place, reads: 0, writes: 1);
     }
 
+    /// <summary>Writes what was noted.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(Reads);
+        writer.Write(Writes);
+        writer.Write(_places.Count);
+        foreach ((ulong place, UnclaimedAccess use) in _places)
+            writer.WriteArray<ulong>([place, use.Reads, use.Writes, use.FirstInstruction]);
+    }
+
+    /// <summary>Reads it back.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="name">What these accesses are called where something is wrong.</param>
+    public void Load(StateReader reader, string name)
+    {
+        reader.Enter(name);
+        _places.Clear();
+        Reads = reader.ReadUInt64("reads");
+        Writes = reader.ReadUInt64("writes");
+        Span<ulong> words = stackalloc ulong[4];
+        for (int left = reader.ReadInt32("places", 0, MostPlaces); left > 0; left--)
+        {
+            reader.ReadArray("place", words);
+            if (!_places.TryAdd(words[0], new UnclaimedAccess(words[1], words[2], words[3])))
+                throw reader.Refuse("place", $"0x{words[0]:x} is there twice");
+        }
+
+        reader.Leave();
+    }
+
     private void Note(ulong place, ulong reads, ulong writes)
     {
         if (_places.TryGetValue(place, out UnclaimedAccess seen))

@@ -149,10 +149,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     /// <inheritdoc/>
     public void SetContext(in PagingContext context)
     {
-        _context = context;
-        _addresses = new LinearAddressRules(context);
-        _filter.Clear();
-        _rights.Prepare(context);
+        PutInForce(context);
         int left = _spaceIndex;
         // The space, its global one, and that of its guest-physical mappings.
         if (!_tags.HasRoom(3))
@@ -252,6 +249,14 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
             if (gone != 0)
                 TellSpaceLeft(slots.Level, gone);
         }
+    }
+
+    private void PutInForce(in PagingContext context)
+    {
+        _context = context;
+        _addresses = new LinearAddressRules(context);
+        _filter.Clear();
+        _rights.Prepare(context);
     }
 
     // The first level that an access sees.

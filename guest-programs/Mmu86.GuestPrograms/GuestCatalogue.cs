@@ -29,6 +29,7 @@ public static class GuestCatalogue
         new TwoProcessesGuest(),
         new StaleTranslationGuest(),
         new PageMatrixGuest(),
+        new MemoryKernelGuest(),
         new MultibootKernelGuest(),
         new LocalApicGuest(),
     ];

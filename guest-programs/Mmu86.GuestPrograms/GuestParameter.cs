@@ -1,6 +1,8 @@
+using System.Globalization;
+
 namespace Mmu86.GuestPrograms;
 
-/// <summary>One parameter of a guest: a number that is baked into its image.</summary>
+/// <summary>One parameter of a guest: a number that is baked into its image, or a word that stands for one.</summary>
 public sealed record GuestParameter
 {
     /// <summary>What the parameter is called in usage texts, for example <c>PAGES</c>.</summary>
@@ -24,6 +26,12 @@ public sealed record GuestParameter
 
     /// <summary>The greatest value accepted.</summary>
     public required ulong Maximum { get; init; }
+
+    /// <summary>The words that it may be; its value is the place of the word. Empty for a parameter that is a number.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    /// <summary>The default as it is written on a command line.</summary>
+    public string DefaultText => Choices.Count > 0 ? Choices[(int)Default] : Default.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The value it has when it is not given.</summary>
     /// <param name="guestPage"><c>4k</c>, <c>2m</c> or <c>1g</c>.</param>

@@ -2,7 +2,7 @@
 #include "guest.h"
 
 /* In .data because it is not zero; the magic number tells in a dump that nobody has filled the block in. */
-volatile const u64 guest_parameters[4] __attribute__((section(".data"))) = {
+volatile const u64 guest_parameters[PARAMETERS] __attribute__((section(".data"))) = {
     0x4D4D5586, 0x4D4D5586, 0x4D4D5586, 0x4D4D5586,
 };
 

@@ -4,8 +4,13 @@
 
 typedef unsigned long u64;
 
+/* How many parameters there is room for; who needs more says so to the compiler. */
+#ifndef PARAMETERS
+#define PARAMETERS 4
+#endif
+
 /* The guest's parameters. The catalogue writes them into the image, so the compiler must not know their values. */
-extern volatile const u64 guest_parameters[4];
+extern volatile const u64 guest_parameters[PARAMETERS];
 
 /* The guest. Its return ends the program with status 0. */
 void guest_main(void);

@@ -87,7 +87,7 @@ public sealed class VmsTests
             File.WriteAllText(file, """
                 { "schema": "mmu86.scenario/1", "hostMemory": "3M", "swap": { "size": "16M", "file": "pages.swap", "device": "ssd" },
                   "policy": { "reclaim": "shares", "replacement": "mglru" },
-                  "machines": [ { "name": "a", "program": "gups", "args": ["500", "20000"], "memory": "8M", "count": 2 } ] }
+                  "machines": [ { "name": "a", "program": "gups", "args": ["512", "20000"], "memory": "16M", "count": 2 } ] }
                 """);
 
             JsonNode scarce = Report("vms", file, "--quiet", "--json", "-");
@@ -122,5 +122,44 @@ public sealed class VmsTests
         Assert.Equal(75, result.Status);
         Assert.Contains("the host has", result.Error, StringComparison.Ordinal);
         Assert.Equal(0, (int)JsonNode.Parse(result.Output)!["framesOwnedAtEnd"]!);
+    }
+
+    [Fact]
+    public void Vms_PageAndTable_AreWrittenBesideTheReport()
+    {
+        string folder = Directory.CreateTempSubdirectory("mmu86-").FullName;
+        try
+        {
+            string page = Path.Combine(folder, "page.html");
+            string csv = Path.Combine(folder, "rows.csv");
+            ProcessResult result = Mmu86Process.RunInside("vms", "never-touched", "--quiet", "--json", "-", "--csv", csv, "--html", page);
+
+            Assert.Equal((0, ""), (result.Status, result.Error));
+            JsonNode report = JsonNode.Parse(result.Output)!;
+            string html = File.ReadAllText(page);
+            Assert.StartsWith("<!DOCTYPE html>", html, StringComparison.Ordinal);
+            Assert.All(report["machines"]!.AsArray(), machine => Assert.Contains((string)machine!["outputSha256"]!, html, StringComparison.Ordinal));
+            string[] lines = File.ReadAllLines(csv);
+            JsonArray timeline = report["timeline"]!.AsArray();
+            Assert.Equal(1 + (timeline.Count * 10), lines.Length);
+
+            // The last moment is that of the end: what each machine did in all.
+            Assert.Equal(
+                report["machines"]!.AsArray().Select(machine => $"{machine!["name"]},{machine["instructions"]}"),
+                lines[^10..].Select(line => line.Split(',')).Select(fields => $"{fields[3]},{fields[8]}"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("vms never-touched --csv - --json -", 64, "mmu86: --json and --csv: only one of them can be standard output\n")]
+    [InlineData("vms never-touched --html /no-such-folder/page.html", 74, "mmu86: --html: /no-such-folder/page.html cannot be written\n")]
+    public void Vms_ResultThatCannotBeWritten_IsToldBeforeAnythingRuns(string words, int status, string error)
+    {
+        ProcessResult result = Mmu86Process.RunInside(words.Split(' '));
+        Assert.Equal((status, "", error), (result.Status, result.Output, result.Error));
     }
 }

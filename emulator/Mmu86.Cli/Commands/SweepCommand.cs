@@ -27,7 +27,7 @@ internal static class SweepCommand
         Option<string?> resume = GuestOptions.Text("--resume", "FILE", "Keep what is done in FILE, and go on from there where it exists");
         SweepInputOptions input = SweepInputOptions.AddTo(command, guest);
         RecordOptions record = RecordOptions.AddTo(command);
-        SweepTargetOptions targets = SweepTargetOptions.AddTo(command);
+        ResultTargetOptions targets = ResultTargetOptions.AddTo(command);
         foreach (Option option in new Option[] { grid, classify, shard, resume })
             command.Add(option);
         command.Add(SweepMergeCommand.Create(streams));
@@ -63,7 +63,7 @@ internal static class SweepCommand
     private static Shard ReadShard(string? text) => text is null ? Shard.Whole
         : Shard.Parse(text) ?? throw UserErrorException.Usage($"--shard: must be I/N with I from 1 to N, such as 1/4, not '{text}'");
 
-    private static int Run(SweepOptions options, string? resume, RecordTarget? recording, SweepTargets targets, Verbosity verbosity, StandardStreams streams)
+    private static int Run(SweepOptions options, string? resume, RecordTarget? recording, ResultTargets targets, Verbosity verbosity, StandardStreams streams)
     {
         using (targets)
         {
@@ -74,7 +74,7 @@ internal static class SweepCommand
                 if (!result.IsComplete)
                     streams.Diagnose($"{options.Runs[0].Program.Name}: interrupted; rows are what was done so far{(resume is null ? "" : $", and passes that were complete are in {resume}")}");
                 recording?.Complete();
-                targets.Write(result);
+                targets.Write(() => SweepJson.Write(result), () => SweepCsv.Write(result), () => SweepPage.Write(result));
                 if (verbosity == Verbosity.Reporting && !targets.UseStandardOutput)
                     SweepTable.Write(result, streams);
                 if (!result.IsComplete)

@@ -15,14 +15,14 @@ internal static class SweepMergeCommand
         var command = new Command("merge", "Puts the JSON results of all shards of a sweep together");
         var files = new Argument<string[]>("FILES") { Description = "The JSON results, in any order", Arity = ArgumentArity.OneOrMore };
         command.Add(files);
-        SweepTargetOptions targetOptions = SweepTargetOptions.AddTo(command);
+        ResultTargetOptions targetOptions = ResultTargetOptions.AddTo(command);
         var quiet = new Option<bool>("--quiet") { Description = "No table on the terminal" };
         command.Add(quiet);
         command.SetAction(parsed =>
         {
             SweepResult result = SweepMerge.Merge([.. parsed.GetValue(files)!.Select(file => (file, SweepJson.ReadFile(file)))]);
-            using SweepTargets targets = targetOptions.Open(parsed, streams);
-            targets.Write(result);
+            using ResultTargets targets = targetOptions.Open(parsed, streams);
+            targets.Write(() => SweepJson.Write(result), () => SweepCsv.Write(result), () => SweepPage.Write(result));
             if (!parsed.GetValue(quiet) && !targets.UseStandardOutput)
                 SweepTable.Write(result, streams);
             return 0;

@@ -174,6 +174,22 @@ public sealed unsafe partial class DataAccess
         Reset();
     }
 
+    /// <summary>Writes what the instruction in progress has accessed: something only where the delivery of an event was cut short.</summary>
+    internal void Save(StateWriter writer)
+    {
+        if (_deferral != Deferral.None)
+            throw new InvalidOperationException("An access to a device is under way.");
+        writer.WriteArray<ulong>([_loads, _stores, _implicit, _state->PendingLookups, _state->PendingSplits]);
+    }
+
+    /// <summary>Reads it back.</summary>
+    internal void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[5];
+        reader.ReadArray("accesses", counts);
+        (_loads, _stores, _implicit, _state->PendingLookups, _state->PendingSplits) = (counts[0], counts[1], counts[2], counts[3], counts[4]);
+    }
+
     private void Reset()
     {
         _state->PendingLookups = 0;

@@ -159,20 +159,15 @@ public sealed unsafe partial class Vcpu
 
             if (NoteSingleStep(wasTrapping) && DebugTrap() is { } trapExit)
                 return trapExit;
-            if (TakeStop() is { } stop)
-                return stop;
+            if (_stopRequested)
+            {
+                _stopRequested = false;
+                AbandonRepeat();
+                return new VmExit { Reason = VmExitReason.StopRequested };
+            }
         }
         while (_isAtDevice || (!IsEventWindow && (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !RunsSingly))));
         return null;
-    }
-
-    private VmExit? TakeStop()
-    {
-        if (!_stopRequested)
-            return null;
-        _stopRequested = false;
-        AbandonRepeat();
-        return new VmExit { Reason = VmExitReason.StopRequested };
     }
 
     // Moves what the packed budget counted into the counters.

@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Cpu;
 
 /// <summary>What one virtual CPU counted since it was made. Definitions: the run report's "What is counted".</summary>
@@ -42,6 +44,30 @@ public sealed class CpuCounters
 
     /// <summary>Lookups of the first-level instruction TLB.</summary>
     public ulong FetchLookups => Instructions + ExtraFetchLookups;
+
+    /// <summary>Writes every count.</summary>
+    public void Save(StateWriter writer) => writer.WriteArray<ulong>([
+        HandlerLoads, HandlerStores, HandlerReadModifyWrites, ManagedLoads, ManagedStores, ExtraDataLookups, ExtraFetchLookups,
+        Instructions, RepIterations, Splits, Implicit, PageFaults]);
+
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[12];
+        reader.ReadArray("counters", counts);
+        HandlerLoads = counts[0];
+        HandlerStores = counts[1];
+        HandlerReadModifyWrites = counts[2];
+        ManagedLoads = counts[3];
+        ManagedStores = counts[4];
+        ExtraDataLookups = counts[5];
+        ExtraFetchLookups = counts[6];
+        Instructions = counts[7];
+        RepIterations = counts[8];
+        Splits = counts[9];
+        Implicit = counts[10];
+        PageFaults = counts[11];
+    }
 
     /// <summary>A copy that later counting does not change.</summary>
     public CpuCounters Clone() => (CpuCounters)MemberwiseClone();

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
 
@@ -103,6 +104,22 @@ public sealed class MemoryTypeRanges : IMemoryTypeRanges
         }
 
         return found ?? (MemoryType)(byte)_defaultType;
+    }
+
+    /// <summary>Writes the registers.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>(_variable);
+        writer.WriteArray<ulong>(_fixed);
+        writer.Write(_defaultType);
+    }
+
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<ulong>("variable", _variable);
+        reader.ReadArray<ulong>("fixed", _fixed);
+        _defaultType = reader.ReadUInt64("defaultType", 0, DefaultTypeBits);
     }
 
     private static MemoryType Overlap(MemoryType a, MemoryType b)

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
 
@@ -21,10 +22,30 @@ public readonly record struct SegmentRegister(ushort Selector, ulong Base, uint 
 
     /// <summary>Holds a code or data descriptor: not the null selector.</summary>
     public bool Usable => (Attributes & 0x90) == 0x90;
+
+    internal void Save(StateWriter writer)
+    {
+        writer.Write(Selector);
+        writer.Write(Base);
+        writer.Write(Limit);
+        writer.Write(Attributes);
+    }
+
+    internal static SegmentRegister Load(StateReader reader, string field) =>
+        new(reader.ReadUInt16(field), reader.ReadUInt64(field), reader.ReadUInt32(field), reader.ReadUInt16(field));
 }
 
 /// <summary>GDTR or IDTR.</summary>
-public readonly record struct DescriptorTableRegister(ulong Base, ushort Limit);
+public readonly record struct DescriptorTableRegister(ulong Base, ushort Limit)
+{
+    internal void Save(StateWriter writer)
+    {
+        writer.Write(Base);
+        writer.Write(Limit);
+    }
+
+    internal static DescriptorTableRegister Load(StateReader reader, string field) => new(reader.ReadUInt64(field), reader.ReadUInt16(field));
+}
 
 /// <summary>The registers of system programming. Plain storage: who changes one tells the MMU and the decoder.</summary>
 public sealed class SystemState
@@ -113,4 +134,66 @@ public sealed class SystemState
     public ulong Dr6 { get; set; } = 0xFFFF_0FF0;
 
     public ulong Dr7 { get; set; } = 0x400;
+
+    /// <summary>Writes every register.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>([
+            (ulong)Cr0, Cr2, Cr3, (ulong)Cr4, (ulong)Efer, Pdptes.First, Pdptes.Second, Pdptes.Third, Pdptes.Fourth,
+            KernelGsBase, Star, Lstar, Cstar, SyscallMask, SysenterCs, SysenterEsp, SysenterEip, TscAux, TscOffset, Pat, ApicBase, MiscEnable, Dr6, Dr7]);
+        writer.WriteArray<ulong>(BreakpointAddresses);
+        writer.Write(Pkru);
+        writer.Write(Pkrs);
+        writer.Write(TaskPriority);
+        writer.Write(Cpl);
+        foreach (SegmentRegister register in (ReadOnlySpan<SegmentRegister>)[Cs, Ss, Ds, Es, Fs, Gs, Ldtr, Tr])
+            register.Save(writer);
+        Gdtr.Save(writer);
+        Idtr.Save(writer);
+        MemoryTypeRanges.Save(writer);
+    }
+
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader)
+    {
+        Span<ulong> words = stackalloc ulong[24];
+        reader.ReadArray("registers", words);
+        Cr0 = (Cr0)words[0];
+        Cr2 = words[1];
+        Cr3 = words[2];
+        Cr4 = (Cr4)words[3];
+        Efer = (Efer)words[4];
+        Pdptes = new PdpteRegisters(words[5], words[6], words[7], words[8]);
+        KernelGsBase = words[9];
+        Star = words[10];
+        Lstar = words[11];
+        Cstar = words[12];
+        SyscallMask = words[13];
+        SysenterCs = words[14];
+        SysenterEsp = words[15];
+        SysenterEip = words[16];
+        TscAux = words[17];
+        TscOffset = words[18];
+        Pat = words[19];
+        ApicBase = words[20];
+        MiscEnable = words[21];
+        Dr6 = words[22];
+        Dr7 = words[23];
+        reader.ReadArray<ulong>("breakpointAddresses", BreakpointAddresses);
+        Pkru = reader.ReadUInt32("pkru");
+        Pkrs = reader.ReadUInt32("pkrs");
+        TaskPriority = reader.ReadByte("taskPriority");
+        Cpl = reader.ReadInt32("cpl", 0, 3);
+        Cs = SegmentRegister.Load(reader, "cs");
+        Ss = SegmentRegister.Load(reader, "ss");
+        Ds = SegmentRegister.Load(reader, "ds");
+        Es = SegmentRegister.Load(reader, "es");
+        Fs = SegmentRegister.Load(reader, "fs");
+        Gs = SegmentRegister.Load(reader, "gs");
+        Ldtr = SegmentRegister.Load(reader, "ldtr");
+        Tr = SegmentRegister.Load(reader, "tr");
+        Gdtr = DescriptorTableRegister.Load(reader, "gdtr");
+        Idtr = DescriptorTableRegister.Load(reader, "idtr");
+        MemoryTypeRanges.Load(reader);
+    }
 }

@@ -3,7 +3,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The I/O APIC: 24 pins and a message for each. Intel 82093AA, "Register Description".</summary>
-public sealed class IoApic : IMmioDevice
+public sealed class IoApic : IMmioDevice, ISavedDevice
 {
     /// <summary>The first physical address.</summary>
     public const ulong Address = 0xFEC0_0000;
@@ -142,5 +142,23 @@ public sealed class IoApic : IMmioDevice
         public void Raise() => apic.Set(pin, isHigh: true);
 
         public void Lower() => apic.Set(pin, isHigh: false);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>(_entries);
+        writer.Write(_pins);
+        writer.Write(_select);
+        writer.Write(_id);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<ulong>("entries", _entries);
+        _pins = reader.ReadUInt32("pins");
+        _select = reader.ReadByte("select");
+        _id = reader.ReadByte("id");
     }
 }

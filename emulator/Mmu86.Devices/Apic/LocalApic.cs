@@ -1,8 +1,10 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>The local APIC of one processor: what waits, what is in service, and by which priority. SDM 3, "Advanced Programmable Interrupt Controller (APIC)".</summary>
 /// <remarks>Its registers are reached by <see cref="LocalApicMemory"/> and <see cref="LocalApicMsrs"/>.</remarks>
-public sealed partial class LocalApic : ITimedDevice
+public sealed partial class LocalApic : ITimedDevice, ISavedDevice
 {
     private const uint SoftwareEnable = 1 << 8;
     private const uint LvtMasked = 1 << 16;
@@ -186,5 +188,36 @@ public sealed partial class LocalApic : ITimedDevice
         // An error whose own vector is illegal is reported once, and not for ever.
         if (isNew && IsSoftwareEnabled)
             RaiseLocal(Error);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        _requests.Save(writer);
+        _inService.Save(writer);
+        _levels.Save(writer);
+        writer.WriteArray<uint>([Id, _spurious, _pendingErrors, _errors, _logicalDestination, _destinationFormat, _commandLow, _commandHigh]);
+        writer.WriteArray<uint>(_lvt);
+        writer.Write((byte)Mode);
+        writer.Write(IsNonMaskableRequested);
+        _timer.Save(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _requests.Load(reader, "requests");
+        _inService.Load(reader, "inService");
+        _levels.Load(reader, "levels");
+        Span<uint> registers = stackalloc uint[8];
+        reader.ReadArray("registers", registers);
+        (Id, _spurious, _pendingErrors, _errors) = (registers[0], registers[1], registers[2], registers[3]);
+        (_logicalDestination, _destinationFormat, _commandLow, _commandHigh) = (registers[4], registers[5], registers[6], registers[7]);
+        reader.ReadArray<uint>("lvt", _lvt);
+        Mode = (LocalApicMode)reader.ReadByte("mode");
+        if (Mode > LocalApicMode.Registers)
+            throw reader.Refuse("mode", "is none that there is");
+        IsNonMaskableRequested = reader.ReadBoolean("nonMaskable");
+        _timer.Load(reader);
     }
 }

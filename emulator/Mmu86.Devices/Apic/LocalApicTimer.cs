@@ -1,9 +1,11 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>The timer of a local APIC: one-shot, periodic, or by a deadline of the time-stamp counter. SDM 3, "APIC Timer".</summary>
 /// <remarks>Its input, before the divider, is the virtual clock itself.</remarks>
 /// <param name="processor">Whose time-stamp counter deadlines mean.</param>
-internal sealed class LocalApicTimer(IProcessorRegisters processor)
+internal sealed class LocalApicTimer(IProcessorRegisters processor) : ISavedDevice
 {
     private uint _initial;
     private ulong _startedAt;
@@ -126,5 +128,31 @@ internal sealed class LocalApicTimer(IProcessorRegisters processor)
         }
 
         return true;
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write((byte)Mode);
+        writer.Write(_initial);
+        writer.Write(_startedAt);
+        writer.Write(_isRunning);
+        writer.Write(_deadline);
+        writer.Write(_divide);
+        writer.Write(_now);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        Mode = (TimerMode)(reader.ReadByte("timerMode") & 3); // first: a change of mode disarms
+        _initial = reader.ReadUInt32("initialCount");
+        _startedAt = reader.ReadUInt64("startedAt");
+        _isRunning = reader.ReadBoolean("running");
+        _deadline = reader.ReadUInt64("deadline");
+        _divide = reader.ReadUInt32("divide") & 0b1011;
+        _now = reader.ReadUInt64("now");
+        if (_isRunning && _initial == 0)
+            throw reader.Refuse("running", "is 1, and nothing is counted");
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
@@ -45,5 +46,14 @@ internal struct VectorSet
                 _bits3 = value;
                 break;
         }
+    }
+
+    public readonly void Save(StateWriter writer) => writer.WriteArray<ulong>([_bits0, _bits1, _bits2, _bits3]);
+
+    public void Load(StateReader reader, string field)
+    {
+        Span<ulong> words = stackalloc ulong[4];
+        reader.ReadArray(field, words);
+        (_bits0, _bits1, _bits2, _bits3) = (words[0], words[1], words[2], words[3]);
     }
 }

@@ -1,10 +1,11 @@
 using System.Numerics;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
 /// <summary>One 8259A. Intel 8259A, "Programming the 8259A"; levels by pin as the edge/level control registers of later PCs.</summary>
 /// <remarks>A pin is a wire from a device; a request that goes away before it is acknowledged makes a spurious interrupt 7, in edge mode too.</remarks>
-public sealed class InterruptController8259
+public sealed class InterruptController8259 : ISavedDevice
 {
     private const byte Initialise = 1 << 4;
     private const byte InitialiseLevel = 1 << 3;
@@ -240,4 +241,34 @@ public sealed class InterruptController8259
     }
 
     private static byte BitRotate(byte value, int right) => (byte)((value >> right) | (value << (8 - right)));
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>([_pins, _request, _inService, _mask, _lowestPriority, _baseVector, LevelPins]);
+        writer.Write(_expectedWord);
+        foreach (bool flag in (ReadOnlySpan<bool>)[_hasWord4, _isSingle, _isLevelTriggered, _isAutomatic, _rotatesAutomatically, _isFullyNested, _hasSpecialMask, _readsInService, _polls])
+            writer.Write(flag);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        Span<byte> registers = stackalloc byte[7];
+        reader.ReadArray("registers", registers);
+        (_pins, _request, _inService, _mask, _lowestPriority, _baseVector, LevelPins) =
+            (registers[0], registers[1], registers[2], registers[3], registers[4], registers[5], registers[6]);
+        if (_lowestPriority > 7)
+            throw reader.Refuse("registers", $"gives the lowest priority to pin {_lowestPriority}");
+        _expectedWord = reader.ReadInt32("expectedWord", 0, 4);
+        _hasWord4 = reader.ReadBoolean("hasWord4");
+        _isSingle = reader.ReadBoolean("single");
+        _isLevelTriggered = reader.ReadBoolean("levelTriggered");
+        _isAutomatic = reader.ReadBoolean("automaticEnd");
+        _rotatesAutomatically = reader.ReadBoolean("rotates");
+        _isFullyNested = reader.ReadBoolean("fullyNested");
+        _hasSpecialMask = reader.ReadBoolean("specialMask");
+        _readsInService = reader.ReadBoolean("readsInService");
+        _polls = reader.ReadBoolean("polls");
+    }
 }

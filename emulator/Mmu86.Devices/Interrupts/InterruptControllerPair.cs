@@ -3,7 +3,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The two 8259A of a PC: 15 lines, the second controller on pin 2 of the first, and the edge/level control registers.</summary>
-public sealed class InterruptControllerPair : IPortDevice
+public sealed class InterruptControllerPair : IPortDevice, ISavedDevice
 {
     /// <summary>The first port of the controller of lines 0 to 7.</summary>
     public const ushort FirstPort = 0x20;
@@ -129,5 +129,19 @@ public sealed class InterruptControllerPair : IPortDevice
         public void Raise() => pair.Set(line, isHigh: true);
 
         public void Lower() => pair.Set(line, isHigh: false);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        _first.Save(writer);
+        _second.Save(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _first.Load(reader);
+        _second.Load(reader);
     }
 }

@@ -4,7 +4,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The firmware configuration interface of virtual machines: a selector, and a port that gives the selected item byte by byte.</summary>
-public sealed class FirmwareConfiguration : IPortDevice
+public sealed class FirmwareConfiguration : IPortDevice, ISavedDevice
 {
     /// <summary>The selector; the data port follows it.</summary>
     public const ushort SelectorPort = 0x510;
@@ -63,4 +63,18 @@ public sealed class FirmwareConfiguration : IPortDevice
 
     // Zeros behind the end of an item, and for items that are not there.
     private byte Next() => _items.TryGetValue(_selector, out byte[]? item) && _offset < item.Length ? item[_offset++] : (byte)0;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_selector);
+        writer.Write(_offset);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _selector = reader.ReadUInt16("selector");
+        _offset = reader.ReadInt32("offset", 0, int.MaxValue);
+    }
 }

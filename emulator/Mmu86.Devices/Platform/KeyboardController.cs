@@ -3,7 +3,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The 8042 of a PC with a keyboard on which nobody types: what start-up code asks it, the A20 gate and the reset line.</summary>
-public sealed class KeyboardController : IPortDevice
+public sealed class KeyboardController : IPortDevice, ISavedDevice
 {
     /// <summary>The data port.</summary>
     public const ushort DataPort = 0x60;
@@ -183,5 +183,30 @@ public sealed class KeyboardController : IPortDevice
             _interrupt.Raise();
         else
             _interrupt.Lower();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_a20.IsOpen);
+        writer.WriteArray<byte>(_output.ToArray());
+        writer.Write(_commandByte);
+        writer.Write(_lastData);
+        writer.Write(_commandWithData);
+        writer.Write(_keyboardCommandWithData);
+        writer.Write(_lastWasCommand);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _a20.IsOpen = reader.ReadBoolean("a20");
+        _output.Clear();
+        Array.ForEach(reader.ReadBytes("output", int.MaxValue), _output.Enqueue);
+        _commandByte = reader.ReadByte("commandByte");
+        _lastData = reader.ReadByte("lastData");
+        _commandWithData = reader.ReadOptionalByte("commandWithData");
+        _keyboardCommandWithData = reader.ReadOptionalByte("keyboardCommandWithData");
+        _lastWasCommand = reader.ReadBoolean("lastWasCommand");
     }
 }

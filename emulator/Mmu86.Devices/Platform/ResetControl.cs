@@ -4,7 +4,7 @@ namespace Mmu86.Devices;
 
 /// <summary>The reset control register of a PC's chipset: the way by which firmware and kernels reset a machine without a keyboard controller.</summary>
 /// <param name="reset">Who resets the machine.</param>
-public sealed class ResetControl(IMachineReset reset) : IPortDevice
+public sealed class ResetControl(IMachineReset reset) : IPortDevice, ISavedDevice
 {
     /// <summary>The port.</summary>
     public const ushort Port = 0xCF9;
@@ -28,5 +28,17 @@ public sealed class ResetControl(IMachineReset reset) : IPortDevice
         _value = (byte)(value & (Kind | Reset));
         if (resets)
             reset.RequestReset();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_value);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _value = reader.ReadByte("value");
     }
 }

@@ -5,7 +5,7 @@ namespace Mmu86.Devices;
 /// <summary>System control port A (0x92): fast A20 and fast reset.</summary>
 /// <param name="a20">The A20 gate.</param>
 /// <param name="reset">Who resets the machine.</param>
-public sealed class SystemControlPortA(A20Gate a20, IMachineReset reset) : IPortDevice
+public sealed class SystemControlPortA(A20Gate a20, IMachineReset reset) : IPortDevice, ISavedDevice
 {
     /// <summary>The port.</summary>
     public const ushort Port = 0x92;
@@ -29,5 +29,17 @@ public sealed class SystemControlPortA(A20Gate a20, IMachineReset reset) : IPort
         a20.IsOpen = (value & A20) != 0;
         if ((value & Reset) != 0)
             reset.RequestReset();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_value);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _value = reader.ReadByte("value");
     }
 }

@@ -5,7 +5,7 @@ namespace Mmu86.Devices;
 /// <summary>System control port B (0x61): the speaker, the gate of counter 2, and the refresh bit that flips every 15 µs.</summary>
 /// <param name="timer">Whose counter 2 it gates.</param>
 /// <param name="clock">For the refresh bit.</param>
-public sealed class SystemControlPortB(IntervalTimer timer, IDeviceClock clock) : IPortDevice
+public sealed class SystemControlPortB(IntervalTimer timer, IDeviceClock clock) : IPortDevice, ISavedDevice
 {
     /// <summary>The port.</summary>
     public const ushort Port = 0x61;
@@ -38,5 +38,17 @@ public sealed class SystemControlPortB(IntervalTimer timer, IDeviceClock clock) 
     {
         _value = (byte)(value & Implemented);
         timer.SetSpeakerGate((value & Gate) != 0);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_value);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _value = reader.ReadByte("value");
     }
 }

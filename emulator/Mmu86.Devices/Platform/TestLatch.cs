@@ -4,7 +4,7 @@ namespace Mmu86.Devices;
 
 /// <summary>The ports of a test device: eight bytes that read as they were written; a doubleword written to 0xE4 drops cached translations of a page.</summary>
 /// <param name="translations">Who drops them.</param>
-public sealed class TestLatch(ICachedTranslations translations) : IPortDevice
+public sealed class TestLatch(ICachedTranslations translations) : IPortDevice, ISavedDevice
 {
     /// <summary>The first port.</summary>
     public const ushort FirstPort = 0xE0;
@@ -33,5 +33,17 @@ public sealed class TestLatch(ICachedTranslations translations) : IPortDevice
             _bytes[port - FirstPort + i] = (byte)(value >> (i * 8));
         if (port == DropPort && size == sizeof(uint))
             translations.DropPage(value);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(_bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<byte>("bytes", _bytes);
     }
 }

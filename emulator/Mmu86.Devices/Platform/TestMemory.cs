@@ -4,7 +4,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The memory of a test device: 64 KiB that behave as RAM and are reached as a device is.</summary>
-public sealed class TestMemory : IMmioDevice
+public sealed class TestMemory : IMmioDevice, ISavedDevice
 {
     /// <summary>The first physical address.</summary>
     public const ulong Address = 0xFF00_0000;
@@ -27,4 +27,16 @@ public sealed class TestMemory : IMmioDevice
     }
 
     private static ulong Mask(int size) => size >= 8 ? ulong.MaxValue : (1UL << (size * 8)) - 1;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(_bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<byte>("bytes", _bytes);
+    }
 }

@@ -3,7 +3,7 @@ using Mmu86.Memory;
 namespace Mmu86.Devices;
 
 /// <summary>The 8254 of a PC: three counters at 1.193182 MHz. Counter 0 interrupts, counter 2 is gated by port 0x61.</summary>
-public sealed class IntervalTimer : IPortDevice, ITimedDevice
+public sealed class IntervalTimer : IPortDevice, ITimedDevice, ISavedDevice
 {
     /// <summary>The first of the ports: three counters and the control word register.</summary>
     public const ushort FirstPort = 0x40;
@@ -137,5 +137,21 @@ public sealed class IntervalTimer : IPortDevice, ITimedDevice
             _interrupt.Raise();
         else
             _interrupt.Lower();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_cycle);
+        foreach (IntervalTimerChannel channel in _channels)
+            channel.Save(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _cycle = reader.ReadUInt64("cycle");
+        foreach (IntervalTimerChannel channel in _channels)
+            channel.Load(reader);
     }
 }

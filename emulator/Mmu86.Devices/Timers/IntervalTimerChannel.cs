@@ -1,11 +1,14 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>One counter of an 8254. Intel 8254, "Mode Definitions". Time is in cycles of its clock input.</summary>
 /// <remarks>Nothing is simulated cycle by cycle: count and output follow from the cycles since the counter was loaded.</remarks>
-internal sealed class IntervalTimerChannel
+internal sealed class IntervalTimerChannel : ISavedDevice
 {
     private const byte NullCount = 1 << 6;
     private const byte OutputHigh = 1 << 7;
+    private const ulong MostReload = 0x1_0000;
 
     private byte _control = 0b0011_0000; // mode 0, low byte then high byte
     private ulong _reload = 0x1_0000;
@@ -238,4 +241,42 @@ internal sealed class IntervalTimerChannel
 
     private static ulong ToDecimal(ulong value) =>
         (value % 10) | ((value / 10 % 10) << 4) | ((value / 100 % 10) << 8) | ((value / 1000 % 10) << 12);
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_control);
+        writer.Write(_reload);
+        writer.Write(_nextReload);
+        writer.Write(_nextLoadAt);
+        writer.Write(_isArmed);
+        writer.Write(_loadedAt);
+        writer.Write(_stoppedFor);
+        writer.Write(_isGateHigh);
+        writer.Write(_outputAtTrigger);
+        writer.Write(_lowWritten);
+        writer.Write(_isHighNext);
+        writer.Write((ulong?)_latchedCount);
+        writer.Write(_latchedStatus);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _control = (byte)(reader.ReadByte("control") & 0x3F);
+        _reload = reader.ReadUInt64("reload", 1, MostReload);
+        _nextReload = reader.ReadOptional("nextReload");
+        if (_nextReload is 0 or > MostReload)
+            throw reader.Refuse("nextReload", "is no count");
+        _nextLoadAt = reader.ReadUInt64("nextLoadAt");
+        _isArmed = reader.ReadBoolean("armed");
+        _loadedAt = reader.ReadUInt64("loadedAt");
+        _stoppedFor = reader.ReadUInt64("stoppedFor");
+        _isGateHigh = reader.ReadBoolean("gate");
+        _outputAtTrigger = reader.ReadBoolean("outputAtTrigger");
+        _lowWritten = reader.ReadOptionalByte("lowWritten");
+        _isHighNext = reader.ReadBoolean("highNext");
+        _latchedCount = (ushort?)reader.ReadOptional("latchedCount");
+        _latchedStatus = reader.ReadOptionalByte("latchedStatus");
+    }
 }

@@ -4,7 +4,7 @@ namespace Mmu86.Devices;
 
 /// <summary>The MC146818 of a PC with its 128 bytes of CMOS memory. Motorola MC146818, "Address Map" and "Registers".</summary>
 /// <remarks>It begins at 2000-01-01 00:00:00 in every run and follows the virtual clock. Absent: alarms, daylight saving time.</remarks>
-public sealed class RealTimeClock : IPortDevice, ITimedDevice
+public sealed class RealTimeClock : IPortDevice, ITimedDevice, ISavedDevice
 {
     /// <summary>The index port, whose bit 7 masks NMI; the data port follows it.</summary>
     public const ushort IndexPort = 0x70;
@@ -36,6 +36,10 @@ public sealed class RealTimeClock : IPortDevice, ITimedDevice
     private const ulong UpdateCycles = 8; // 244 µs before an update UIP is set
 
     private static readonly DateTime s_epoch = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    // The last year that can be set, and how long the clock may run from then on.
+    private static readonly DateTime s_last = new(9001, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+    private const ulong MostSeconds = 30_000_000_000;
 
     private readonly byte[] _memory = new byte[Bytes];
     private readonly IInterruptLine _interrupt;
@@ -262,5 +266,31 @@ public sealed class RealTimeClock : IPortDevice, ITimedDevice
     {
         _memory[index] = (byte)value;
         _memory[index + 1] = (byte)(value >> 8);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(_memory);
+        writer.Write((ulong)_setTo.Ticks);
+        writer.Write(_setAt);
+        writer.Write(_cycle);
+        writer.Write(_flags);
+        writer.Write(_index);
+        writer.Write(IsNmiMasked);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<byte>("memory", _memory);
+        _setTo = new DateTime((long)reader.ReadUInt64("setTo", 0, (ulong)s_last.Ticks), DateTimeKind.Utc);
+        _setAt = reader.ReadUInt64("setAt");
+        _cycle = reader.ReadUInt64("cycle", _setAt, ulong.MaxValue);
+        if ((_cycle - _setAt) / Frequency > MostSeconds)
+            throw reader.Refuse("cycle", "lies too far behind the moment at which the clock was set");
+        _flags = reader.ReadByte("flags");
+        _index = (byte)(reader.ReadByte("index") & (Bytes - 1));
+        IsNmiMasked = reader.ReadBoolean("nmiMasked");
     }
 }

@@ -49,10 +49,18 @@ public sealed class MachineFrames
         start = default;
         if (!_isOpen)
             return false;
+        if (TryTakeFree(size, out start))
+            return true;
 
         // One frame is worth taking it from another; a large page is not.
-        if (!_host.TryTake(Owner, size, out start)
-            && (size != PageSize.Size4K || _host.Relief is not { } relief || !relief() || !_host.TryTake(Owner, size, out start)))
+        return size == PageSize.Size4K && _host.Relief is { } relief && relief() && TryTakeFree(size, out start);
+    }
+
+    /// <summary>Takes a run of frames from what nobody has: nothing is reclaimed for it. For work that reclaim itself asks for. Only while open.</summary>
+    /// <returns>False where there is none.</returns>
+    public bool TryTakeFree(PageSize size, out HostPhysicalAddress start)
+    {
+        if (!_host.TryTake(Owner, size, out start))
             return false;
         Owned += size.Bytes() >> 12;
         return true;

@@ -80,14 +80,11 @@ public sealed class HostScheduler
         bool wasBusy = false;
         do
         {
+            // Refilling one may take from another, so all are open until each has its reserve.
             foreach (ScheduledMachine machine in _machines)
-            {
-                if (machine.Guest is { } guest)
-                {
-                    _ = Refill(machine);
-                    guest.Machine.Frames.Close();
-                }
-            }
+                _ = Refill(machine);
+            foreach (ScheduledMachine machine in _machines)
+                machine.Guest?.Machine.Frames.Close();
 
             _running.Clear();
             _running.AddRange(_machines.Where(machine => machine.Guest is not null && machine.Stop is null && machine.Time < until));

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Loaders.Processes;
@@ -201,6 +202,27 @@ public sealed class ProcessAddressSpace
 
     /// <summary>Copies bytes to linear addresses, whatever the rights are. The range must be mapped with rights.</summary>
     internal void Write(LinearAddress start, ReadOnlySpan<byte> bytes) => _pages.Write(start.Value, bytes);
+
+    /// <summary>Writes regions, heap and frames. Frames for tables and the tables themselves are memory.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(Root.Value);
+        writer.Write(BreakStart.Value);
+        writer.Write(_break);
+        _regions.Save(writer);
+        _pages.Save(writer);
+    }
+
+    /// <summary>Reads them back into the space of the same image.</summary>
+    public void Load(StateReader reader)
+    {
+        if (reader.ReadUInt64("root") != Root.Value)
+            throw reader.Refuse("root", "is another than that of this image");
+        BreakStart = new LinearAddress(reader.ReadUInt64("breakStart", 0, ProcessLayout.MappingEnd.Value));
+        _break = reader.ReadUInt64("break", BreakStart.Value, ProcessLayout.MappingEnd.Value);
+        _regions.Load(reader);
+        _pages.Load(reader);
+    }
 
     private static ulong RoundUp(ulong length) => (length + ProcessLayout.Granularity - 1) & ~(ProcessLayout.Granularity - 1);
 

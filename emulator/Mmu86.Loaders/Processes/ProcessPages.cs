@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Loaders.Processes;
@@ -194,6 +195,31 @@ internal sealed class ProcessPages(IGuestPhysicalMemory memory, GuestFrameAlloca
         ulong address = _run.Start.Address.Value;
         _run = _run with { Start = new GuestFrameNumber(_run.Start.Value + FramesPerPage), Count = _run.Count - FramesPerPage };
         return address;
+    }
+
+    /// <summary>Writes the frames and what was gathered of them.</summary>
+    public void Save(StateWriter writer)
+    {
+        frames.Save(writer);
+        FrameRun[] gathered = [_run, .. _gathered];
+        writer.Write(gathered.Length);
+        foreach (FrameRun run in gathered)
+        {
+            writer.Write(run.Start.Value);
+            writer.Write(run.Count);
+            writer.Write(run.UsedBefore);
+        }
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        frames.Load(reader);
+        _gathered.Clear();
+        ulong most = memory.SizeInBytes >> 12;
+        for (int left = reader.ReadInt32("gathered", 1, int.MaxValue); left > 0; left--)
+            _gathered.Enqueue(new FrameRun(new GuestFrameNumber(reader.ReadUInt64("start", 0, 2 * most)), reader.ReadUInt64("count", 0, most), reader.ReadBoolean("usedBefore")));
+        _run = _gathered.Dequeue();
     }
 
     private void PutBackGathered()

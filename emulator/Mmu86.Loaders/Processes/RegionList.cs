@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Loaders.Processes;
 
 /// <summary>The regions of a process, ascending, none overlapping, neighbours with equal rights joined.</summary>
@@ -139,6 +141,36 @@ internal sealed class RegionList
 
             yield return (at, runEnd - at, rights);
             at = runEnd;
+        }
+    }
+
+    /// <summary>Writes the regions.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_regions.Count);
+        foreach (Region region in _regions)
+        {
+            writer.Write(region.Start);
+            writer.Write(region.End);
+            writer.Write((byte)region.Rights);
+        }
+    }
+
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader)
+    {
+        const PageRights All = PageRights.Read | PageRights.Write | PageRights.Execute;
+        const ulong Misalignment = ProcessLayout.Granularity - 1;
+        _regions.Clear();
+        ulong last = 0;
+        for (int left = reader.ReadInt32("regions", 0, Maximum); left > 0; left--)
+        {
+            ulong start = reader.ReadUInt64("start", last, ProcessLayout.StackEnd.Value);
+            last = reader.ReadUInt64("end", start + 1, ProcessLayout.StackEnd.Value);
+            var rights = (PageRights)reader.ReadByte("rights");
+            if (((start | last) & Misalignment) != 0 || (rights & ~All) != 0)
+                throw reader.Refuse("start", "is not that of a page, or the rights are none that there are");
+            _regions.Add(new Region(start, last, rights));
         }
     }
 

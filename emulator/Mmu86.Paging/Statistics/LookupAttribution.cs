@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Mmu86.Memory;
 
 namespace Mmu86.Paging;
 
@@ -48,6 +49,24 @@ internal unsafe struct LookupAttribution
 
     /// <summary>The lane they belong to, or null.</summary>
     public readonly TlbLane* Admitted => _admitted;
+
+    /// <summary>Writes who is served and what was attributed.</summary>
+    public readonly void Save(StateWriter writer, TlbLevel level)
+    {
+        writer.Write(level.NumberOf(_admitted));
+        writer.Write(_attributed);
+        writer.Write(_refused);
+        writer.Write(SlowLookups);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader, TlbLevel level)
+    {
+        _admitted = level.ReadLane(reader, "admitted");
+        _attributed = reader.ReadUInt64("attributed");
+        _refused = reader.ReadUInt64("refused");
+        SlowLookups = reader.ReadUInt64("slowLookups");
+    }
 
     /// <summary>Gives the outstanding hits to the lane served so far, and serves another.</summary>
     /// <param name="lane">The lane that is served from now on.</param>

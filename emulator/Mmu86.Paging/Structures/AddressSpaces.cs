@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -76,6 +77,63 @@ internal sealed class AddressSpaces
         Count = 0;
         _firstRoot = null;
         _hasSeveralRoots = false;
+    }
+
+    /// <summary>Writes every combination. The machine's own VPID and root are not written: they are others where it is restored.</summary>
+    /// <param name="writer">The state.</param>
+    /// <param name="own">The machine's own.</param>
+    public void Save(StateWriter writer, in OwnTags own)
+    {
+        writer.Write(Count);
+        for (int index = 0; index < Count; index++)
+        {
+            ref Space space = ref _spaces[index];
+            bool isOwnVpid = own.Has(space.Vpid, space.Pcid);
+            bool isOwnRoot = space.Root == own.Root;
+            writer.Write(space.Pcid);
+            writer.Write(isOwnVpid);
+            writer.Write(isOwnVpid ? (ushort)0 : space.Vpid);
+            writer.Write(isOwnRoot);
+            writer.Write(isOwnRoot ? 0 : space.Root);
+            writer.Write((byte)space.Mode);
+            writer.Write(space.TlbTag);
+            writer.Write(space.StructureTag);
+        }
+    }
+
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader, in OwnTags own, TagPool tlbPool, TagPool structurePool)
+    {
+        Clear();
+        int count = reader.ReadInt32("count", 0, Limit);
+        for (int index = 0; index < count; index++)
+        {
+            ushort pcid = reader.ReadUInt16("pcid");
+            bool isOwnVpid = reader.ReadBoolean("ownVpid");
+            ushort vpid = reader.ReadUInt16("vpid");
+            bool isOwnRoot = reader.ReadBoolean("ownRoot");
+            ulong root = reader.ReadUInt64("root");
+            var mode = (GuestPagingMode)reader.ReadByte("mode");
+            uint tlbTag = reader.ReadUInt32("tlbTag");
+            uint structureTag = reader.ReadUInt32("structureTag");
+            if (!tlbPool.IsAlive(tlbTag) || !structurePool.IsAlive(structureTag))
+                throw reader.Refuse("tlbTag", $"of space {index} is not in use");
+            vpid = isOwnVpid ? own.Vpid : vpid;
+            root = isOwnRoot ? own.Root : root;
+            if (mode > GuestPagingMode.FiveLevel || Find(vpid, root, pcid) >= 0)
+                throw reader.Refuse("pcid", $"of space {index} is there twice, or its mode is none");
+            _spaces[Add(vpid, root, pcid, tlbTag, structureTag)].Mode = mode;
+        }
+    }
+
+    /// <summary>What a machine has that another has not: its VPID and the root of its nested tables.</summary>
+    /// <param name="Vpid">The VPID.</param>
+    /// <param name="Root">The root, as <see cref="EptPointer.RootTag"/> gives it.</param>
+    /// <param name="TagsGuestPhysical">Whether guest-physical mappings have the VPID too.</param>
+    internal readonly record struct OwnTags(ushort Vpid, ulong Root, bool TagsGuestPhysical)
+    {
+        /// <summary>Whether the VPID of a combination is the machine's.</summary>
+        public bool Has(ushort vpid, ushort pcid) => vpid == Vpid && (pcid != GuestPhysical || TagsGuestPhysical);
     }
 
     /// <summary>One combination.</summary>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Mmu86.Memory;
 
 namespace Mmu86.Paging;
 
@@ -299,6 +300,75 @@ internal unsafe struct AssociativeArray
         return Replacement.Victim(*_skew, pageNumber);
     }
 
+    /// <summary>Writes the entries and the order in which they are replaced. Of dead entries only that they take a way.</summary>
+    /// <param name="writer">The state.</param>
+    /// <param name="addressMask">The bits of a data word that are a host-physical address.</param>
+    public readonly void Save(StateWriter writer, ulong addressMask)
+    {
+        writer.WriteArray<ulong>(new ReadOnlySpan<ulong>(Tags, (int)Capacity));
+        for (int entry = 0; entry < Capacity; entry++)
+        {
+            if (IsLive(entry))
+                writer.Write(writer.Named(Data[entry], addressMask));
+        }
+
+        if (_unbounded != null)
+            _unbounded->Save(writer);
+        else
+            Replacement.Save(writer);
+    }
+
+    /// <summary>Reads them back into an array that held nothing yet. The spaces are known already.</summary>
+    public void Load(StateReader reader, Arena arena, ulong addressMask)
+    {
+        if (_unbounded != null)
+        {
+            ulong[] tags = reader.ReadArray<ulong>("tags", int.MaxValue);
+            while (Capacity < tags.Length)
+                Grow(arena);
+            if (tags.Length != Capacity)
+                throw reader.Refuse("tags", $"are {tags.Length}, which an array never has room for");
+            tags.CopyTo(new Span<ulong>(Tags, (int)Capacity));
+        }
+        else
+        {
+            reader.ReadArray("tags", new Span<ulong>(Tags, (int)Capacity));
+        }
+
+        for (int entry = 0; entry < Capacity; entry++)
+        {
+            if (Tags[entry] == 0)
+                continue;
+            if ((Tags[entry] & 1) == 0 || Tag.Space(Tags[entry]) == 0 || !MayHold(entry))
+                throw reader.Refuse("tags", $"has one that cannot be in entry {entry}");
+            if (_used != null)
+                _used[entry / Stride]++;
+            if (!IsLive(entry))
+            {
+                _dead++;
+                continue;
+            }
+
+            _live[Tag.SizeAndSpace(Tags[entry])]++;
+            Data[entry] = reader.Resolved("data", reader.ReadUInt64("data"), addressMask);
+        }
+
+        if (_unbounded != null)
+            _unbounded->Load(reader, Tags);
+        else
+            Replacement.Load(reader);
+    }
+
+    // Whether the tag in an entry is one that is looked for there.
+    private readonly bool MayHold(int entry)
+    {
+        if (_unbounded != null)
+            return true;
+        int way = entry % Stride;
+        ulong page = Tag.PageNumber(Tags[entry]);
+        return way < Ways && (_skew != null ? _skew->EntryOf(page, way) == entry : SetOf(page) == entry / Stride);
+    }
+
     // No power of two, masks, or one set of all entries.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly int OtherSetOf(ulong pageNumber)
@@ -353,13 +423,15 @@ internal unsafe struct AssociativeArray
         if (_dead > 1024 && _dead > _unbounded->Count / 2)
             Sweep();
         if (_unbounded->IsFull)
-        {
-            long capacity = Capacity;
-            Capacity = _unbounded->Grow(arena, Tags);
-            Tags = arena.Grow(Tags, capacity, Capacity);
-            Data = arena.Grow(Data, capacity, Capacity);
-        }
-
+            Grow(arena);
         return _unbounded->Take();
+    }
+
+    private void Grow(Arena arena)
+    {
+        long capacity = Capacity;
+        Capacity = _unbounded->Grow(arena, Tags);
+        Tags = arena.Grow(Tags, capacity, Capacity);
+        Data = arena.Grow(Data, capacity, Capacity);
     }
 }

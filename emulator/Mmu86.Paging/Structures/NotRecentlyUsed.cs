@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Paging;
 
 /// <summary>The state of <see cref="Replacement.Nru"/>: one reference bit an entry.</summary>
@@ -6,6 +8,7 @@ internal unsafe struct NotRecentlyUsed
     private byte* _bits;
     private int* _counts;
     private SkewedIndex* _skew;
+    private int _sets;
     private int _ways;
     private int _stride;
 
@@ -17,6 +20,7 @@ internal unsafe struct NotRecentlyUsed
     /// <param name="skew">Where the entries that compete for a page are no set; else null.</param>
     public void Initialize(Arena arena, int sets, int ways, int stride, SkewedIndex* skew)
     {
+        _sets = sets;
         _ways = ways;
         _stride = stride;
         _skew = skew;
@@ -63,6 +67,24 @@ internal unsafe struct NotRecentlyUsed
         // Every one of them was used for other pages since it was last cleared for this one.
         return skew.EntryOf(pageNumber, 0);
     }
+
+    /// <summary>Writes the reference bits.</summary>
+    public readonly void Save(StateWriter writer) => writer.WriteArray<byte>(Bits);
+
+    /// <summary>Reads them back.</summary>
+    public readonly void Load(StateReader reader)
+    {
+        reader.ReadArray("referenceBits", Bits);
+        if (Bits.ContainsAnyExceptInRange((byte)0, (byte)1))
+            throw reader.Refuse("referenceBits", "has something else than bits");
+        if (_skew != null)
+            return;
+        for (int set = 0; set < _sets; set++)
+            _counts[set] = Bits.Slice(set * _stride, _ways).Count((byte)1);
+    }
+
+    // SAFETY: as many as Initialize allocated.
+    private readonly Span<byte> Bits => new(_bits, _sets * _stride);
 
     private readonly void TouchSkewed(int entry)
     {

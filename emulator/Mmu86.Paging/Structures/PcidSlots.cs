@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Paging;
 
 /// <summary>How many address spaces a level keeps entries of beside the running one.</summary>
@@ -25,6 +27,20 @@ internal sealed class PcidSlots(TlbLevel level, int slots)
         level.RemoveSpace(tag);
         _kept.RemoveAt(_kept.Count - 1);
         return tag;
+    }
+
+    /// <summary>Writes who has entries.</summary>
+    public void Save(StateWriter writer) => writer.WriteArray<int>(_kept.ToArray());
+
+    /// <summary>Reads it back.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="spaces">How many address spaces there are.</param>
+    public void Load(StateReader reader, int spaces)
+    {
+        _kept.Clear();
+        _kept.AddRange(reader.ReadArray<int>("pcidSlots", slots));
+        if (_kept.Exists(index => index < 0 || index >= spaces))
+            throw reader.Refuse("pcidSlots", "names a space that there is not");
     }
 
     /// <summary>No address space has entries any more.</summary>

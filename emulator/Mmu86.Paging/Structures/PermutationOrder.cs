@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Paging;
 
 /// <summary>The state of <see cref="Replacement.Permutation"/>: of each set, the list of its ways, the next victim first.</summary>
@@ -11,6 +13,7 @@ internal unsafe struct PermutationOrder
     private byte* _order;
     private byte* _permutations;
     private byte* _scratch;
+    private int _sets;
     private int _ways;
     private int _stride;
     private bool _fillsAreHits;
@@ -33,6 +36,7 @@ internal unsafe struct PermutationOrder
     /// <summary>Prepares the state of an array.</summary>
     public void Initialize(Arena arena, IReadOnlyList<IReadOnlyList<int>> permutations, int sets, int ways, int stride)
     {
+        _sets = sets;
         _ways = ways;
         _stride = stride;
         _order = arena.Allocate<byte>((long)sets * stride);
@@ -77,6 +81,27 @@ internal unsafe struct PermutationOrder
 
     /// <summary>The way at the front.</summary>
     public readonly int Victim(int set) => _order[(long)set * _stride];
+
+    /// <summary>Writes the lists.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        for (int set = 0; set < _sets; set++)
+            writer.WriteArray<byte>(Order(set));
+    }
+
+    /// <summary>Reads them back.</summary>
+    public readonly void Load(StateReader reader)
+    {
+        for (int set = 0; set < _sets; set++)
+        {
+            reader.ReadArray("order", Order(set));
+            ulong seen = 0;
+            foreach (byte way in Order(set))
+                seen |= way < _ways ? 1UL << way : 0;
+            if (seen != ulong.MaxValue >> (64 - _ways))
+                throw reader.Refuse("order", $"of set {set} does not have each way once");
+        }
+    }
 
     private readonly Span<byte> Order(int set) => new(_order + ((long)set * _stride), _ways);
 

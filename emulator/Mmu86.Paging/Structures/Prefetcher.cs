@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -39,6 +40,39 @@ internal sealed class Prefetcher
         for (int i = 0; i < _degree; i++)
             _pages[i] = address + ((ulong)(i + 1) << size.Shift());
         return _pages;
+    }
+
+    /// <summary>Writes what it has learnt.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_lastPage);
+        writer.Write((ulong)_lastDistance);
+        writer.Write(_misses);
+        foreach (Row row in _table)
+        {
+            writer.Write((ulong)row.Distance);
+            writer.Write(row.Following is not null);
+            if (row.Following is not null)
+                writer.WriteArray<long>(row.Following.AsSpan(0, row.Count));
+        }
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        _lastPage = reader.ReadUInt64("lastPage");
+        _lastDistance = (long)reader.ReadUInt64("lastDistance");
+        _misses = reader.ReadInt32("misses", 0, 2);
+        foreach (ref Row row in _table.AsSpan())
+        {
+            row.Distance = (long)reader.ReadUInt64("distance");
+            if (!reader.ReadBoolean("hasFollowing"))
+                continue;
+            long[] following = reader.ReadArray<long>("following", _degree);
+            row.Following = new long[_degree];
+            following.CopyTo(row.Following, 0);
+            row.Count = following.Length;
+        }
     }
 
     private ReadOnlySpan<ulong> PredictByDistance(ulong page)

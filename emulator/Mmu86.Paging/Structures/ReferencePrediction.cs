@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Paging;
 
 /// <summary>The state of <see cref="Replacement.Srrip"/>: of each entry, in how many intervals its next use is expected, 0 to 3.</summary>
@@ -7,12 +9,14 @@ internal unsafe struct ReferencePrediction
     private const byte Distant = 3;
 
     private byte* _intervals;
+    private int _sets;
     private int _ways;
     private int _stride;
 
     /// <summary>Prepares the state of an array.</summary>
     public void Initialize(Arena arena, int sets, int ways, int stride)
     {
+        _sets = sets;
         _ways = ways;
         _stride = stride;
         _intervals = arena.Allocate<byte>((long)sets * stride);
@@ -37,4 +41,18 @@ internal unsafe struct ReferencePrediction
                 interval++;
         }
     }
+
+    /// <summary>Writes the intervals.</summary>
+    public readonly void Save(StateWriter writer) => writer.WriteArray<byte>(Intervals);
+
+    /// <summary>Reads them back.</summary>
+    public readonly void Load(StateReader reader)
+    {
+        reader.ReadArray("intervals", Intervals);
+        if (Intervals.ContainsAnyExceptInRange((byte)0, Distant))
+            throw reader.Refuse("intervals", $"has one above {Distant}");
+    }
+
+    // SAFETY: as many as Initialize allocated.
+    private readonly Span<byte> Intervals => new(_intervals, _sets * _stride);
 }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Mmu86.Memory;
 
 namespace Mmu86.Paging;
 
@@ -19,6 +20,7 @@ internal unsafe struct ReplacementState
     private int _stride;
     private int _ways;
     private ulong* _words;
+    private int _wordCount;
     private ulong* _keep;
     private ulong* _point;
     private ulong _clock;
@@ -59,14 +61,17 @@ internal unsafe struct ReplacementState
         {
             case Replacement.Lru:
             case Replacement.Fifo:
-                _words = arena.Allocate<ulong>((long)sets * stride);
+                _wordCount = sets * stride;
+                _words = arena.Allocate<ulong>(_wordCount);
                 break;
             case Replacement.TreePlru:
-                _words = arena.Allocate<ulong>(sets);
+                _wordCount = sets;
+                _words = arena.Allocate<ulong>(_wordCount);
                 PrepareTrees(arena, ways, groups: 1);
                 break;
             case Replacement.Mru3Plru:
-                _words = arena.Allocate<ulong>(sets);
+                _wordCount = sets;
+                _words = arena.Allocate<ulong>(_wordCount);
                 PrepareTrees(arena, ways / 3, groups: 3);
                 break;
             case Replacement.Random:
@@ -145,6 +150,44 @@ internal unsafe struct ReplacementState
 
         return oldest;
     }
+
+    /// <summary>Writes everything that decides a victim.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        writer.Write(_clock);
+        writer.Write(_random);
+        writer.WriteArray<ulong>(Words);
+        if (_policy == Replacement.Nru)
+            _reference.Save(writer);
+        else if (_policy == Replacement.Srrip)
+            _prediction.Save(writer);
+        else if (_policy == Replacement.Permutation)
+            _order.Save(writer);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        _clock = reader.ReadUInt64("clock");
+        _random = reader.ReadUInt64("random", 1, ulong.MaxValue);
+        reader.ReadArray("words", Words);
+        if (_policy == Replacement.Nru)
+            _reference.Load(reader);
+        else if (_policy == Replacement.Srrip)
+            _prediction.Load(reader);
+        else if (_policy == Replacement.Permutation)
+            _order.Load(reader);
+        if (_policy != Replacement.Mru3Plru)
+            return;
+        foreach (ulong word in Words)
+        {
+            if ((word & 3) == 3)
+                throw reader.Refuse("words", "names a group that there is not");
+        }
+    }
+
+    // SAFETY: as many as Initialize allocated; none where the policy keeps its state elsewhere.
+    private readonly Span<ulong> Words => new(_words, _wordCount);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly void TouchOther(int set, int way)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -167,6 +168,47 @@ internal unsafe struct StructureCache
     {
         if (Exists)
             _entries.Sweep();
+    }
+
+    /// <summary>Writes the entries and what was counted. Where an entry was read from is for reports alone.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        writer.Write(Exists);
+        if (!Exists)
+            return;
+        writer.Write(Hits);
+        writer.Write(Misses);
+        _entries.Save(writer, PagingEntry.AddressMask);
+        for (int entry = 0; entry < _entries.Capacity; entry++)
+        {
+            if (!_entries.IsLive(entry))
+                continue;
+            writer.Write(_guestTables[entry]);
+            writer.Write(writer.Named(_sources[entry], ulong.MaxValue));
+        }
+    }
+
+    /// <summary>Reads them back into a cache that held nothing yet.</summary>
+    public void Load(StateReader reader, Arena arena)
+    {
+        if (reader.ReadBoolean("exists") != Exists)
+            throw reader.Refuse("exists", "is another than this machine's");
+        if (!Exists)
+            return;
+        Hits = reader.ReadUInt64("hits");
+        Misses = reader.ReadUInt64("misses");
+        _entries.Load(reader, arena, PagingEntry.AddressMask);
+        for (int entry = 0; entry < _entries.Capacity; entry++)
+        {
+            if (!_entries.IsLive(entry))
+                continue;
+            PageSize size = Tag.Size(_entries.Tags[entry]);
+            if (size > PageSize.Size1G)
+                throw reader.Refuse("tags", $"has in entry {entry} a page size that the cache does not hold");
+            _resident[(int)size]++;
+            _guestTables[entry] = reader.ReadUInt64("guestTable");
+            _sources[entry] = reader.Resolved("source", reader.ReadUInt64("source"), ulong.MaxValue);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

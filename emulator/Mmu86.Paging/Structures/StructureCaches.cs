@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -94,6 +95,24 @@ internal sealed unsafe class StructureCaches : IDisposable
 
     /// <summary>Undoes whatever happened since <see cref="Save"/>.</summary>
     public void Restore() => _arena.Restore(_saved);
+
+    /// <summary>Writes all of them.</summary>
+    public void Save(StateWriter writer)
+    {
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+            _all[i].Save(writer);
+    }
+
+    /// <summary>Reads them back into caches that held nothing yet.</summary>
+    public void Load(StateReader reader)
+    {
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+        {
+            reader.Enter($"cache{i}");
+            _all[i].Load(reader, _arena);
+            reader.Leave();
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _arena.Dispose();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mmu86.Memory;
 
 namespace Mmu86.Paging;
 
@@ -49,6 +50,35 @@ internal sealed unsafe class TagPool
             _isFree[space] = _alive[space] == 0;
         FindNext(1);
     }
+
+    /// <summary>Writes which spaces are taken.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(new ReadOnlySpan<byte>(_alive, Tag.Spaces));
+        for (int space = 0; space < Tag.Spaces; space++)
+            writer.Write(_isFree[space]);
+        writer.Write(_next);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        Span<byte> alive = new(_alive, Tag.Spaces);
+        reader.ReadArray("alive", alive);
+        for (int space = 0; space < Tag.Spaces; space++)
+        {
+            _isFree[space] = reader.ReadBoolean("free");
+            if (alive[space] > 1 || (alive[space] != 0 && (_isFree[space] || space == 0)))
+                throw reader.Refuse("alive", $"is wrong of space {space}");
+        }
+
+        _next = (uint)reader.ReadInt32("next", 1, Tag.Spaces);
+        if (_next < Tag.Spaces && !_isFree[_next])
+            throw reader.Refuse("next", $"is {_next}, which is taken");
+    }
+
+    /// <summary>Whether a space is in use.</summary>
+    public bool IsAlive(uint space) => space < Tag.Spaces && _alive[space] != 0;
 
     private void FindNext(uint from)
     {

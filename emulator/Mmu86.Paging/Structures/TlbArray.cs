@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -87,6 +88,65 @@ internal unsafe struct TlbArray
 
         SideCapacity = Entries.Capacity;
     }
+
+    /// <summary>Writes the entries, which was touched last, and what was counted. What the filter derived is not among it.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        Entries.Save(writer, TlbEntry.FrameMask);
+        writer.WriteArray<int>(Recents);
+        for (int size = 0; size < LaneCount; size++)
+        {
+            if (Lane(size) != null)
+                Lane(size)->Save(writer);
+        }
+    }
+
+    /// <summary>Reads them back into an array that held nothing yet.</summary>
+    public void Load(StateReader reader, Arena arena)
+    {
+        Entries.Load(reader, arena, TlbEntry.FrameMask);
+        if (SideCapacity < Entries.Capacity)
+            GrowSides(arena);
+        Span<int> recents = Recents;
+        reader.ReadArray("recent", recents);
+        for (int set = 0; set < recents.Length; set++)
+        {
+            int first = set * Entries.Stride;
+            if (recents[set] != -1 && (recents[set] < first || recents[set] >= (Entries.IsSkewed ? Entries.Capacity : first + Entries.Ways)))
+                throw reader.Refuse("recent", $"names entry {recents[set]} in set {set}");
+        }
+
+        for (int size = 0; size < LaneCount; size++)
+        {
+            if (Lane(size) != null)
+                Lane(size)->Load(reader);
+        }
+
+        Fragments = 0;
+        for (int entry = 0; entry < Entries.ScanEnd; entry++)
+        {
+            ulong tag = Entries.Tags[entry];
+            if (tag == 0)
+                continue;
+            TlbLane* lane = Lane((int)Tag.Size(tag));
+            if (lane == null)
+                throw reader.Refuse("tags", $"has in entry {entry} a page size that the array does not hold");
+            if (!Entries.IsLive(entry))
+                continue;
+            if (lane->Pages > 1 && !reader.Addresses.AreUnchanged)
+            {
+                // Its pages lie one after the other no longer.
+                Entries.Remove(entry);
+                continue;
+            }
+
+            lane->Resident++;
+            Fragments += Tag.Size(tag) < TlbEntry.GuestSize(Entries.Data[entry]) ? 1 : 0;
+        }
+    }
+
+    // SAFETY: as many as Build allocated.
+    private readonly Span<int> Recents => new(Recent, Recent == null ? 0 : Entries.IsSkewed ? 1 : Entries.Sets);
 
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -44,6 +45,17 @@ internal unsafe struct TlbLane
 
     /// <summary>Slow lookups that the filter would have served, had it served this page size.</summary>
     public ulong Refused;
+
+    /// <summary>Writes what was counted.</summary>
+    public readonly void Save(StateWriter writer) => writer.WriteArray<ulong>([Hits, Misses, Fills, Evictions, Invalidations, Refused]);
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[6];
+        reader.ReadArray("counts", counts);
+        (Hits, Misses, Fills, Evictions, Invalidations, Refused) = (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+    }
 
     /// <summary>Says what an entry covers.</summary>
     public void Cover(PageSize size, int pages)

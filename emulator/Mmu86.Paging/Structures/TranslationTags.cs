@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Paging;
@@ -92,6 +93,28 @@ internal sealed class TranslationTags
         }
 
         Spaces.Clear();
+    }
+
+    /// <summary>Writes every space and its tags.</summary>
+    public void Save(StateWriter writer, in AddressSpaces.OwnTags own)
+    {
+        _tlbPool.Save(writer);
+        _structurePool.Save(writer);
+        Spaces.Save(writer, own);
+    }
+
+    /// <summary>Reads them back. No structure holds an entry yet.</summary>
+    public void Load(StateReader reader, in AddressSpaces.OwnTags own)
+    {
+        reader.Enter("tlbTags");
+        _tlbPool.Load(reader);
+        reader.Leave();
+        reader.Enter("structureTags");
+        _structurePool.Load(reader);
+        reader.Leave();
+        reader.Enter("spaces");
+        Spaces.Load(reader, own, _tlbPool, _structurePool);
+        reader.Leave();
     }
 
     private uint TakeTlbTag()

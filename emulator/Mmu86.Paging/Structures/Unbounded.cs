@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Paging;
 
 /// <summary>How an array without bounds finds and places entries: an open-addressing index over entries that keep their number.</summary>
@@ -105,6 +107,55 @@ internal unsafe struct Unbounded
         {
             Top = 0;
             _freeList = 0;
+        }
+    }
+
+    /// <summary>Writes which entries are free, in the order in which they will be taken.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        writer.Write(Top);
+        writer.Write(Count);
+        for (int entry = _freeList; entry != 0; entry = _next[entry - 1])
+            writer.Write(entry);
+    }
+
+    /// <summary>Reads them back.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="tags">The tags of the entries, all in place; as many as the capacity.</param>
+    public void Load(StateReader reader, ulong* tags)
+    {
+        Top = reader.ReadInt32("top", 0, _capacity);
+        Count = reader.ReadInt32("count", 0, Top);
+        for (int entry = 0; entry < _capacity; entry++)
+        {
+            if (entry >= Top && tags[entry] != 0)
+                throw reader.Refuse("top", $"is {Top}, and entry {entry} is in use");
+            if (tags[entry] != 0)
+                Enter(tags, tags[entry], entry);
+        }
+
+        int* link = null;
+        for (int left = Top - Count; left > 0; left--)
+        {
+            int entry = reader.ReadInt32("free", 1, Top);
+            if (tags[entry - 1] != 0 || _next[entry - 1] != 0)
+                throw reader.Refuse("free", $"names entry {entry - 1}, which is not free");
+            // Marked as seen till its successor is known; the last one ends the list.
+            _next[entry - 1] = int.MaxValue;
+            if (link == null)
+                _freeList = entry;
+            else
+                *link = entry;
+            link = _next + entry - 1;
+        }
+
+        if (link != null)
+            *link = 0;
+        for (int entry = 0, free = 0; entry < Top; entry++)
+        {
+            free += tags[entry] == 0 ? 1 : 0;
+            if (free > Top - Count)
+                throw reader.Refuse("count", $"is {Count}, and more entries are free");
         }
     }
 

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.Paging;
 
 namespace Mmu86.Timing;
@@ -107,6 +108,31 @@ public sealed class CacheHierarchy
         MemoryLevel.Memory => _memoryLatency,
         _ => throw new ArgumentOutOfRangeException(nameof(level)),
     };
+
+    /// <summary>Writes what the caches hold and counted.</summary>
+    public void Save(StateWriter writer)
+    {
+        foreach (SetAssociativeCache? cache in All)
+            cache?.Save(writer);
+        writer.Write(_lastFetched);
+    }
+
+    /// <summary>Reads it back into empty caches: where the machine has other frames than it had, only what they counted.</summary>
+    public void Load(StateReader reader)
+    {
+        bool isKept = reader.Addresses.AreUnchanged;
+        foreach (SetAssociativeCache? cache in All)
+        {
+            cache?.Load(reader);
+            if (!isKept)
+                cache?.Empty();
+        }
+
+        ulong last = reader.ReadUInt64("lastFetched");
+        _lastFetched = isKept ? last : ulong.MaxValue;
+    }
+
+    private ReadOnlySpan<SetAssociativeCache?> All => new([_l1Instruction, _l1Data, _l2, _l3]);
 
     private int Below(ulong line)
     {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 
 namespace Mmu86.Timing;
 
@@ -102,6 +103,31 @@ public sealed class SetAssociativeCache
                 _trees[Set(line)] = tree;
             (References, Hits, WalkReferences, WalkHits) = (references, hits, walkReferences, walkHits);
         };
+    }
+
+    /// <summary>Writes the lines, which gives way, and what was counted.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>(_lines);
+        writer.WriteArray<ulong>(_trees);
+        writer.WriteArray<ulong>([References, Hits, WalkReferences, WalkHits]);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<ulong>("lines", _lines);
+        reader.ReadArray<ulong>("trees", _trees);
+        Span<ulong> counts = stackalloc ulong[4];
+        reader.ReadArray("counts", counts);
+        (References, Hits, WalkReferences, WalkHits) = (counts[0], counts[1], counts[2], counts[3]);
+    }
+
+    /// <summary>Forgets every line. What was counted stays.</summary>
+    public void Empty()
+    {
+        Array.Clear(_lines);
+        Array.Clear(_trees);
     }
 
     private bool Touch(ulong line) => _trees.Length == 0 ? TouchOrdered(line) : TouchTree(line);

@@ -51,6 +51,18 @@ internal sealed record GuestArguments
 
     private static ulong ParseOne(string guest, GuestParameter parameter, string text)
     {
+        if (parameter.Choices.Count > 0)
+        {
+            for (int i = 0; i < parameter.Choices.Count; i++)
+            {
+                if (parameter.Choices[i] == text)
+                    return (ulong)i;
+            }
+
+            string choices = string.Join(", ", parameter.Choices.SkipLast(1)) + " or " + parameter.Choices[^1];
+            throw new GuestArgumentException($"{guest}: {parameter.Name} is '{text}'; it must be {choices}.");
+        }
+
         bool isNumber = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
         if (!isNumber || value < parameter.Minimum || value > parameter.Maximum)
         {

@@ -34,6 +34,10 @@ public sealed class BareGuestTests
         { "kernel-two-processes", "1" },
         { "kernel-two-processes", "1000" },
         { "kernel-stale-translation", "" },
+        { "memory-kernel", "random 700 20000" },
+        { "memory-kernel", "sequential 700 20000 3 2 7" },
+        { "memory-kernel", "skewed 700 20000 0 0 1 50 50" },
+        { "memory-kernel", "file 99 2000 1 5 1 0 0 300" },
     };
 
     [SkippableTheory]

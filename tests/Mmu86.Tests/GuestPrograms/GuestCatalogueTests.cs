@@ -54,6 +54,7 @@ public sealed class GuestCatalogueTests
     [InlineData("sieve", "1", "sieve: N is '1'; it must be a number (numbers) from 2 to 1000000000.")]
     [InlineData("sieve", "-5", "sieve: N is '-5'; it must be a number (numbers) from 2 to 1000000000.")]
     [InlineData("stride", "1 99999999999999999999", "stride: ROUNDS is '99999999999999999999'; it must be a number (rounds) from 1 to 4294967296.")]
+    [InlineData("memory-kernel", "randum", "memory-kernel: WORKLOAD is 'randum'; it must be random, sequential, skewed or file.")]
     [InlineData("hello", "again", "hello takes no arguments, so 'again' is one too many.")]
     [InlineData("crc", "1 2", "crc takes at most one argument, so '2' is one too many.")]
     [InlineData("gups", "1 2 3", "gups takes at most 2 arguments, so '3' is one too many.")]
@@ -104,7 +105,7 @@ public sealed class GuestCatalogueTests
         {
             Assert.StartsWith($"| `{guest.Name}` | {guest.Question} |", row);
             string digits = row.Replace(" ", "");
-            Assert.All(guest.Parameters, parameter => Assert.Matches($"`{parameter.Name}`[a-z]*\\({parameter.Default}\\)", digits));
+            Assert.All(guest.Parameters, parameter => Assert.Matches($"`{parameter.Name}`[a-z]*\\({parameter.DefaultText}\\)", digits));
             Assert.Equal(guest.Variants.HasFlag(GuestVariants.RingThree), row.Contains("ring 3"));
         }
     }
