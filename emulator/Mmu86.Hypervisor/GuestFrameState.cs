@@ -11,4 +11,7 @@ public enum GuestFrameState
 
     /// <summary>Its bytes are in the page store.</summary>
     Swapped,
+
+    /// <summary>The guest gave it to its balloon: it has no frame of the host and no bytes.</summary>
+    Ballooned,
 }

@@ -27,6 +27,18 @@ public sealed class GuestMemoryCounts
     /// <summary>How often every MMU was told to forget the guest's mappings.</summary>
     public ulong Invalidations { get; internal set; }
 
+    /// <summary>Frames that the guest's balloon took.</summary>
+    public ulong Ballooned { get; internal set; }
+
+    /// <summary>Frames that the guest's balloon gave back.</summary>
+    public ulong Deflated { get; internal set; }
+
+    /// <summary>Ballooned frames that were used without being given back first: each got a fresh frame.</summary>
+    public ulong BalloonedTouched { get; internal set; }
+
+    /// <summary>Frames that the guest reported as free and the host took.</summary>
+    public ulong ReportedFree { get; internal set; }
+
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }
 }

@@ -13,8 +13,8 @@ public sealed partial class GuestMemoryManager
         while (destination.Length != 0)
         {
             Span<byte> part = destination[..BytesInFrame(address, destination.Length)];
-            if (StateOf(address.Frame) == GuestFrameState.Unpopulated)
-                part.Clear(); // memory never touched reads as zeros
+            if (StateOf(address.Frame) is GuestFrameState.Unpopulated or GuestFrameState.Ballooned)
+                part.Clear(); // memory never touched, or given up, reads as zeros
             else
                 _host.Read(Require(address), part);
             destination = destination[part.Length..];
@@ -48,7 +48,7 @@ public sealed partial class GuestMemoryManager
             // What was never touched is zero and stays untouched; what is swapped and cleared wholly need not come back for it.
             if (part == 4096 && StateOf(address.Frame) == GuestFrameState.Swapped)
                 Discard(address);
-            else if (StateOf(address.Frame) != GuestFrameState.Unpopulated)
+            else if (StateOf(address.Frame) is not (GuestFrameState.Unpopulated or GuestFrameState.Ballooned))
                 _host.Clear(RequireForWrite(address), part);
             length -= part;
             address = new GuestPhysicalAddress(address.Value + part);

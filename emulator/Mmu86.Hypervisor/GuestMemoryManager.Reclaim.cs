@@ -129,6 +129,7 @@ public sealed partial class GuestMemoryManager
         ForgetCopies();
         ResidentFrames = 0;
         SwappedFrames = 0;
+        BalloonedFrames = 0;
         TableFrames = 0;
         _frames.TryReserve(0);
         if (_frames.Owned != 0)
@@ -178,7 +179,7 @@ public sealed partial class GuestMemoryManager
         for (int index = 0; index < EntriesOfTable; index++)
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
-            if (entry == 0)
+            if (entry is 0 or BalloonedMark)
                 continue;
             if (!IsPresent(entry))
             {

@@ -13,7 +13,7 @@ namespace Mmu86.Hypervisor;
 /// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
 /// that are none either, so that an access there ends at the device bus as it does without. SDM 3, "EPT Translation Mechanism"; APM 2, "Nested Paging".
 /// The entry of a frame holds its state: present, resident; with <see cref="SwappedMark"/>, swapped, and the slot is where an address would be;
-/// zero, unpopulated. The processor looks at nothing else of an entry that is not present.
+/// <see cref="BalloonedMark"/> alone, ballooned; zero, unpopulated. The processor looks at nothing else of an entry that is not present.
 /// </remarks>
 public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 {
@@ -97,13 +97,17 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         {
             HostPhysicalAddress at = EntryAddress(table, address, level);
             ulong entry = _host.Read<ulong>(at);
-            if (entry == 0)
+            if (entry is 0 or BalloonedMark)
             {
                 if (level <= 1 + (int)size)
                 {
                     size = (PageSize)(level - 1); // a range that has a table already gets small pages
                     if (TryWriteLeaf(at, address, size))
+                    {
+                        NoteBalloonedTouched(entry);
                         return PopulateResult.Mapped;
+                    }
+
                     if (size == PageSize.Size4K)
                         return PopulateResult.NoFrame;
                     size--; // no run so large is to be had
@@ -181,6 +185,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
             throw new ArgumentOutOfRangeException(nameof(frame), frame, "Not a frame of the guest's RAM.");
         _ = FindEntry(frame.Address, out int level, out ulong entry);
         return IsLeaf(entry, level) ? GuestFrameState.Resident
+            : entry == BalloonedMark ? GuestFrameState.Ballooned
             : entry != 0 ? GuestFrameState.Swapped
             : GuestFrameState.Unpopulated;
     }

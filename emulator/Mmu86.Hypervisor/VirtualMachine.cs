@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Mmu86.Cpu;
+using Mmu86.Hypervisor.Balloon;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Memory;
 
@@ -26,6 +27,7 @@ public sealed class VirtualMachine : IDisposable
         try
         {
             Memory = new GuestMemoryManager(View, Frames, memory);
+            Balloon = new BalloonControl(Memory);
         }
         catch
         {
@@ -45,6 +47,9 @@ public sealed class VirtualMachine : IDisposable
 
     /// <summary>Its guest-physical memory.</summary>
     public GuestMemoryManager Memory { get; }
+
+    /// <summary>The host's end of its balloon. Not driven where it has no such device.</summary>
+    public BalloonControl Balloon { get; }
 
     /// <summary>Its I/O ports.</summary>
     public PortBus Ports { get; } = new();

@@ -77,6 +77,9 @@ public sealed unsafe partial class Vcpu
                 _deadline = events.NextDeadline;
             }
 
+            // A device that time has brought to what only a stop can do; a halted CPU is halted still when it runs on.
+            if (TakeStop() is { } stop)
+                return stop;
             _interruptWaits = events.HasInterrupt;
             bool isTrapFirst = Breakpoints.Pending != 0; // a debug trap of the last instruction comes before any interrupt
             if (events.HasNonMaskableInterrupt && !_blocksNonMaskable && !isTrapFirst && InterruptShadow != InterruptShadow.StackSegment)

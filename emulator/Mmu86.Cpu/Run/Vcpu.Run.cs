@@ -159,15 +159,20 @@ public sealed unsafe partial class Vcpu
 
             if (NoteSingleStep(wasTrapping) && DebugTrap() is { } trapExit)
                 return trapExit;
-            if (_stopRequested)
-            {
-                _stopRequested = false;
-                AbandonRepeat();
-                return new VmExit { Reason = VmExitReason.StopRequested };
-            }
+            if (TakeStop() is { } stop)
+                return stop;
         }
         while (_isAtDevice || (!IsEventWindow && (_repeat != null || (_s->Budget >= 0 && kind == BlockKind.Chained && !RunsSingly))));
         return null;
+    }
+
+    private VmExit? TakeStop()
+    {
+        if (!_stopRequested)
+            return null;
+        _stopRequested = false;
+        AbandonRepeat();
+        return new VmExit { Reason = VmExitReason.StopRequested };
     }
 
     // Moves what the packed budget counted into the counters.

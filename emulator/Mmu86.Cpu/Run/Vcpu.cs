@@ -119,7 +119,7 @@ public sealed unsafe partial class Vcpu : IDisposable
 
     internal CpuState* State => _s;
 
-    /// <summary>Called by devices during a port or MMIO access: the run returns behind the instruction.</summary>
+    /// <summary>Called by devices during a port or MMIO access: the run returns behind the instruction. When time reaches a device: before the next one.</summary>
     public void RequestStop()
     {
         _stopRequested = true;

@@ -9,6 +9,9 @@ public readonly record struct MachineUsage
     /// <summary>Frames of its memory whose bytes are swapped.</summary>
     public required ulong SwappedFrames { get; init; }
 
+    /// <summary>Frames of its memory that are in its balloon.</summary>
+    public required ulong BalloonedFrames { get; init; }
+
     /// <summary>Frames of its nested tables.</summary>
     public required ulong TableFrames { get; init; }
 
@@ -28,6 +31,7 @@ public readonly record struct MachineUsage
     {
         ResidentFrames = Math.Max(left.ResidentFrames, right.ResidentFrames),
         SwappedFrames = Math.Max(left.SwappedFrames, right.SwappedFrames),
+        BalloonedFrames = Math.Max(left.BalloonedFrames, right.BalloonedFrames),
         TableFrames = Math.Max(left.TableFrames, right.TableFrames),
         ReservedFrames = Math.Max(left.ReservedFrames, right.ReservedFrames),
         SwappedIn = Math.Max(left.SwappedIn, right.SwappedIn),

@@ -125,6 +125,7 @@ public sealed class ScheduledMachine
         {
             ResidentFrames = memory.ResidentFrames,
             SwappedFrames = memory.SwappedFrames,
+            BalloonedFrames = memory.BalloonedFrames,
             TableFrames = memory.TableFrames,
             ReservedFrames = (ulong)Guest.Machine.Frames.Reserved,
             SwappedIn = memory.Counts.SwappedIn,
@@ -144,7 +145,7 @@ public sealed class ScheduledMachine
         Stop = null;
         IsStarved = false;
         HasEnded = true;
-        Usage = Usage with { ResidentFrames = 0, SwappedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
+        Usage = Usage with { ResidentFrames = 0, SwappedFrames = 0, BalloonedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
     }
 
     internal void EndUnstarted(string reason)

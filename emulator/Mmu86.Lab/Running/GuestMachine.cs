@@ -89,7 +89,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
             ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
             if (Personality == PersonalityKind.Bare)
             {
-                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this);
+                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this, _virtual);
                 cpuid = new PlatformCpuid(cpuid);
             }
             else
@@ -252,6 +252,8 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         VmExit exit = stop.Exit;
         if (stop.Memory != PopulateResult.Mapped)
             return RunEnds.HostMemoryExhausted(exit, Vcpu);
+        if (exit.Reason == VmExitReason.StopRequested && _platform is { IsResetRequested: false, Exit.ExitStatus: null })
+            return ServeDevices(exit);
         if (exit.Reason == VmExitReason.Syscall)
             return AnswerCall() is { } status ? new ExitReport { Kind = ExitKind.Exited, Status = status } : null;
         return _platform is { IsResetRequested: true, Exit.ExitStatus: null } && exit.Reason == VmExitReason.StopRequested
@@ -446,6 +448,20 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         SystemCallOutcome outcome = _personality!.Answer(call, this);
         registers.Rax = (ulong)outcome.Result;
         return outcome.ExitStatus;
+    }
+
+    // A device has stopped the machine. Null where the guest goes on.
+    private ExitReport? ServeDevices(VmExit exit)
+    {
+        try
+        {
+            _platform!.ServeDevices();
+            return null;
+        }
+        catch (HostMemoryExhaustedException) when (_ownHost is not null)
+        {
+            return RunEnds.HostMemoryExhausted(exit, Vcpu);
+        }
     }
 
     private bool TryFind(LinearAddress address, AccessKind kind, out HostPhysicalAddress host)

@@ -143,7 +143,7 @@ public sealed class ScenarioRunner
             _counts = new RunCountsReader(options.Machine, options.Paging, options.Fidelity)
                 .Read(ended.Vcpu.Counters, ended.Vcpu.Statistics, ended.Timing?.Statistics);
             _memory = guest.Machine.Memory.Counts;
-            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.SwappedFrames);
+            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.BalloonedFrames, guest.Machine.Memory.SwappedFrames);
         }
 
         public VmsMachineReport Report(ScheduledMachine scheduled) => new()
@@ -160,7 +160,7 @@ public sealed class ScenarioRunner
             SharedFrames = _last?.SharedFrames ?? 0,
             BalloonedFrames = _last?.BalloonedFrames ?? 0,
             SwappedFrames = _last?.SwappedFrames ?? 0,
-            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.SwappedFrames),
+            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.BalloonedFrames, scheduled.Peak.SwappedFrames),
             SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
             SwapOutBytes = (_memory?.Stored ?? 0) << 12,
             CleanEvictions = _memory?.SwappedOutClean ?? 0,
@@ -173,7 +173,8 @@ public sealed class ScenarioRunner
             Walks = _counts?.Walks,
         };
 
-        // Nothing shares or balloons yet, so these are none.
-        private static VmsFrames Frames(ulong resident, ulong swapped) => new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = 0, SwappedFrames = swapped };
+        // Nothing shares yet, so these are none.
+        private static VmsFrames Frames(ulong resident, ulong ballooned, ulong swapped) =>
+            new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = ballooned, SwappedFrames = swapped };
     }
 }

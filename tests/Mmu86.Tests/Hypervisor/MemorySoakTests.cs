@@ -77,7 +77,7 @@ public sealed class MemorySoakTests
             VirtualMachine machine = world.Machines[_random.Next(world.Machines.Count)];
             GuestMemoryManager memory = machine.Memory;
             Dictionary<ulong, ulong> shadow = _shadows[machine];
-            switch (_random.Next(12))
+            switch (_random.Next(14))
             {
                 case < 5:
                     for (int i = _random.Next(60); i > 0; i--)
@@ -114,11 +114,46 @@ public sealed class MemorySoakTests
                 case 10:
                     machine.Frames.TryReserve(_random.Next(40));
                     break;
+                case 11:
+                    Balloon(memory, shadow);
+                    break;
+                case 12:
+                    ulong start = Address(memory);
+                    ulong length = (ulong)_random.Next(_random.Next(2) == 0 ? 0x8000 : 0x50_0000);
+                    if (memory.ReportFree(new GuestPhysicalAddress(start), length))
+                        Lose(shadow, (start + 0xFFF) >> 12, (start + length) >> 12);
+                    break;
                 default:
                     if (_random.Next(8) == 0)
                         Remove(world, machine);
                     break;
             }
+        }
+
+        private void Balloon(GuestMemoryManager memory, Dictionary<ulong, ulong> shadow)
+        {
+            GuestFrameNumber[] frames = [.. Enumerable.Range(0, _random.Next(40)).Select(_ => new GuestFrameNumber((Address(memory) >> 12) + (ulong)_random.Next(3)))];
+            if (_random.Next(3) == 0)
+            {
+                foreach (GuestFrameNumber frame in frames)
+                    memory.Deflate(frame);
+                return;
+            }
+
+            BalloonOutcome outcome = memory.Balloon(frames);
+            Assert.Equal(frames.Length, (int)(outcome.Taken + outcome.Repeated + outcome.OutsideMemory + outcome.WithoutTable));
+            foreach (GuestFrameNumber frame in frames)
+            {
+                if (memory.IsFrame(frame) && memory.StateOf(frame) == GuestFrameState.Ballooned)
+                    Lose(shadow, frame.Value, frame.Value + 1);
+            }
+        }
+
+        // What the guest gave up reads as zeros.
+        private static void Lose(Dictionary<ulong, ulong> shadow, ulong first, ulong end)
+        {
+            foreach (ulong address in shadow.Keys.Where(key => key >> 12 >= first && key >> 12 < end).ToList())
+                shadow[address] = 0;
         }
 
         // A full store, or one that gives nothing back: the page is where it was, and the next try may go well.

@@ -65,6 +65,7 @@ internal sealed class MemoryWorld : IDisposable
             }
 
             Assert.Equal(residents, machine.Memory.ResidentFrames);
+            Assert.Equal(machine.Memory.BalloonedFrames, CountBallooned(machine.Memory));
             Assert.Equal(residents + machine.Memory.TableFrames + (ulong)machine.Frames.Reserved, machine.Frames.Owned);
             owned += machine.Frames.Owned;
             swapped += machine.Memory.SwappedFrames + (ulong)machine.Memory.CopiesStored;
@@ -72,6 +73,14 @@ internal sealed class MemoryWorld : IDisposable
 
         Assert.Equal(owned, Host.Frames.FramesUsed);
         Assert.Equal(swapped, (ulong)Store.Count);
+    }
+
+    private static ulong CountBallooned(GuestMemoryManager memory)
+    {
+        ulong ballooned = 0;
+        for (ulong frame = 0; memory.BalloonedFrames != 0 && frame < memory.SizeInBytes >> 12; frame++)
+            ballooned += memory.StateOf(new GuestFrameNumber(frame)) == GuestFrameState.Ballooned ? 1UL : 0;
+        return ballooned;
     }
 
     public void Dispose()

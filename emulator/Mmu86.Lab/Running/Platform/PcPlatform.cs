@@ -1,5 +1,6 @@
 using Mmu86.Cpu;
 using Mmu86.Devices;
+using Mmu86.Hypervisor;
 using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
@@ -15,6 +16,9 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
     private const int SerialLine = 4;
     private const int ClockLine = 8;
 
+    // The lines of the PCI bus, which devices share.
+    private const int LevelLines = (1 << VirtualDevices.BalloonLine) | (1 << VirtualDevices.DiskLine);
+
     // Line 0 of the ISA bus is pin 2 of the I/O APIC, where the 8259 pair would be.
     private const int TimerPin = 2;
 
@@ -28,6 +32,7 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
     private readonly IoApic _ioApic;
     private readonly InterruptControllerPair _pair = new();
     private readonly List<(string Name, ISavedDevice Device)> _saved = [];
+    private readonly VirtualDevices? _virtual;
     private IMmu? _mmu;
 
     /// <summary>Makes the devices and gives them their ports and addresses.</summary>
@@ -37,7 +42,8 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
     /// <param name="frequency">Ticks of the virtual clock in one second.</param>
     /// <param name="output">Where the guest's bytes go.</param>
     /// <param name="stopper">Who ends the run.</param>
-    public PcPlatform(PortBus ports, MmioBus mmio, ulong memoryBytes, ulong frequency, GuestOutput output, IRunStopper stopper)
+    /// <param name="machine">The virtual machine, which has devices of its own; null where the guest is in none.</param>
+    public PcPlatform(PortBus ports, MmioBus mmio, ulong memoryBytes, ulong frequency, GuestOutput output, IRunStopper stopper, VirtualMachine? machine)
     {
         _ports = ports;
         _mmio = mmio;
@@ -64,6 +70,8 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         _ports.Attach(DebugConsole.FirmwarePort, DebugConsole.PortCount, console);
         _ports.Attach(PostPort.Port, PostPort.PortCount, Post);
         _ports.Attach(PostPort.AlternativePort, PostPort.PortCount, Post);
+        if (machine is not null)
+            AttachBus(_virtual = new VirtualDevices(machine, _timeline, Line, stopper));
     }
 
     /// <summary>The debug exit.</summary>
@@ -95,7 +103,15 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
             _pair.Write((ushort)(port + 1), 1, 1);
             _pair.Write((ushort)(port + 1), 0xFF, 1);
         }
+
+        if (_virtual is null)
+            return;
+        _virtual.InitialiseAsFirmware();
+        _pair.Write(InterruptControllerPair.EdgeLevelPort + 1, LevelLines >> 8, 1);
     }
+
+    /// <summary>Does what drivers have asked of devices that reach memory, and what time has finished there. Only while the machine does not run.</summary>
+    public void ServeDevices() => _virtual?.Serve();
 
     /// <inheritdoc/>
     public void RequestReset()
@@ -115,6 +131,15 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         Attach(InterruptControllerPair.EdgeLevelPort, InterruptControllerPair.PortCount, _pair);
         Attach(LocalApicMemory.Address, LocalApicMemory.SizeInBytes, new LocalApicMemory(_localApic));
         Attach(IoApic.Address, IoApic.SizeInBytes, _ioApic);
+    }
+
+    private void AttachBus(VirtualDevices devices)
+    {
+        var configuration = new PciConfigurationPorts(devices.Bus);
+        Attach(PciConfigurationPorts.AddressPort, PciConfigurationPorts.AddressPortCount, configuration);
+        Attach(PciConfigurationPorts.UpperAddressPort, PciConfigurationPorts.UpperAddressPortCount, configuration);
+        Attach(PciConfigurationPorts.DataPort, PciConfigurationPorts.DataPortCount, configuration);
+        Attach(PciBus.FirstPort, PciBus.PortCount, devices.Bus);
     }
 
     private void AttachTimers(ulong memoryBytes, ulong frequency)

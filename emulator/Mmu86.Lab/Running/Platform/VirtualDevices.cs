@@ -1,0 +1,80 @@
+using Mmu86.Devices;
+using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Swap;
+using Mmu86.Memory;
+
+namespace Mmu86.Lab.Running.Platform;
+
+/// <summary>What a machine has because it is a virtual one: a PCI bus with a balloon and a disk.</summary>
+internal sealed class VirtualDevices
+{
+    /// <summary>The interrupt line of the balloon.</summary>
+    public const byte BalloonLine = 10;
+
+    /// <summary>The interrupt line of the disk.</summary>
+    public const byte DiskLine = 11;
+
+    private const int BalloonSlot = 3;
+    private const int DiskSlot = 4;
+    private const ushort BalloonPort = 0xC000;
+    private const ushort DiskPort = BalloonPort + VirtioPciTransport.PortCount;
+
+    // Base class and subclass: none that is defined; mass storage, SCSI, as legacy virtio devices have them.
+    private const uint BalloonClass = 0x00_FF_00;
+    private const uint DiskClass = 0x01_00_00;
+
+    // Room for all of a guest's memory and as much again. What is never written takes no room of ours.
+    private const ulong DiskPerMemory = 2;
+
+    private readonly VirtioPciTransport _balloon;
+    private readonly VirtioPciTransport _disk;
+
+    /// <summary>Makes the bus and what is on it.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="timeline">Its time.</param>
+    /// <param name="line">The interrupt line of a number.</param>
+    /// <param name="stopper">Who stops the machine so that a device is served.</param>
+    public VirtualDevices(VirtualMachine machine, Timeline timeline, Func<int, IInterruptLine> line, IRunStopper stopper)
+    {
+        var memory = new GuestDeviceMemory(machine.Memory);
+        var balloon = new BalloonDevice(machine.Balloon);
+        machine.Balloon.Connect(balloon);
+        _balloon = new VirtioPciTransport(
+            VirtioPciTransport.Identify(BalloonDevice.PciDevice, BalloonDevice.Type, BalloonClass, BalloonLine), balloon, memory, line(BalloonLine), stopper)
+        {
+            Interrupted = () => timeline.Touched?.Invoke(),
+        };
+        var timing = new DiskTiming(new SwapDeviceModel(SwapDeviceTimes.Find("ssd")!));
+        Disk = new BlockDevice(new SparseDisk(DiskPerMemory * machine.Memory.SizeInBytes), timing, timeline.Clock);
+        timeline.Add(Disk);
+        _disk = new VirtioPciTransport(
+            VirtioPciTransport.Identify(BlockDevice.PciDevice, BlockDevice.Type, DiskClass, DiskLine), Disk, memory, line(DiskLine), stopper)
+        {
+            Interrupted = () => timeline.Touched?.Invoke(),
+        };
+        Bus = new PciBus(machine.Ports.Unclaimed);
+        Bus.Add(HostBridge.Slot, new HostBridge());
+        Bus.Add(BalloonSlot, _balloon);
+        Bus.Add(DiskSlot, _disk);
+    }
+
+    /// <summary>The bus.</summary>
+    public PciBus Bus { get; }
+
+    /// <summary>The disk.</summary>
+    public BlockDevice Disk { get; }
+
+    /// <summary>Gives the devices their ports, as firmware does.</summary>
+    public void InitialiseAsFirmware()
+    {
+        _balloon.Configuration.InitialiseAsFirmware(BalloonPort);
+        _disk.Configuration.InitialiseAsFirmware(DiskPort);
+    }
+
+    /// <summary>Does what drivers have asked for and what time has finished. Only while the machine does not run.</summary>
+    public void Serve()
+    {
+        _balloon.Serve();
+        _disk.Serve();
+    }
+}
