@@ -4,7 +4,7 @@ namespace Mmu86.Paging;
 
 /// <summary>Which memory type an access has: the PAT's type of the paging entry combined with an MTRR's or EPT's.</summary>
 /// <remarks>
-/// SDM 3, "Paging and Memory Typing" and "EPT and Memory Typing". The entry's bits are those that a TLB holds, so a type changed in memory acts
+/// SDM 3, "Paging and Memory Typing" and "EPT and Memory Typing"; for AMD's nested paging <see cref="NestedMemoryTypes"/>. The entry's bits are those that a TLB holds, so a type changed in memory acts
 /// after an invalidation; the PAT and the MTRRs act at once (docs/decisions/0030). Types change nothing but what is told.
 /// </remarks>
 internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
@@ -25,16 +25,14 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
         _ => pat,
     };
 
-    /// <summary>The type of an access by the data word of its TLB entry. Null with AMD's nested paging, whose rules are others.</summary>
+    /// <summary>The type of an access by the data word of its TLB entry.</summary>
     /// <param name="data">The word, or the same bits of a walk.</param>
     /// <param name="host">Where the access goes.</param>
-    public MemoryType? OfAccess(ulong data, HostPhysicalAddress host)
+    public MemoryType OfAccess(ulong data, HostPhysicalAddress host)
     {
-        if (_context.IsNested && isNpt)
-            return null;
         MemoryType pat = _context.IsPaging ? OfPat(TlbEntry.PatIndex(data)) : MemoryType.WriteBack;
-        ulong ept = (data >> TlbEntry.MemoryTypeShift << 3) & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat);
-        return Effective(pat, host, _context.IsNested ? ept : null);
+        ulong nested = (data >> TlbEntry.MemoryTypeShift << 3) & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat);
+        return Effective(pat, host, _context.IsNested ? nested : null);
     }
 
     /// <summary>Puts the type of the memory that holds it beside every entry of a walk that was read.</summary>
@@ -42,30 +40,32 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
     /// <param name="linear">The address walked for.</param>
     public void Annotate(WalkReference[] steps, LinearAddress linear)
     {
-        if (_context.IsNested && isNpt)
-            return;
-
-        // What points to the next table, and what EPT says of that table's page; null where no step tells.
+        // What points to the next table, and what the other dimension says of that table's page; null where no step tells.
         bool isHlat = _context.Mode >= GuestPagingMode.FourLevel && _context.Nested is { } controls && controls.UsesHlat(linear.Value);
         ulong pointer = isHlat ? _context.Nested!.HlatPointer!.Value : RootAttributes(linear);
-        ulong? ept = null;
+        ulong? nested = null;
+        ulong nestedPointer = 0;
+        int nestedLevel = 0;
         for (int i = 0; i < steps.Length; i++)
         {
             ref WalkReference step = ref steps[i];
             if (step.Dimension == WalkDimension.Ept)
             {
+                // A walk goes down; one that does not begins at its root, and AMD's nCR3 has no attributes here (see NptPointer).
                 if (step.WasRead)
-                    step = step with { MemoryType = _context.IsCacheDisabled ? MemoryType.Uncacheable : (MemoryType)(_context.Eptp & 7) };
-                ept = step.Before;
+                    step = step with { MemoryType = OfNestedTable(step.Level < nestedLevel ? nestedPointer : 0, step.Entry!.Value) };
+                nested = isNpt ? HostAttributes(step) : step.Before;
+                nestedPointer = step.Before;
+                nestedLevel = step.Level;
                 continue;
             }
 
-            if (step.WasRead && step.Entry is { } host && (!_context.IsNested || ept is not null))
-                step = step with { MemoryType = Effective(OfPat(TableIndex(pointer)), host, ept) };
+            if (step.WasRead && step.Entry is { } host && (!_context.IsNested || nested is not null))
+                step = step with { MemoryType = Effective(OfPat(TableIndex(pointer)), host, nested) };
             bool restarts = isHlat && (step.Before & (PagingEntry.Restart | PagingEntry.Present)) == (PagingEntry.Restart | PagingEntry.Present);
             pointer = restarts ? RootAttributes(linear) : step.Before;
             isHlat &= !restarts;
-            ept = null;
+            nested = null;
         }
     }
 
@@ -89,15 +89,35 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
         }
     }
 
-    private MemoryType Effective(MemoryType pat, HostPhysicalAddress host, ulong? ept)
+    // What the nested dimension says has its bits where EPT's leaf has memory type and IPAT; AMD's index of the host's PAT stands for the former.
+    private MemoryType Effective(MemoryType pat, HostPhysicalAddress host, ulong? nested)
     {
+        if (nested is { } attributes && isNpt)
+            return OfHost(NestedMemoryTypes.CombinePats(pat, OfHostPat((int)(attributes >> 3) & 7)), host);
         if (_context.IsCacheDisabled)
             return MemoryType.Uncacheable;
-        if (ept is not { } entry)
+        if (nested is not { } entry)
             return Combine(pat, _context.MemoryTypes?.TypeOf(host) ?? MemoryType.WriteBack);
         var type = (MemoryType)((entry & EptEntry.MemoryTypeMask) >> 3);
         return (entry & EptEntry.IgnorePat) != 0 ? type : Combine(pat, type);
     }
+
+    // Either dimension's CR0.CD disables caching, AMD's way.
+    private MemoryType OfHost(MemoryType pat, HostPhysicalAddress host) => _context.IsCacheDisabled || Host.IsCacheDisabled
+        ? MemoryType.CacheDisable
+        : NestedMemoryTypes.CombineWithRange(pat, Host.MemoryTypes?.TypeOf(host) ?? MemoryType.WriteBack);
+
+    // EPT's are all of the pointer's type; AMD's are typed like any table of the host.
+    private MemoryType OfNestedTable(ulong pointer, HostPhysicalAddress entry) => isNpt ? OfHost(OfHostPat(TableIndex(pointer)), entry)
+        : _context.IsCacheDisabled ? MemoryType.Uncacheable
+        : (MemoryType)(_context.Eptp & 7);
+
+    // The PAT index that a nested entry gives to the page it maps, where EPT has a memory type. The nested TLB holds it so.
+    private static ulong HostAttributes(in WalkReference step) => step.Source == WalkSource.NestedTlb
+        ? step.Before & EptEntry.MemoryTypeMask
+        : (TlbEntry.Attributes(step.Before, step.Level == 1 ? PageSize.Size4K : PageSize.Size2M) >> 4) & EptEntry.MemoryTypeMask;
+
+    private NestedHostMemory Host => _context.Nested?.HostMemory ?? NestedHostMemory.Default;
 
     // Of CR3, unless its bits are a PCID; of the register in PAE paging.
     private ulong RootAttributes(LinearAddress linear) => _context.Mode switch
@@ -108,6 +128,8 @@ internal readonly struct MemoryTyping(in PagingContext context, bool isNpt)
     };
 
     private MemoryType OfPat(int index) => (MemoryType)((_context.Pat >> (8 * index)) & 7);
+
+    private MemoryType OfHostPat(int index) => (MemoryType)((Host.Pat >> (8 * index)) & 7);
 
     private static int TableIndex(ulong pointer) => (int)((pointer & TableAttributes) >> 3);
 }

@@ -46,6 +46,9 @@ public sealed class NestedControls
     /// <summary>The HLAT prefix size: 0 gives every linear address to the hypervisor-managed tables, 1 those with bit 63 set.</summary>
     public byte HlatPrefixSize { get; init; }
 
+    /// <summary>With AMD's format, what the host's registers say of memory types.</summary>
+    public NestedHostMemory HostMemory { get; init; } = NestedHostMemory.Default;
+
     /// <summary>The PML index: the entry of the log that is written next, counting down; above 511 the log is full.</summary>
     public ushort PageModificationIndex { get; set; }
 

@@ -45,7 +45,8 @@ public sealed class InspectionTests
         Assert.All(steps, line => Assert.Matches(@"nested P(ML4E|DPTE|DE|TE) +H:0x[0-9a-f]+  0x[0-9a-f]{16}  P R/W U/S ", line));
         Assert.Matches(@"  24  nested PTE    H:", result.Output);
         Assert.Contains(", nested page 4 KiB", result.Output);
-        Assert.Contains("; nested RWX.", result.Output);
+        Assert.Contains("; nested RWX; memory type WB.", result.Output);
+        Assert.All(steps, line => Assert.Contains("(entry in WB memory)", line));
     }
 
     [Fact]

@@ -75,6 +75,8 @@ public static class TranslationWords
         MemoryType.WriteProtected => "WP",
         MemoryType.WriteBack => "WB",
         MemoryType.UncacheableMinus => "UC-",
+        MemoryType.CacheDisable => "CD",
+        MemoryType.WriteCombiningPlus => "WC+",
         _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 

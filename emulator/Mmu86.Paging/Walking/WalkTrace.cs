@@ -92,7 +92,7 @@ public sealed record WalkTrace
     /// <summary>Null where the translation failed.</summary>
     public HostPhysicalAddress? HostPhysical { get; init; }
 
-    /// <summary>The memory type of the access; null where the translation failed, and with AMD's nested paging.</summary>
+    /// <summary>The memory type of the access; null where the translation failed.</summary>
     public MemoryType? MemoryType { get; init; }
 
     /// <summary>The rights of all levels combined; null where the translation failed.</summary>

@@ -259,10 +259,10 @@ internal sealed unsafe partial class Walker
         }
     }
 
-    // PWT and PCD of a guest's entry. Nothing is typed by the nested ones.
+    // PWT and PCD of an entry, where they type the memory of the table it points to. EPT's entries have none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong OwnAttributes<TFormat>(ulong entry)
-        where TFormat : struct, ITableFormat => TFormat.Dimension == WalkDimension.Guest ? entry & StructureCache.OwnAttributes : 0;
+        where TFormat : struct, ITableFormat => TFormat.Dimension == WalkDimension.Guest || IsNpt<TFormat>() ? entry & StructureCache.OwnAttributes : 0;
 
     // The cache given missed: those above it, as far as the mode has levels.
     [MethodImpl(MethodImplOptions.NoInlining)]

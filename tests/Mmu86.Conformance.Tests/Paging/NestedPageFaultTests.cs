@@ -153,6 +153,7 @@ public sealed class NestedPageFaultTests
     [InlineData(0x0807_0406_0007_0406UL, 1u, false)]
     [InlineData(0x0007_0406_0007_0406UL, 0u, false)] // the host's ASID
     [Rule("N01")]
+    [Rule("N10")]
     public void TryMake_GuestPatAndAsid_AreChecked(ulong pat, uint asid, bool accepted) =>
         Assert.Equal(accepted, TryMake(Host() with { GuestPat = pat, Asid = asid }, out _));
 

@@ -162,7 +162,8 @@ public sealed class MemoryTypeTests
         MemoryType.WriteThrough => "WT",
         MemoryType.WriteProtected => "WP",
         MemoryType.WriteBack => "WB",
-        _ => "UC-",
+        MemoryType.UncacheableMinus => "UC-",
+        _ => type.ToString(),
     };
 
     private static MemoryType Parse(string name) => Enum.GetValues<MemoryType>().Single(type => Name(type) == name);
