@@ -14,6 +14,9 @@ public interface IMmu
     /// <summary>Why the last translation failed.</summary>
     TranslationFault Fault { get; }
 
+    /// <summary>On whose behalf the access was made that ended in <see cref="Fault"/>. Only right behind it.</summary>
+    AccessMode FaultMode { get; }
+
     /// <summary>What the slow side counted. Hits that the filter answered are not in it: a report takes <see cref="Snapshot"/>.</summary>
     MmuStatistics Statistics { get; }
 

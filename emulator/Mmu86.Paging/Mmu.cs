@@ -141,6 +141,9 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmu, IDisposable
     public TranslationFault Fault => _fault;
 
     /// <inheritdoc/>
+    public AccessMode FaultMode => _walker.Mode;
+
+    /// <inheritdoc/>
     public ulong InstructionSideChanges => _l1Instruction.Changes;
 
     /// <inheritdoc/>

@@ -33,26 +33,50 @@ internal static class EventDelivery
         {
             vcpu.Data.Faulted();
             PendingFault fault = vcpu.Faults.Pending;
-            if (fault.Failure.IsVmExit())
+            bool isShadowed = fault.Failure == TranslationFailure.PageFault && vcpu.ShadowsPaging;
+            if (fault.Failure.IsVmExit() || isShadowed)
             {
                 // Nothing has changed but memory below the stack: the next entry begins this event anew.
                 vcpu.PendingEvent = pending;
-                return VmExit.FromNested(fault);
+                return isShadowed ? VmExit.FromPageFault(fault.Translation, vcpu.Mmu.FaultMode) : VmExit.FromNested(fault);
             }
 
             if (fault.Failure == TranslationFailure.PageFault)
                 vcpu.Counters.PageFaults++;
-            FaultClass first = FaultClasses.Of(pending);
-            PendingEvent second = Accept(vcpu, fault);
-            if (first == FaultClass.DoubleFault)
+            if (!TryCombine(vcpu, pending, fault, out pending))
                 return new VmExit { Reason = VmExitReason.TripleFault };
-            pending = FaultClasses.IsDoubleFault(first, FaultClasses.Of(second))
-                ? PendingEvent.Fault(ExceptionVector.DoubleFault, 0, vcpu.Registers.Rip)
-                : second;
         }
 
         vcpu.Data.ManagedRetired();
         return null;
+    }
+
+    /// <summary>Makes a page fault that a hypervisor looked at first the event that the next run begins with.</summary>
+    /// <returns>A triple fault where it was met while a double fault was delivered; else null.</returns>
+    public static VmExit? Inject(Vcpu vcpu, in PendingFault fault)
+    {
+        if (vcpu.PendingEvent is not { } first)
+        {
+            vcpu.PendingEvent = Accept(vcpu, fault);
+            return null;
+        }
+
+        vcpu.PendingEvent = null;
+        if (!TryCombine(vcpu, first, fault, out PendingEvent combined))
+            return new VmExit { Reason = VmExitReason.TripleFault };
+        vcpu.PendingEvent = combined;
+        return null;
+    }
+
+    // What is delivered next where an event met a fault on its way; false for a shutdown.
+    private static bool TryCombine(Vcpu vcpu, in PendingEvent pending, in PendingFault fault, out PendingEvent next)
+    {
+        FaultClass first = FaultClasses.Of(pending);
+        PendingEvent second = Accept(vcpu, fault);
+        next = FaultClasses.IsDoubleFault(first, FaultClasses.Of(second))
+            ? PendingEvent.Fault(ExceptionVector.DoubleFault, 0, vcpu.Registers.Rip)
+            : second;
+        return first != FaultClass.DoubleFault;
     }
 
     // What an exception does before its handler is looked for.

@@ -65,6 +65,8 @@ public sealed unsafe partial class Vcpu
             case TranslationFailure.SubPageMisconfiguration:
             case TranslationFailure.NestedPageFault:
                 return VmExit.FromNested(fault);
+            case TranslationFailure.PageFault when ShadowsPaging:
+                return VmExit.FromPageFault(fault.Translation, Mmu.FaultMode);
             case TranslationFailure.PageFault:
                 Counters.PageFaults++;
                 break;

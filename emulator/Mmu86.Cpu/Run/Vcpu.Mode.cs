@@ -16,24 +16,28 @@ public sealed unsafe partial class Vcpu
     /// <summary>As <see cref="ContextChanged(ulong, ushort)"/>, with other controls of nested paging: a VM entry.</summary>
     public void ContextChanged(ulong eptp, ushort vpid, NestedControls? nested)
     {
-        Mmu.SetContext(new PagingContext
-        {
-            Cr0 = System.Cr0,
-            Cr3 = System.Cr3,
-            Cr4 = System.Cr4,
-            Efer = System.Efer,
-            Eptp = eptp,
-            Vpid = vpid,
-            Nested = nested,
-            Pdptes = System.Pdptes,
-            Pkru = System.Pkru,
-            Pkrs = System.Pkrs,
-            Pat = System.Pat,
-            MemoryTypes = System.MemoryTypeRanges,
-        });
+        PagingContext context = GuestContext(eptp, vpid, nested);
+        Mmu.SetContext(_shadow is { } shadow ? shadow.InPlaceOf(context) : context);
         _s->LinearAddressBits = Canonical.Width(System.Cr4);
         ModeChanged();
     }
+
+    /// <summary>The context that the guest's registers describe, with a second dimension of someone's choice.</summary>
+    public PagingContext GuestContext(ulong eptp, ushort vpid, NestedControls? nested) => new()
+    {
+        Cr0 = System.Cr0,
+        Cr3 = System.Cr3,
+        Cr4 = System.Cr4,
+        Efer = System.Efer,
+        Eptp = eptp,
+        Vpid = vpid,
+        Nested = nested,
+        Pdptes = System.Pdptes,
+        Pkru = System.Pkru,
+        Pkrs = System.Pkrs,
+        Pat = System.Pat,
+        MemoryTypes = System.MemoryTypeRanges,
+    };
 
     /// <summary>As <see cref="ContextChanged(ulong, ushort)"/>, keeping EPT as it is.</summary>
     public void ContextChanged() => ContextChanged(Mmu.Context.Eptp, Mmu.Context.Vpid);

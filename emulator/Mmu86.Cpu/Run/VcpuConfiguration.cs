@@ -41,6 +41,10 @@ public sealed record VcpuConfiguration
     /// <summary>Exceptions are VM exits: there is no guest kernel to take them.</summary>
     public required bool InterceptExceptions { get; init; }
 
+    /// <summary>A hypervisor keeps shadow tables (<see cref="Vcpu.EnterShadow"/>): page faults, INVLPG, INVPCID, accesses to CR3 and writes of what else
+    /// decides about translation are VM exits.</summary>
+    public bool ShadowsPaging { get; init; }
+
     public required ICpuidSource Cpuid { get; init; }
 
     public required IVirtualClock Clock { get; init; }

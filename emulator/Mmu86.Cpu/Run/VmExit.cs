@@ -45,6 +45,19 @@ public enum VmExitReason
     /// <summary>VMFUNC with a function that is off, or an EPTP list entry that cannot be switched to. RIP is at the instruction.</summary>
     VmFunction,
 
+    /// <summary>A control register was read or written (<see cref="VcpuConfiguration.ShadowsPaging"/>): <see cref="VmExit.ControlRegister"/>. The guest's registers
+    /// have what the instruction gives them; what the processor translates with is the hypervisor's to change. RIP is behind the instruction.</summary>
+    ControlRegisterAccess,
+
+    /// <summary>WRMSR of IA32_EFER while <see cref="VcpuConfiguration.ShadowsPaging"/>. Otherwise as <see cref="ControlRegisterAccess"/>.</summary>
+    WriteMsr,
+
+    /// <summary>INVLPG of <see cref="VmExit.Linear"/> while <see cref="VcpuConfiguration.ShadowsPaging"/>. RIP is behind it, and nothing was invalidated.</summary>
+    Invlpg,
+
+    /// <summary>INVPCID while <see cref="VcpuConfiguration.ShadowsPaging"/>: <see cref="VmExit.InvpcidType"/>. RIP is behind it, and nothing was invalidated.</summary>
+    Invpcid,
+
     /// <summary>Something that is not there yet: <see cref="VmExit.Detail"/> names it. RIP is at the instruction.</summary>
     NotSupported,
 
@@ -66,8 +79,17 @@ public readonly record struct VmExit
     /// <summary>For exceptions that have one.</summary>
     public uint ErrorCode { get; init; }
 
-    /// <summary>The linear address, for page faults and EPT exits.</summary>
+    /// <summary>The linear address, for page faults, EPT exits, INVLPG and INVPCID of one address.</summary>
     public LinearAddress Linear { get; init; }
+
+    /// <summary>On whose behalf the access was made, for page faults that <see cref="VcpuConfiguration.ShadowsPaging"/> intercepts.</summary>
+    public AccessMode Mode { get; init; }
+
+    /// <summary>The number of the register, and what was done to it, for control-register accesses.</summary>
+    public ControlRegisterAccess ControlRegister { get; init; }
+
+    /// <summary>For INVPCID: 0 one address, 1 one PCID, 2 and 3 all.</summary>
+    public ulong InvpcidType { get; init; }
 
     /// <summary>The guest-physical address, for EPT exits.</summary>
     public GuestPhysicalAddress GuestPhysical { get; init; }
@@ -83,6 +105,16 @@ public readonly record struct VmExit
 
     /// <summary>What is not supported, in words; null otherwise.</summary>
     public string? Detail { get; init; }
+
+    /// <summary>The exit for a page fault that a hypervisor with shadow tables looks at first.</summary>
+    internal static VmExit FromPageFault(in TranslationFault fault, AccessMode mode) => new()
+    {
+        Reason = VmExitReason.Exception,
+        Vector = ExceptionVector.PageFault,
+        ErrorCode = (uint)fault.ErrorCode,
+        Linear = fault.Linear,
+        Mode = mode,
+    };
 
     /// <summary>The exit for an address that the second dimension refused.</summary>
     internal static VmExit FromNested(in PendingFault fault) => new()

@@ -51,6 +51,9 @@ public sealed unsafe class RecordingMmu : IMmu, IRemovalObserver
     public TranslationFault Fault => _inner.Fault;
 
     /// <inheritdoc/>
+    public AccessMode FaultMode => _inner.FaultMode;
+
+    /// <inheritdoc/>
     public MmuStatistics Statistics => _inner.Statistics;
 
     /// <inheritdoc/>

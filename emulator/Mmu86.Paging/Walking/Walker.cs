@@ -71,6 +71,9 @@ internal sealed unsafe partial class Walker
     /// <summary>Why the last walk failed.</summary>
     public TranslationFault Fault { get; private set; }
 
+    /// <summary>On whose behalf the last walk was made.</summary>
+    public AccessMode Mode => _mode;
+
     /// <summary>Guest entries that the last walk read.</summary>
     public uint GuestReferences { get; private set; }
 

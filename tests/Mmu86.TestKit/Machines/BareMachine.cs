@@ -58,6 +58,7 @@ public sealed class BareMachine : IDisposable
             {
                 InterceptSyscalls = options.InterceptSyscalls,
                 InterceptExceptions = options.InterceptExceptions,
+                ShadowsPaging = options.ShadowsPaging,
                 Cpuid = options.Cpuid,
                 Clock = new InstructionClock(),
                 MaximumMicroOps = MaximumMicroOps,

@@ -16,6 +16,9 @@ public sealed record BareMachineOptions
     /// <summary>Exceptions are VM exits.</summary>
     public bool InterceptExceptions { get; init; }
 
+    /// <summary>Whatever a hypervisor with shadow tables must see is a VM exit.</summary>
+    public bool ShadowsPaging { get; init; }
+
     /// <summary>What CPUID says; everything that there is, to begin with.</summary>
     public ICpuidSource Cpuid { get; init; } = new FullCpuid();
 }

@@ -22,6 +22,9 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
     public TranslationFault Fault { get; private set; }
 
     /// <inheritdoc/>
+    public AccessMode FaultMode { get; private set; }
+
+    /// <inheritdoc/>
     public MmuStatistics Statistics => throw new NotSupportedException("The reference MMU counts nothing.");
 
     /// <inheritdoc/>
@@ -57,6 +60,7 @@ public sealed class ReferenceMmu(HostMemory memory, ReferenceCapabilities capabi
         if (walk.Fault is { } fault)
         {
             Fault = fault;
+            FaultMode = mode;
             translation = default;
             return false;
         }

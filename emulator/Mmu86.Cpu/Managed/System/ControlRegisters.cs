@@ -19,7 +19,9 @@ internal static class ControlRegisters
         if (!isWrite)
         {
             vcpu.Registers.Write(instruction.Op0Register, Read(vcpu.System, number));
-            return ManagedOutcome.Next;
+
+            // The register itself has the hypervisor's root.
+            return number == 3 && vcpu.ShadowsPaging ? vcpu.ExitBehindControlRegister(number, isWrite: false) : ManagedOutcome.Next;
         }
 
         return Write(vcpu, number, vcpu.Registers.Read(instruction.Op1Register));
@@ -75,7 +77,9 @@ internal static class ControlRegisters
                 vcpu.System.Cr2 = value;
                 return ManagedOutcome.EndBlock;
             case 3:
-                return WriteCr3(vcpu, value);
+                return WriteCr3(vcpu, value) is var written && written == ManagedOutcome.EndBlock && vcpu.ShadowsPaging
+                    ? vcpu.ExitBehindControlRegister(number, isWrite: true)
+                    : written;
             case 4:
                 return WriteCr4(vcpu, value);
             default:
@@ -93,16 +97,18 @@ internal static class ControlRegisters
         if (!ControlRegisterRules.AllowsCr0(system, value))
             return Raise.GeneralProtection(vcpu, 0);
         Cr0 wanted = ControlRegisterRules.Cr0Stored(value);
-        if (ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
+        if (!vcpu.ShadowsPaging && ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
             return ManagedOutcome.Fault;
         Cr0 changed = wanted ^ system.Cr0;
         system.Cr0 = wanted;
         bool isLongMode = (wanted & Cr0.Paging) != 0 && (system.Efer & Efer.LongModeEnable) != 0;
         system.Efer = isLongMode ? system.Efer | Efer.LongModeActive : system.Efer & ~Efer.LongModeActive;
-        if ((changed & Cr0.Paging) != 0 && (wanted & Cr0.Paging) == 0)
+        if ((changed & Cr0.Paging) != 0 && (wanted & Cr0.Paging) == 0 && !vcpu.ShadowsPaging)
             vcpu.Mmu.InvalidateAll();
         vcpu.ContextChanged();
-        return ManagedOutcome.EndBlock;
+        return vcpu.ShadowsPaging && (changed & (Cr0.Paging | Cr0.WriteProtect)) != 0
+            ? vcpu.ExitBehindControlRegister(0, isWrite: true)
+            : ManagedOutcome.EndBlock;
     }
 
     /// <summary>Writes CR3 with its checks and invalidations.</summary>
@@ -112,12 +118,12 @@ internal static class ControlRegisters
         SystemState system = vcpu.System;
         if (!ControlRegisterRules.AllowsCr3(system, vcpu.Features, value))
             return Raise.GeneralProtection(vcpu, 0);
-        if (ControlRegisterRules.IsPaePaging(system.Cr0, system.Cr4, system.Efer) && !TryLoadPdptes(vcpu, value))
+        if (!vcpu.ShadowsPaging && ControlRegisterRules.IsPaePaging(system.Cr0, system.Cr4, system.Efer) && !TryLoadPdptes(vcpu, value))
             return ManagedOutcome.Fault;
         bool hasPcids = (system.Cr4 & Cr4.PcidEnable) != 0;
         bool keeps = hasPcids && (value & ControlRegisterRules.KeepTranslations) != 0;
         system.Cr3 = value & ~ControlRegisterRules.KeepTranslations;
-        if (!keeps)
+        if (!keeps && !vcpu.ShadowsPaging)
             vcpu.Mmu.InvalidatePcid(hasPcids ? (ushort)(value & 0xFFF) : (ushort)0);
         vcpu.ContextChanged();
         return ManagedOutcome.EndBlock;
@@ -129,7 +135,7 @@ internal static class ControlRegisters
         if (!ControlRegisterRules.AllowsCr4(system, vcpu.Features, value))
             return Raise.GeneralProtection(vcpu, 0);
         var wanted = (Cr4)value;
-        if (ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
+        if (!vcpu.ShadowsPaging && ControlRegisterRules.ReloadsPdptes(system, wanted) && !TryLoadPdptes(vcpu, system.Cr3))
             return ManagedOutcome.Fault;
         Cr4 changed = wanted ^ system.Cr4;
         system.Cr4 = wanted;
@@ -139,10 +145,11 @@ internal static class ControlRegisters
         bool invalidates = (changed & EitherWay) != 0
             || ((changed & Cr4.PcidEnable) != 0 && (wanted & Cr4.PcidEnable) == 0)
             || ((changed & Cr4.Smep) != 0 && (wanted & Cr4.Smep) != 0);
-        if (invalidates)
+        if (invalidates && !vcpu.ShadowsPaging)
             vcpu.Mmu.InvalidateAll();
         vcpu.ContextChanged();
-        return ManagedOutcome.EndBlock;
+        const Cr4 Owned = Cr4.PageSizeExtensions | Cr4.PhysicalAddressExtension | Cr4.PageGlobalEnable | Cr4.PcidEnable | Cr4.Smep | Cr4.LinearAddress57;
+        return vcpu.ShadowsPaging && (changed & Owned) != 0 ? vcpu.ExitBehindControlRegister(4, isWrite: true) : ManagedOutcome.EndBlock;
     }
 
     // All four or none: #GP(0) for a reserved bit, a VM exit where EPT refuses the read. SDM 3, "PDPTE Registers".

@@ -17,7 +17,10 @@ internal static class TranslationInvalidation
     {
         if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
-        vcpu.Mmu.InvalidatePage(new LinearAddress(Operands.Address(vcpu, instruction)));
+        LinearAddress address = new(Operands.Address(vcpu, instruction));
+        if (vcpu.ShadowsPaging)
+            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invlpg, Linear = address });
+        vcpu.Mmu.InvalidatePage(address);
         return ManagedOutcome.EndBlock;
     }
 
@@ -35,6 +38,8 @@ internal static class TranslationInvalidation
         LinearAddress address = new((ulong)(descriptor >> 64));
         if (!IsAllowed(vcpu, type, pcid, address.Value))
             return Raise.GeneralProtection(vcpu, 0);
+        if (vcpu.ShadowsPaging)
+            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invpcid, InvpcidType = type, Linear = address });
         switch (type)
         {
             case IndividualAddress:
