@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Mmu86.Cpu;
 using Mmu86.Hypervisor.Balloon;
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Shadow;
 using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor;
@@ -57,6 +58,9 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Its physical addresses that are no RAM.</summary>
     public MmioBus Mmio { get; } = new();
 
+    /// <summary>Who keeps shadow tables for it; null where its processors walk nested tables.</summary>
+    public ShadowPaging? Shadow { get; set; }
+
     /// <summary>Its virtual CPUs.</summary>
     public IReadOnlyList<Vcpu> Processors => _processors;
 
@@ -85,7 +89,14 @@ public sealed class VirtualMachine : IDisposable
         {
             while (true)
             {
-                VmExit exit = processor.Run(instructionLimit);
+                VmExit exit = processor.Run(Shadow?.LimitOf(processor, instructionLimit) ?? instructionLimit);
+                if (Shadow is { } shadow)
+                {
+                    if (shadow.TryHandle(processor, ref exit, instructionLimit, out PopulateResult lacking))
+                        continue;
+                    return new MachineStop(exit, lacking);
+                }
+
                 if (exit.Reason is not (VmExitReason.EptViolation or VmExitReason.NestedPageFault))
                     return new MachineStop(exit, PopulateResult.Mapped);
                 PopulateResult result = Memory.Populate(exit.GuestPhysical);
@@ -111,10 +122,15 @@ public sealed class VirtualMachine : IDisposable
         if (State != MachineState.Paused)
             throw new UnreachableException($"A machine that is {State} cannot be destroyed.");
         Frames.Open();
+        Shadow?.Destroy();
         Memory.Destroy();
         State = MachineState.Destroyed;
     }
 
     /// <summary>Lets go of the view. The frames of a machine that was not destroyed are the host's loss.</summary>
-    public void Dispose() => View.Dispose();
+    public void Dispose()
+    {
+        Shadow?.Dispose();
+        View.Dispose();
+    }
 }

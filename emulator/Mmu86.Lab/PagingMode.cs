@@ -9,6 +9,6 @@ public enum PagingMode
     /// <summary>EPT.</summary>
     Nested,
 
-    /// <summary>A shadow table kept by the hypervisor. Not supported yet.</summary>
+    /// <summary>A shadow table kept by the hypervisor.</summary>
     Shadow,
 }

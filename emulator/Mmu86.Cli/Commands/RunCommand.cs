@@ -30,6 +30,8 @@ internal static class RunCommand
                 throw UserErrorException.Usage("--classify: misses are classified in the fidelity 'tlb'");
             if (record.IsGiven(parsed) && options.Fidelity != Fidelity.Tlb)
                 throw UserErrorException.Usage("--record: a stream is recorded in the fidelity 'tlb'");
+            if (options.Paging == PagingMode.Shadow && (parsed.GetValue(classify) || record.IsGiven(parsed)))
+                throw UserErrorException.NotYet("--paging shadow: what a guest does under shadow tables is neither recorded nor classified yet");
             using RecordTarget? recording = record.Open(parsed, streams);
             var wanted = new RunRecorderOptions { Recording = recording?.Recording, Classifies = parsed.GetValue(classify) };
             return Run(options, wanted, recording, parsed.GetValue(json), guest.IsQuiet(parsed) ? Verbosity.Quiet : Verbosity.Reporting, streams);

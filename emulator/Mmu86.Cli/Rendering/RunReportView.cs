@@ -35,6 +35,7 @@ internal sealed class RunReportView
         WriteTlb();
         WriteWalks();
         WriteCaches();
+        WriteShadow();
         WriteRest();
         _console.WriteLine();
     }
@@ -138,6 +139,28 @@ internal sealed class RunReportView
             if (counts is not null)
                 Row(name, walk => select(walk.StructureCaches)!.Hits, $"{Percent(counts.Hits, counts.Hits + counts.Misses)} of {Number(counts.Hits + counts.Misses)}");
         }
+    }
+
+    private void WriteShadow()
+    {
+        if (_whole.Shadow is not { } shadow)
+            return;
+        Table table = NewTable("shadow tables", "whole run", _measured is null ? null : "between markers", "");
+        Row("VM exits", counts => counts.ExitCount, shadow.Cycles is long cycles ? $"{Percent(cycles, _whole.Cycles ?? 0)} of all cycles, with fills (estimate)" : "");
+        Row("  control registers", counts => counts.Exits.CrWrites + counts.Exits.CrReads + counts.Exits.MsrWrites, "IA32_EFER too");
+        Row("  INVLPG, INVPCID", counts => counts.Exits.Invlpg, "");
+        Row("  hidden page faults", counts => counts.Exits.HiddenPageFaults, "");
+        Row("  writes to tables in step", counts => counts.Exits.WriteProtectFaults, "");
+        Row("  the guest's page faults", counts => counts.Exits.InjectedPageFaults, "");
+        if (shadow.Exits.SingleSteps > 0)
+            Row("  single steps", counts => counts.Exits.SingleSteps, "CR0.WP=0");
+        Row("entries made", counts => counts.Fills, "");
+        Row("entries compared", counts => counts.EntriesCompared, $"{Number(shadow.EntriesDropped)} differed");
+        Row("frames of tables", counts => counts.ShadowTableFrames, shadow.RootsDropped == 0 ? "" : $"{Number(shadow.RootsDropped)} roots dropped for room");
+        _console.Write(table);
+        _console.WriteLine();
+
+        void Row(string name, Func<ShadowPagingCounts, long> count, string note) => AddRow(table, name, counts => counts.Shadow is { } part ? count(part) : 0, note);
     }
 
     private void WriteCaches()

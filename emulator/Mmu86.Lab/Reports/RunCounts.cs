@@ -27,6 +27,9 @@ public sealed record RunCounts
     /// <summary>Faults and VM exits.</summary>
     public required FaultCounts Faults { get; init; }
 
+    /// <summary>Shadow paging. Null without it.</summary>
+    public ShadowPagingCounts? Shadow { get; init; }
+
     /// <summary>What was counted between two moments of one run.</summary>
     public RunCounts Since(RunCounts earlier) => new()
     {
@@ -40,5 +43,6 @@ public sealed record RunCounts
             ? new OrderedDictionary<string, CacheCounts>(caches.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Since(before[pair.Key]))))
             : Caches,
         Faults = Faults.Since(earlier.Faults),
+        Shadow = earlier.Shadow is null ? Shadow : Shadow?.Since(earlier.Shadow),
     };
 }

@@ -1,4 +1,5 @@
 using Mmu86.Cpu;
+using Mmu86.Hypervisor.Shadow;
 using Mmu86.Lab.Diagnostics;
 using Mmu86.Lab.Machines;
 using Mmu86.Paging;
@@ -61,6 +62,40 @@ public sealed class RunCountsReader
                 EptViolations = HasEpt ? Count(mmu.Faults.EptViolations) : null,
                 EptMisconfigurations = HasEpt ? Count(mmu.Faults.EptMisconfigurations) : null,
                 NestedPageFaults = _paging == PagingMode.Nested && !HasEpt ? Count(mmu.Faults.NestedPageFaults) : null,
+            },
+        };
+    }
+
+    /// <summary>The same with shadow paging, whose exits take cycles.</summary>
+    /// <param name="counts">What <see cref="Read(CpuCounters, MmuStatistics, TimingStatistics?)"/> gave for the same moment.</param>
+    /// <param name="shadow">What the hypervisor did.</param>
+    public RunCounts WithShadow(RunCounts counts, ShadowPaging shadow)
+    {
+        ShadowCounts done = shadow.Counts;
+        long? cycles = counts.Cycles is null ? null : Count(ShadowPagingCounts.CyclesOf(done));
+        return counts with
+        {
+            Cycles = counts.Cycles + cycles,
+            Shadow = new ShadowPagingCounts
+            {
+                Exits = new ShadowExitCounts
+                {
+                    CrWrites = Count(done.ControlRegisterWrites),
+                    CrReads = Count(done.ControlRegisterReads),
+                    MsrWrites = Count(done.MsrWrites),
+                    Invlpg = Count(done.Invalidations),
+                    HiddenPageFaults = Count(done.HiddenPageFaults),
+                    InjectedPageFaults = Count(done.InjectedPageFaults),
+                    WriteProtectFaults = Count(done.WriteProtectFaults),
+                    SingleSteps = Count(done.SingleSteps),
+                },
+                ExitCount = Count(done.Exits),
+                Fills = Count(done.Fills),
+                EntriesCompared = Count(done.EntriesCompared),
+                EntriesDropped = Count(done.EntriesDropped),
+                RootsDropped = Count(done.SpacesDropped),
+                ShadowTableFrames = shadow.TableFrames,
+                Cycles = cycles,
             },
         };
     }

@@ -30,7 +30,7 @@ public sealed record RunReport
     /// <summary>Page size of the loader's guest tables: <c>4k</c>, <c>2m</c> or <c>1g</c>.</summary>
     public required string GuestPage { get; init; }
 
-    /// <summary>Page size of nested paging. Null without it.</summary>
+    /// <summary>Page size of guest-physical memory in the host. Null with native paging.</summary>
     public string? HostPage { get; init; }
 
     /// <summary>Guest-physical memory in bytes.</summary>
@@ -66,6 +66,9 @@ public sealed record RunReport
     /// <summary>Faults and VM exits.</summary>
     public required FaultCounts Faults { get; init; }
 
+    /// <summary>What shadow tables took. Null without them.</summary>
+    public ShadowPagingCounts? Shadow { get; init; }
+
     /// <summary>Misses of the first-level data TLB by class, those that ended in a fault left out. Null where nobody asked, or there is none.</summary>
     public MissClassCounts? MissClasses { get; init; }
 
@@ -96,5 +99,6 @@ public sealed record RunReport
         Walks = Walks,
         Caches = Caches,
         Faults = Faults,
+        Shadow = Shadow,
     };
 }

@@ -1,6 +1,7 @@
 using Mmu86.Cpu;
 using Mmu86.Devices;
 using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Shadow;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Personality;
 using Mmu86.Lab.Reports;
@@ -38,6 +39,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
     private readonly IDisposable? _ownHost;
     private readonly VirtualMachine? _virtual;
     private readonly GuestMemoryManager? _guestMemory;
+    private readonly ShadowPaging? _shadow;
     private readonly IDisposable _mmuLifetime;
     private readonly PcPlatform? _platform;
     private readonly LinuxPersonality? _personality;
@@ -54,7 +56,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         try
         {
             IGuestPhysicalMemory memory;
-            if (options.Paging == PagingMode.Nested)
+            if (options.Paging != PagingMode.Native)
             {
                 VirtualHost host;
                 if (shared is null)
@@ -65,7 +67,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
                 {
                     SizeInBytes = options.MemoryBytes,
                     PageSize = options.HostPage,
-                    Format = options.Machine.Mmu.Nested.Format,
+                    Format = options.Paging == PagingMode.Shadow ? NestedFormat.Ept : options.Machine.Mmu.Nested.Format,
                     TracksAccesses = shared is not null,
                     Store = shared?.Store,
                     Residency = shared?.Residency,
@@ -73,6 +75,8 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
                 _host = _virtual.View;
                 _guestMemory = _virtual.Memory;
                 memory = _guestMemory;
+                if (options.Paging == PagingMode.Shadow)
+                    _shadow = _virtual.Shadow = new ShadowPaging(_virtual, ShadowOptionsOf(options));
             }
             else
             {
@@ -101,13 +105,15 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
                 {
                     InterceptSyscalls = Personality == PersonalityKind.Linux,
                     InterceptExceptions = Personality == PersonalityKind.Linux,
+                    ShadowsPaging = _shadow is not null,
                     Cpuid = cpuid,
                     Clock = MakeClock(),
                     Timing = Timing,
                     MaximumMicroOps = MicroOpCapacity,
                 });
-            InitialState.Apply(Vcpu, Image, _guestMemory?.Root ?? 0, _virtual?.Vpid ?? 0);
+            InitialState.Apply(Vcpu, Image, _shadow is null ? _guestMemory?.Root ?? 0 : 0, _virtual?.Vpid ?? 0);
             _virtual?.Attach(Vcpu);
+            _shadow?.Attach(Vcpu);
             if (Image is ProcessImage process)
                 process.AddressSpace.Attach(this);
             Connect();
@@ -174,10 +180,10 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         set => Vcpu.Registers.GsBase = value;
     }
 
-    /// <summary>Frames of the host that the guest owns, EPT included; null without EPT, where all of the host is the guest's.</summary>
-    public ulong? HostFramesUsed => _guestMemory is null ? null : _guestMemory.ResidentFrames + _guestMemory.TableFrames;
+    /// <summary>Frames of the host that the guest owns, EPT and shadow tables included; null with native paging, where all of the host is the guest's.</summary>
+    public ulong? HostFramesUsed => _guestMemory is null ? null : _guestMemory.ResidentFrames + _guestMemory.TableFrames + (ulong)(_shadow?.TableFrames ?? 0);
 
-    /// <summary>Frames that the guest touched first; null without EPT, where nobody watches.</summary>
+    /// <summary>Frames that the guest touched first; null with native paging, where nobody watches.</summary>
     public ulong? GuestFramesTouched => _guestMemory?.ResidentFrames;
 
     /// <summary>Makes a machine and places the guest in it.</summary>
@@ -270,12 +276,21 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         ulong pages = lengthInBytes >> size.Shift();
         if (pages > MostPagesInvalidatedSingly)
         {
-            Mmu.InvalidateAll();
+            if (_shadow is null)
+                Mmu.InvalidateAll();
+            else
+                _shadow.InvalidateAll(Vcpu);
             return;
         }
 
         for (ulong page = 0; page < pages; page++)
-            Mmu.InvalidatePage(new LinearAddress(start.Value + (page << size.Shift())));
+        {
+            LinearAddress address = new(start.Value + (page << size.Shift()));
+            if (_shadow is null)
+                Mmu.InvalidatePage(address);
+            else
+                _shadow.Invalidate(Vcpu, address);
+        }
     }
 
     /// <inheritdoc/>
@@ -296,7 +311,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
     /// <returns>False where the access would not reach RAM.</returns>
     public bool TryPeek(LinearAddress address, AccessKind kind, Span<byte> destination)
     {
-        if (!Mmu.TryFindInTables(address, kind, CurrentMode, out HostPhysicalAddress host, out _) || !_host.IsRam(host, (ulong)destination.Length))
+        if (!GuestTables.TryFindInTables(address, kind, CurrentMode, out HostPhysicalAddress host, out _) || !_host.IsRam(host, (ulong)destination.Length))
             return false;
         _host.Read(host, destination);
         return true;
@@ -326,11 +341,13 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
 
     private static ulong HostBytes(RunOptions options)
     {
-        if (options.Paging != PagingMode.Nested)
+        if (options.Paging == PagingMode.Native)
             return options.MemoryBytes;
 
-        // All that was promised: guest memory, a leaf table of EPT for each 2 MiB, one large page lost to alignment.
+        // All that was promised: guest memory, a leaf table of EPT for each 2 MiB, one large page lost to alignment; shadow tables.
         ulong promised = options.MemoryBytes + (options.MemoryBytes >> 9) + (options.HostPage == PageSize.Size4K ? 0 : 2 * options.HostPage.Bytes()) + EptReserveBytes;
+        if (options.Paging == PagingMode.Shadow)
+            promised += (ulong)ShadowOptions.TablesFor(options.MemoryBytes) << 12;
         ulong wanted = options.HostMemoryBytes ?? promised;
         return (Math.Min(wanted, HostMemory.MaximumBytes) + 0xFFF) & ~0xFFFUL;
     }
@@ -362,6 +379,15 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
             HardwareCapabilities = new MachineCpuid(options.Machine.Cpuid).Read(1, 0).Edx,
         });
     }
+
+    // The tables that the guest believes to be walked.
+    private IMmu GuestTables => _shadow?.GuestTables(Vcpu) ?? Mmu;
+
+    private static ShadowOptions ShadowOptionsOf(RunOptions options) => new()
+    {
+        MostTables = ShadowOptions.TablesFor(options.MemoryBytes),
+        Processor = ShadowOptions.WithoutCaches(options.Machine.ToMmuConfiguration(options.Seed)),
+    };
 
     private IMmu MakeMmu(ITranslationObserver? observer, out IDisposable lifetime)
     {
@@ -468,7 +494,7 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
     {
         while (true)
         {
-            if (Mmu.TryFindInTables(address, kind, AccessMode.User, out host, out TranslationFault fault))
+            if (GuestTables.TryFindInTables(address, kind, AccessMode.User, out host, out TranslationFault fault))
                 return _host.IsRam(host);
 
             // A page of the process that the hypervisor has not given a frame yet, or has taken away.

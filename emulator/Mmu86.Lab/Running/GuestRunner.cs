@@ -103,7 +103,11 @@ public sealed class GuestRunner
         }
     }
 
-    private RunCounts Count(GuestMachine machine) => _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics, machine.Timing?.Statistics);
+    private RunCounts Count(GuestMachine machine)
+    {
+        RunCounts counts = _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics, machine.Timing?.Statistics);
+        return machine.Virtual?.Shadow is { } shadow ? _reader.WithShadow(counts, shadow) : counts;
+    }
 
     private static UnsupportedCounts? Unanswered(GuestMachine machine)
     {

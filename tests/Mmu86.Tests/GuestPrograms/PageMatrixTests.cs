@@ -41,6 +41,8 @@ public sealed class PageMatrixTests
     [InlineData(PagingMode.Nested, Fidelity.Fast, PageSize.Size2M)]
     [InlineData(PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K)]
     [InlineData(PagingMode.Nested, Fidelity.Tlb, PageSize.Size2M, "mmu.nested.format=npt")]
+    [InlineData(PagingMode.Shadow, Fidelity.Fast, PageSize.Size2M)]
+    [InlineData(PagingMode.Shadow, Fidelity.Tlb, PageSize.Size4K)]
     [Rule("P07")]
     [Rule("P08")]
     [Rule("P09")]

@@ -1,0 +1,337 @@
+using Mmu86.Hypervisor.Frames;
+using Mmu86.Memory;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor.Shadow;
+
+/// <summary>All shadow tables of one machine, and which frames of the guest they depend on.</summary>
+/// <remarks>
+/// A frame that shadow tables depend on is write-protected while they are in step with it. The first write is noticed: the frame is
+/// made writable, and the tables are marked stale. When the guest makes its translations forgotten, stale tables of the root in force are
+/// compared, what differs is dropped, and the frame is protected again. Between the two the guest sees what a TLB would let it see.
+/// </remarks>
+internal sealed class ShadowTables
+{
+    private const ulong Table = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User | PagingEntry.Accessed;
+
+    private readonly HostMemory _host;
+    private readonly MachineFrames _frames;
+    private readonly GuestMemoryManager _memory;
+    private readonly ShadowCounts _counts;
+    private readonly int _mostTables;
+    private readonly GuestTables _guestTables = new();
+    private readonly WritableMappings _writable = new();
+    private readonly Dictionary<ShadowKey, ShadowSpace> _spaces = [];
+    private readonly Stack<HostPhysicalAddress> _free = [];
+    private ulong _uses;
+
+    /// <summary>Makes none yet.</summary>
+    public ShadowTables(HostMemory host, MachineFrames frames, GuestMemoryManager memory, ShadowCounts counts, int mostTables)
+    {
+        _host = host;
+        _frames = frames;
+        _memory = memory;
+        _counts = counts;
+        _mostTables = Math.Max(mostTables, ShadowOptions.FewestTables);
+    }
+
+    /// <summary>The tables in force.</summary>
+    public ShadowSpace? Current { get; private set; }
+
+    /// <summary>Tables at present.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The most tables so far.</summary>
+    public int Peak { get; private set; }
+
+    /// <summary>An entry of the tables in force lost rights: the processor may remember it.</summary>
+    public bool IsFlushDue { get; set; }
+
+    /// <summary>Puts the tables of a root in force, in step with the guest's.</summary>
+    /// <returns>False where there is no frame for the highest table.</returns>
+    public bool TryEnter(ShadowKey key)
+    {
+        bool isKnown = _spaces.TryGetValue(key, out ShadowSpace? space);
+        if (!isKnown)
+            _spaces.Add(key, space = new ShadowSpace(key));
+        Current = space!;
+        Current.LastUse = ++_uses;
+        IsFlushDue = true;
+        if (isKnown && Current.Top is not null)
+        {
+            Synchronise(Current);
+            return true;
+        }
+
+        while (true)
+        {
+            if (TryMakeTable(Current, Current.Key.Levels, key.Mode == GuestPagingMode.None ? null : key.Root, out ShadowTable? top))
+            {
+                Current.Top = top;
+                return true;
+            }
+
+            if (!TryMakeRoom())
+                return false;
+        }
+    }
+
+    /// <summary>Makes all of the tables in force what the guest's are.</summary>
+    public void Synchronise()
+    {
+        Synchronise(Current!);
+        IsFlushDue = true;
+    }
+
+    /// <summary>Drops everything that the tables in force map: the guest's changed and nobody noticed.</summary>
+    public void Clear()
+    {
+        ClearTable(Current!.Top!);
+        IsFlushDue = true;
+    }
+
+    /// <summary>Drops what the tables in force know of a page of the guest.</summary>
+    /// <returns>Whether no more than one entry went, so that the processor need not forget more than one page either.</returns>
+    public bool Drop(ulong linear)
+    {
+        ShadowTable table = Current!.Top!;
+        while (true)
+        {
+            int index = ShadowTable.IndexOf(linear, table.Level);
+            ShadowTable? child = table.ChildAt(index);
+
+            // Parts of a large page go together.
+            bool isLarge = child is not null && child.Guest is null && table.Guest is not null;
+            if (child is null || isLarge)
+            {
+                bool wasDue = IsFlushDue;
+                DropEntry(table, index);
+                IsFlushDue = wasDue;
+                return child is null;
+            }
+
+            table = child;
+        }
+    }
+
+    /// <summary>The guest writes to a frame that is one of its tables.</summary>
+    /// <returns>Whether that was news.</returns>
+    public bool NoteWrite(GuestFrameNumber frame)
+    {
+        if (_guestTables.Find(frame) is not { IsProtected: true } table)
+            return false;
+        table.IsProtected = false;
+        foreach (ShadowTable user in table.Users)
+        {
+            if (user.IsStale)
+                continue;
+            user.IsStale = true;
+            user.Space.Stale.Add(user);
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether a frame must not be written without notice.</summary>
+    public bool IsProtected(GuestFrameNumber frame) => _guestTables.Find(frame) is { IsProtected: true };
+
+    /// <summary>Whether a page of the guest has tables in it.</summary>
+    public bool AnyTableIn(GuestFrameNumber first, PageSize size) => _guestTables.AnyIn(first, size);
+
+    /// <summary>The table that an entry references, made if need be.</summary>
+    /// <param name="table">The table of the entry.</param>
+    /// <param name="index">Which entry.</param>
+    /// <param name="below">The guest's table that it stands for; null for none.</param>
+    /// <param name="child">The table.</param>
+    /// <returns>False where there is no room.</returns>
+    public bool TryDescend(ShadowTable table, int index, GuestFrameNumber? below, out ShadowTable? child)
+    {
+        child = table.ChildAt(index);
+        if (child is not null && child.Guest?.Frame == below)
+            return true;
+        DropEntry(table, index);
+        if (!TryMakeTable(table.Space, table.Level - 1, below, out child))
+            return false;
+        table.SetChild(index, child);
+        _host.Write(table.EntryAt(index), child!.Host.Value | Table);
+        return true;
+    }
+
+    /// <summary>Writes an entry that maps a page.</summary>
+    /// <param name="place">Where.</param>
+    /// <param name="size">The size of the page.</param>
+    /// <param name="entry">The entry.</param>
+    /// <param name="frame">The first frame of the guest's that it maps.</param>
+    public void Map(ShadowPlace place, PageSize size, ulong entry, GuestFrameNumber frame)
+    {
+        // The fault made the processor forget the page; only what it knows of tables is left.
+        bool isFlushDue = IsFlushDue || place.Table.ChildAt(place.Index) is not null;
+        DropEntry(place.Table, place.Index);
+        IsFlushDue = isFlushDue;
+        _host.Write(place.Table.EntryAt(place.Index), entry);
+        place.Table.RememberFrame(place.Index, frame);
+        if ((entry & PagingEntry.Writable) != 0)
+            _writable.Add(frame, size, place);
+        _counts.Fills++;
+    }
+
+    /// <summary>Gives up tables: those of the root that was left longest ago, or what the one in force maps.</summary>
+    /// <returns>False where there is nothing to give up.</returns>
+    public bool TryMakeRoom()
+    {
+        ShadowSpace? oldest = null;
+        foreach (ShadowSpace space in _spaces.Values)
+        {
+            if (space != Current && (oldest is null || space.LastUse < oldest.LastUse))
+                oldest = space;
+        }
+
+        int before = Count;
+        if (oldest is null)
+        {
+            if (Current?.Top is { } top)
+                ClearTable(top);
+        }
+        else
+        {
+            GiveUp(oldest);
+            _counts.SpacesDropped++;
+        }
+
+        return Count < before || oldest is not null;
+    }
+
+    /// <summary>Gives up everything, and the frames.</summary>
+    public void Destroy()
+    {
+        foreach (ShadowSpace space in _spaces.Values.ToList())
+            GiveUp(space);
+        Current = null;
+        while (_free.TryPop(out HostPhysicalAddress frame))
+            _frames.Return(PageSize.Size4K, frame);
+    }
+
+    private void GiveUp(ShadowSpace space)
+    {
+        if (space.Top is { } top)
+            FreeTable(top);
+        _spaces.Remove(space.Key);
+    }
+
+    private void Synchronise(ShadowSpace space)
+    {
+        foreach (ShadowTable table in space.Stale)
+        {
+            if (table.IsGone)
+                continue;
+            table.IsStale = false;
+            Compare(table);
+            Protect(table.Guest!);
+        }
+
+        space.Stale.Clear();
+    }
+
+    // Flags that were set meanwhile make nothing wrong; one that was cleared must be set anew by the next access.
+    private void Compare(ShadowTable table)
+    {
+        const ulong Flags = PagingEntry.Accessed | PagingEntry.Dirty;
+        bool isThere = _memory.TryTranslate(table.Guest!.Frame.Address, out HostPhysicalAddress guest);
+        for (int index = 0; index < ShadowTable.Entries; index++)
+        {
+            if (_host.Read<ulong>(table.EntryAt(index)) == 0)
+                continue;
+            _counts.EntriesCompared++;
+            ulong made = table.SourceOf(index);
+            ulong now = isThere ? _host.Read<ulong>(new HostPhysicalAddress(guest.Value + ((ulong)index * sizeof(ulong)))) : 0;
+            if (((made ^ now) & ~Flags) == 0 && (made & ~now & Flags) == 0)
+                continue;
+            DropEntry(table, index);
+            _counts.EntriesDropped++;
+        }
+    }
+
+    private void Protect(GuestTable guest)
+    {
+        guest.IsProtected = true;
+        while (_writable.TryFind(guest.Frame, out ShadowPlace place))
+        {
+            if (place.Table.Level == 1)
+                MakeReadOnly(place, guest.Frame);
+            else
+                DropEntry(place.Table, place.Index);
+        }
+    }
+
+    private void MakeReadOnly(ShadowPlace place, GuestFrameNumber frame)
+    {
+        HostPhysicalAddress at = place.Table.EntryAt(place.Index);
+        _host.Write(at, _host.Read<ulong>(at) & ~(PagingEntry.Writable | PagingEntry.Dirty));
+        _writable.Remove(frame, PageSize.Size4K, place);
+        if (place.Table.Space == Current)
+            IsFlushDue = true;
+    }
+
+    private bool TryMakeTable(ShadowSpace space, int level, GuestFrameNumber? guest, out ShadowTable? table)
+    {
+        table = null;
+        if (Count >= _mostTables)
+            return false;
+        if (!_free.TryPop(out HostPhysicalAddress host))
+        {
+            if (!_frames.TryTake(PageSize.Size4K, out host))
+                return false;
+            _frames.Audit?.RequireZero(host, 4096, _frames.Owner);
+        }
+
+        Count++;
+        Peak = Math.Max(Peak, Count);
+        GuestTable? source = guest is { } frame ? _guestTables.Add(frame) : null;
+        table = new ShadowTable { Host = host, Level = level, Space = space, Guest = source };
+        if (source is null)
+            return true;
+        source.Users.Add(table);
+        if (!source.IsProtected)
+            Protect(source);
+        return true;
+    }
+
+    private void DropEntry(ShadowTable table, int index)
+    {
+        HostPhysicalAddress at = table.EntryAt(index);
+        ulong entry = _host.Read<ulong>(at);
+        if (entry == 0)
+            return;
+        _host.Write(at, 0UL);
+        if (table.Space == Current)
+            IsFlushDue = true;
+        if (table.ChildAt(index) is { } child)
+        {
+            table.SetChild(index, null);
+            FreeTable(child);
+        }
+        else if ((entry & PagingEntry.Writable) != 0)
+        {
+            _writable.Remove(table.FrameOf(index), (PageSize)(table.Level - 1), new ShadowPlace(table, index));
+        }
+    }
+
+    private void ClearTable(ShadowTable table)
+    {
+        for (int index = 0; index < ShadowTable.Entries; index++)
+            DropEntry(table, index);
+    }
+
+    private void FreeTable(ShadowTable table)
+    {
+        ClearTable(table);
+        table.IsGone = true;
+        Count--;
+        _free.Push(table.Host);
+        if (table.Guest is not { } guest)
+            return;
+        guest.Users.Remove(table);
+        if (guest.Users.Count == 0)
+            _guestTables.Remove(guest);
+    }
+}
