@@ -13,6 +13,6 @@ public sealed record GuestBuildOptions
     /// <remarks>Guests that count in pages lay their data out by it.</remarks>
     public string GuestPage { get; init; } = "4k";
 
-    /// <summary>The machine's memory in bytes. The image does not depend on it, but what a kernel prints may.</summary>
+    /// <summary>The machine's memory in bytes. What a kernel prints may depend on it, and so does an argument that is a share of it.</summary>
     public ulong MemoryBytes { get; init; } = 1UL << 30;
 }

@@ -30,6 +30,9 @@ public sealed record GuestParameter
     /// <summary>The words that it may be; its value is the place of the word. Empty for a parameter that is a number.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
 
+    /// <summary>Whether the number, one of pages of 4 KiB, may be given as a percentage of the machine's memory: <c>60%</c>.</summary>
+    public bool MayBeShareOfMemory { get; init; }
+
     /// <summary>The default as it is written on a command line.</summary>
     public string DefaultText => Choices.Count > 0 ? Choices[(int)Default] : Default.ToString(CultureInfo.InvariantCulture);
 

@@ -103,7 +103,6 @@ internal sealed class GuestOptions
     private RunOptions Read(ParseResult parsed, string paging, ProgramImage program)
     {
         PageSize guestPage = Page(parsed, _guestPage);
-        ulong memory = Values.MemorySize("--memory", parsed.GetValue(_memory) ?? DefaultMemory, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes);
         MachineDescription machine = MachineCatalogue.Find(parsed.GetValue(_machine) ?? MachineCatalogue.DefaultName, parsed.GetValue(_set) ?? []);
         var options = new RunOptions
         {
@@ -114,7 +113,7 @@ internal sealed class GuestOptions
                 new("fast", Fidelity.Fast), new("tlb", Fidelity.Tlb), new("cycles", Fidelity.Cycles)]),
             GuestPage = guestPage,
             HostPage = Page(parsed, _hostPage),
-            MemoryBytes = memory,
+            MemoryBytes = Memory(parsed),
             HostMemoryBytes = parsed.GetValue(_hostMemory) is string host
                 ? Values.MemorySize("--host-memory", host, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes)
                 : null,
@@ -208,6 +207,9 @@ internal sealed class GuestOptions
         return options;
     }
 
+    private ulong Memory(ParseResult parsed) =>
+        Values.MemorySize("--memory", parsed.GetValue(_memory) ?? DefaultMemory, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes);
+
     private ProgramImage FindProgram(ParseResult parsed, PageSize guestPage)
     {
         string? program = parsed.GetValue(_program);
@@ -215,7 +217,7 @@ internal sealed class GuestOptions
             return program is null ? ProgramFinder.FindFile(rom) : throw UserErrorException.Usage($"--rom: the ROM is the program; '{program}' is one word too many");
         if (program is null)
             throw UserErrorException.Usage($"PROGRAM is missing; see 'mmu86 {parsed.CommandResult.Command.Name} --help'");
-        return ProgramFinder.Find(program, [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage);
+        return ProgramFinder.Find(program, [.. parsed.GetValue(_arguments) ?? [], .. _guestWords], guestPage, Memory(parsed));
     }
 
     private static ulong? Number(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is string text ? Values.Number(option.Name, text) : null;

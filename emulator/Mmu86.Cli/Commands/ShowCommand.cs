@@ -54,7 +54,7 @@ internal static class ShowCommand
         text.Append("  usage       mmu86 run ").Append(ListCommand.Usage(guest, suffix)).Append('\n');
         foreach (GuestParameter parameter in guest.Parameters)
         {
-            string range = parameter.Choices.Count > 0 ? string.Join(" | ", parameter.Choices) : $"{parameter.Minimum} to {parameter.Maximum}";
+            string range = parameter.Choices.Count > 0 ? string.Join(" | ", parameter.Choices) : $"{parameter.Minimum} to {parameter.Maximum}{(parameter.MayBeShareOfMemory ? " or a share of memory as 60%" : "")}";
             text.Append("  ").Append(parameter.Name.PadRight(10)).Append("  ").Append($"{parameter.Unit}, {range}, default {parameter.DefaultText}");
             if (parameter.DefaultWith2M is not null || parameter.DefaultWith1G is not null)
                 text.Append($" ({parameter.DefaultFor("2m")} with 2 MiB pages, {parameter.DefaultFor("1g")} with 1 GiB pages)");

@@ -56,7 +56,7 @@ internal static class VmsCommand
                     ? Values.MemorySize("--host-memory", size, RunOptions.MinimumMemoryBytes, RunOptions.MaximumMemoryBytes)
                     : null,
                 Seed = parsed.GetValue(seed) is string number ? Values.Number("--seed", number) : 1,
-                FindProgram = (string program, IReadOnlyList<string> arguments, out string problem) => throw new UnreachableException(),
+                FindProgram = (string program, IReadOnlyList<string> arguments, ulong memory, out string problem) => throw new UnreachableException(),
             });
             var runner = new RunSettings(
                 what, parsed.GetValue(threads) is string count ? ReadThreads(count) : Environment.ProcessorCount, parsed.GetValue(audit), parsed.GetValue(quiet));

@@ -16,12 +16,13 @@ internal static class ProgramFinder
     /// <param name="program">What the user wrote.</param>
     /// <param name="arguments">The guest's arguments. A bundled guest is built with them.</param>
     /// <param name="guestPage">The page size that the loader will map it with.</param>
+    /// <param name="memoryBytes">The machine's memory, of which an argument may be a share.</param>
     /// <exception cref="UserErrorException">Status 65: neither guest nor readable file.</exception>
     /// <exception cref="GuestArgumentException">A bundled guest does not take the arguments.</exception>
-    public static ProgramImage Find(string program, IReadOnlyList<string> arguments, PageSize guestPage)
+    public static ProgramImage Find(string program, IReadOnlyList<string> arguments, PageSize guestPage, ulong memoryBytes)
     {
         byte[] bytes = GuestCatalogue.Find(program) is { } guest
-            ? guest.Build(new GuestBuildOptions { Arguments = arguments, GuestPage = RunReportBuilder.NameOf(guestPage) })
+            ? guest.Build(new GuestBuildOptions { Arguments = arguments, GuestPage = RunReportBuilder.NameOf(guestPage), MemoryBytes = memoryBytes })
             : ReadFile(program);
         return new ProgramImage { Name = program, Bytes = bytes, Arguments = arguments };
     }

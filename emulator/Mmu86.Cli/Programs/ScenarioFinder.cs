@@ -26,7 +26,8 @@ internal static class ScenarioFinder
             {
                 Name = Path.GetFileNameWithoutExtension(scenario),
                 Folder = folder,
-                FindProgram = (string program, IReadOnlyList<string> arguments, out string problem) => FindProgram(program, arguments, folder, out problem),
+                FindProgram = (string program, IReadOnlyList<string> arguments, ulong memory, out string problem) =>
+                    FindProgram(program, arguments, folder, memory, out problem),
             },
             out IReadOnlyList<ConfigurationError> errors)
             ?? throw new ConfigurationException(what, ConfigurationOrigin.File, errors);
@@ -44,13 +45,13 @@ internal static class ScenarioFinder
     }
 
     // Paths are relative to the scenario's file, so that a folder of both can be moved.
-    private static ProgramImage? FindProgram(string program, IReadOnlyList<string> arguments, string folder, out string problem)
+    private static ProgramImage? FindProgram(string program, IReadOnlyList<string> arguments, string folder, ulong memory, out string problem)
     {
         problem = "";
         try
         {
             bool isGuest = GuestCatalogue.Find(program) is not null;
-            return ProgramFinder.Find(isGuest || folder.Length == 0 ? program : Path.Combine(folder, program), arguments, PageSize.Size4K);
+            return ProgramFinder.Find(isGuest || folder.Length == 0 ? program : Path.Combine(folder, program), arguments, PageSize.Size4K, memory);
         }
         catch (Exception exception) when (exception is UserErrorException or GuestArgumentException)
         {

@@ -160,7 +160,7 @@ public static class ScenarioJson
             if (machine.Name.Length == 0 || machine.Name.Any(char.IsControl))
                 Refuse($"{path}.name", "must be a text without control characters, and not empty");
             IReadOnlyList<string> arguments = machine.Args ?? [];
-            if (reading.FindProgram(machine.Program, arguments, out string problem) is not { } program)
+            if (reading.FindProgram(machine.Program, arguments, memory, out string problem) is not { } program)
             {
                 Refuse($"{path}.program", problem);
                 return;

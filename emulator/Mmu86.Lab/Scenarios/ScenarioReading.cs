@@ -36,5 +36,6 @@ public sealed record ScenarioReading
 /// <summary>Finds a program.</summary>
 /// <param name="program">As the file has it.</param>
 /// <param name="arguments">The guest's.</param>
+/// <param name="memoryBytes">The machine's memory.</param>
 /// <param name="problem">Where the result is null: why, in a sentence without full stop.</param>
-public delegate ProgramImage? ProgramLookup(string program, IReadOnlyList<string> arguments, out string problem);
+public delegate ProgramImage? ProgramLookup(string program, IReadOnlyList<string> arguments, ulong memoryBytes, out string problem);

@@ -36,7 +36,7 @@ internal sealed record GuestArguments
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = i < options.Arguments.Count
-                ? ParseOne(guest, parameters[i], options.Arguments[i])
+                ? ParseOne(guest, parameters[i], options.Arguments[i], options.MemoryBytes)
                 : parameters[i].DefaultFor(options.GuestPage);
         }
 
@@ -49,7 +49,7 @@ internal sealed record GuestArguments
         };
     }
 
-    private static ulong ParseOne(string guest, GuestParameter parameter, string text)
+    private static ulong ParseOne(string guest, GuestParameter parameter, string text, ulong memoryBytes)
     {
         if (parameter.Choices.Count > 0)
         {
@@ -63,11 +63,14 @@ internal sealed record GuestArguments
             throw new GuestArgumentException($"{guest}: {parameter.Name} is '{text}'; it must be {choices}.");
         }
 
-        bool isNumber = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
+        bool isShare = parameter.MayBeShareOfMemory && text.EndsWith('%');
+        bool isNumber = ulong.TryParse(isShare ? text[..^1] : text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value);
+        if (isShare)
+            value = (ulong)UInt128.Min((UInt128)(memoryBytes / GuestPageSize.FourKibibytes) * value / 100, ulong.MaxValue);
         if (!isNumber || value < parameter.Minimum || value > parameter.Maximum)
         {
             throw new GuestArgumentException(
-                $"{guest}: {parameter.Name} is '{text}'; it must be a number ({parameter.Unit}) from {parameter.Minimum} to {parameter.Maximum}.");
+                $"{guest}: {parameter.Name} is '{text}'; it must be a number ({parameter.Unit}) from {parameter.Minimum} to {parameter.Maximum}{(parameter.MayBeShareOfMemory ? ", or such a share of the machine's memory as 60%" : "")}.");
         }
 
         return value;

@@ -22,14 +22,14 @@ internal sealed class MemoryKernelGuest : PrebuiltGuest
     public override IReadOnlyList<GuestParameter> Parameters { get; } =
     [
         new() { Name = "WORKLOAD", Unit = "what is done", Default = 0, Minimum = 0, Maximum = FileReader, Choices = ["random", "sequential", "skewed", "file"] },
-        new() { Name = "PAGES", Unit = "pages", Default = 4096, Minimum = 1, Maximum = 1 << 22 },
+        new() { Name = "PAGES", Unit = "pages", Default = 4096, Minimum = 1, Maximum = 1 << 22, MayBeShareOfMemory = true },
         new() { Name = "OPERATIONS", Unit = "operations", Default = 5_000_000, Minimum = 0, Maximum = 1UL << 40 },
         new() { Name = "BUSY", Unit = "milliseconds", Default = 0, Minimum = 0, Maximum = 1_000_000_000 },
         new() { Name = "IDLE", Unit = "milliseconds", Default = 0, Minimum = 0, Maximum = 1_000_000_000 },
         new() { Name = "SEED", Unit = "seed", Default = 1, Minimum = 0, Maximum = 1_000_000 },
         new() { Name = "IMAGE", Unit = "percent", Default = 25, Minimum = 0, Maximum = 100 },
         new() { Name = "ZERO", Unit = "percent", Default = 10, Minimum = 0, Maximum = 100 },
-        new() { Name = "FILE", Unit = "pages", Default = 2048, Minimum = 1, Maximum = 1 << 22 },
+        new() { Name = "FILE", Unit = "pages", Default = 2048, Minimum = 1, Maximum = 1 << 22, MayBeShareOfMemory = true },
     ];
 
     public override IReadOnlyList<string> AcceptableOutputs(GuestArguments arguments)

@@ -55,6 +55,9 @@ public sealed class GuestCatalogueTests
     [InlineData("sieve", "-5", "sieve: N is '-5'; it must be a number (numbers) from 2 to 1000000000.")]
     [InlineData("stride", "1 99999999999999999999", "stride: ROUNDS is '99999999999999999999'; it must be a number (rounds) from 1 to 4294967296.")]
     [InlineData("memory-kernel", "randum", "memory-kernel: WORKLOAD is 'randum'; it must be random, sequential, skewed or file.")]
+    [InlineData("memory-kernel", "random 5000%", "memory-kernel: PAGES is '5000%'; it must be a number (pages) from 1 to 4194304, or such a share of the machine's memory as 60%.")]
+    [InlineData("memory-kernel", "random 18446744073709551615%", "memory-kernel: PAGES is '18446744073709551615%'; it must be a number (pages) from 1 to 4194304, or such a share of the machine's memory as 60%.")]
+    [InlineData("gups", "60%", "gups: PAGES is '60%'; it must be a number (pages) from 1 to 16777216.")]
     [InlineData("hello", "again", "hello takes no arguments, so 'again' is one too many.")]
     [InlineData("crc", "1 2", "crc takes at most one argument, so '2' is one too many.")]
     [InlineData("gups", "1 2 3", "gups takes at most 2 arguments, so '3' is one too many.")]
@@ -65,6 +68,16 @@ public sealed class GuestCatalogueTests
         var exception = Assert.Throws<GuestArgumentException>(() => guest.Build(new GuestBuildOptions { Arguments = arguments.Split(' ') }));
 
         Assert.Equal(message, exception.Message);
+    }
+
+    [Fact]
+    public void Build_PagesAsAShareOfMemory_AreThatManyPages()
+    {
+        GuestProgram guest = GuestCatalogue.Find("memory-kernel")!;
+        byte[] share = guest.Build(new GuestBuildOptions { Arguments = ["random", "150%"], MemoryBytes = 64UL << 20 });
+
+        Assert.Equal(guest.Build(new GuestBuildOptions { Arguments = ["random", "24576"] }), share);
+        Assert.NotEqual(guest.Build(new GuestBuildOptions { Arguments = ["random", "150%"] }), share);
     }
 
     [Fact]

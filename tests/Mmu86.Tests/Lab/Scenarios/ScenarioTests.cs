@@ -197,10 +197,10 @@ public sealed class ScenarioTests
         },
         out errors);
 
-    private static ProgramImage? Find(string program, IReadOnlyList<string> arguments, out string problem)
+    private static ProgramImage? Find(string program, IReadOnlyList<string> arguments, ulong memory, out string problem)
     {
         problem = $"there is no guest '{program}'";
         return GuestCatalogue.Find(program) is not { } guest ? null
-            : new ProgramImage { Name = program, Bytes = guest.Build(new GuestBuildOptions { Arguments = arguments, GuestPage = "4k" }), Arguments = arguments };
+            : new ProgramImage { Name = program, Bytes = guest.Build(new GuestBuildOptions { Arguments = arguments, GuestPage = "4k", MemoryBytes = memory }), Arguments = arguments };
     }
 }
