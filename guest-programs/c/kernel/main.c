@@ -14,6 +14,8 @@ __asm__(".globl _start\n"
         ".comm stack, 16384, 16\n"
         ".set stack_top, stack + 16384\n");
 
+static u64 busy_ticks;
+
 static void touch_all(void)
 {
     for (u64 page = 0; page < memory_region.pages; page++)
@@ -26,9 +28,10 @@ static void run_phases(void)
     u64 operations = guest_parameters[OPERATIONS], busy = guest_parameters[BUSY], idle = guest_parameters[IDLE];
     u64 done = 0;
     while (done < operations) {
-        u64 end = ticks + busy;
-        while (done < operations && (busy == 0 || ticks < end))
+        u64 start = ticks;
+        while (done < operations && (busy == 0 || ticks < start + busy))
             operate(done++);
+        busy_ticks += ticks - start;
         idle_until(ticks + idle);
     }
 }
@@ -36,7 +39,7 @@ static void run_phases(void)
 static void tell_events(void)
 {
     const struct { const char *name; u64 count; } lines[] = {
-        { "memory-kernel: milliseconds ", ticks }, { ", page faults ", events.faults }, { ", pages filled ", events.filled },
+        { "memory-kernel: milliseconds ", ticks }, { ", busy ", busy_ticks }, { ", page faults ", events.faults }, { ", pages filled ", events.filled },
         { ", read ", events.read }, { ", written ", events.written }, { ", dropped ", events.dropped },
         { ", reported free ", events.reported }, { ", in the balloon ", balloon_pages() }, { ", relieved by it ", events.relieved },
     };

@@ -1,7 +1,10 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Mmu86.GuestPrograms;
 using Mmu86.Lab;
+using Mmu86.Lab.Reports;
+using Mmu86.Lab.Running;
 using Mmu86.Paging;
 using Mmu86.TestKit;
 using Mmu86.Tests.Running;
@@ -39,6 +42,31 @@ public sealed class MemoryKernelTests
         RunOptions options = SmallRuns.Options("memory-kernel random 5000 0", PagingMode.Native, Fidelity.Fast, PageSize.Size4K) with { MemoryBytes = 16 * Mebibyte };
 
         Assert.Equal(OutOfMemory, SmallRuns.Run(options, null, null).Output);
+    }
+
+    [Theory]
+    [InlineData(Misbehaviour.NoPorts, "has no I/O ports")]
+    [InlineData(Misbehaviour.ReadOnly, "cannot be written")]
+    [InlineData(Misbehaviour.EmptyQueue, "has a queue of no possible size")]
+    [InlineData(Misbehaviour.QueueOfNoPowerOfTwo, "has a queue of no possible size")]
+    [InlineData(Misbehaviour.EndlessQueue, "has a queue of no possible size")]
+    [InlineData(Misbehaviour.ShortQueue, "has a queue that is too short")]
+    [InlineData(Misbehaviour.NeverAnswers, "does not answer")]
+    [InlineData(Misbehaviour.NeedsReset, "says that it needs a reset")]
+    [InlineData(Misbehaviour.UsesTooMuch, "used more than it was given")]
+    [InlineData(Misbehaviour.UsesUnknownDescriptor, "used a descriptor that does not exist")]
+    [InlineData(Misbehaviour.LeavesStatusAlone, "failed to write")]
+    public void Kernel_WithADiskThatBreaksARule_SaysWhichAndFails(Misbehaviour misbehaviour, string complaint)
+    {
+        RunOptions options = SmallRuns.Options("memory-kernel random 5000 0", PagingMode.Native, Fidelity.Fast, PageSize.Size4K) with { MemoryBytes = 16 * Mebibyte };
+        var output = new MemoryStream();
+        using GuestMachine machine = GuestMachine.Build(options, new GuestOutput(output, output, Stream.Null), null);
+        MisbehavingDisk.Attach(machine, misbehaviour);
+
+        ExitReport? exit = machine.Run(ulong.MaxValue, _ => { });
+
+        Assert.Equal($"memory-kernel: the disk {complaint}\n", Encoding.ASCII.GetString(output.ToArray()));
+        Assert.Equal(1, exit!.DebugCode);
     }
 
     [SkippableTheory]
