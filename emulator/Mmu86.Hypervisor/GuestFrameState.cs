@@ -9,6 +9,9 @@ public enum GuestFrameState
     /// <summary>It has a frame of the host.</summary>
     Resident,
 
+    /// <summary>It has a frame of the host together with others of equal content, and cannot write to it.</summary>
+    Shared,
+
     /// <summary>Its bytes are in the page store.</summary>
     Swapped,
 

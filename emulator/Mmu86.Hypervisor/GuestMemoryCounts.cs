@@ -18,6 +18,15 @@ public sealed class GuestMemoryCounts
     /// <summary>Frames read from the page store.</summary>
     public ulong SwappedIn { get; internal set; }
 
+    /// <summary>Frames that became shared: given to the host, or given up for an equal one.</summary>
+    public ulong Shared { get; internal set; }
+
+    /// <summary>Shared frames that were written to: copied, or taken back by the last sharer.</summary>
+    public ulong SharingBroken { get; internal set; }
+
+    /// <summary>Those of them that were copied.</summary>
+    public ulong SharedCopied { get; internal set; }
+
     /// <summary>Large pages taken apart.</summary>
     public ulong Splits { get; internal set; }
 

@@ -114,7 +114,11 @@ public sealed partial class GuestMemoryManager
     private void GiveUp(HostPhysicalAddress at, GuestPhysicalAddress address, List<(HostPhysicalAddress, PageSize)> freed)
     {
         ulong entry = _host.Read<ulong>(at);
-        if (IsPresent(entry))
+        if (IsPresent(entry) && IsShared(entry))
+        {
+            ForgetShared(Address(entry).Frame);
+        }
+        else if (IsPresent(entry))
         {
             ForgetResident(address, Removal.Discarded);
             ForgetCopy(address.Frame);

@@ -13,8 +13,11 @@ public sealed partial class GuestMemoryManager
         while (destination.Length != 0)
         {
             Span<byte> part = destination[..BytesInFrame(address, destination.Length)];
-            if (StateOf(address.Frame) is GuestFrameState.Unpopulated or GuestFrameState.Ballooned)
+            GuestFrameState state = StateOf(address.Frame);
+            if (state is GuestFrameState.Unpopulated or GuestFrameState.Ballooned)
                 part.Clear(); // memory never touched, or given up, reads as zeros
+            else if (state == GuestFrameState.Shared && TryTranslate(address, out HostPhysicalAddress shared))
+                _host.Read(shared, part); // and shared memory is not written
             else
                 _host.Read(Require(address), part);
             destination = destination[part.Length..];

@@ -89,7 +89,7 @@ public sealed partial class GuestMemoryManager
         for (int index = 0; index < EntriesOfTable; index++)
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
-            if (!IsLeaf(entry, 1 + (int)part))
+            if (!IsLeaf(entry, 1 + (int)part) || IsShared(entry))
                 return false;
             flags |= entry & (_format.Accessed | _format.Dirty);
             isRun &= Address(entry).Value == first.Value + ((ulong)index * part.Bytes());

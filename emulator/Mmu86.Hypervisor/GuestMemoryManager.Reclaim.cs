@@ -90,7 +90,7 @@ public sealed partial class GuestMemoryManager
         return true;
     }
 
-    /// <summary>Finds the first resident frame from one on.</summary>
+    /// <summary>Finds the first resident frame from one on. Those that are shared are passed over.</summary>
     /// <returns>False where there is none up to the end of the guest's memory.</returns>
     public bool TryFindResident(GuestFrameNumber from, out GuestFrameNumber frame)
     {
@@ -98,7 +98,7 @@ public sealed partial class GuestMemoryManager
         while (at < _layout.Top.Value)
         {
             _ = FindEntry(new GuestPhysicalAddress(at), out int level, out ulong entry);
-            if (IsLeaf(entry, level) && _host.IsRam(Address(entry)))
+            if (IsLeaf(entry, level) && !IsShared(entry) && _host.IsRam(Address(entry)))
             {
                 frame = new GuestPhysicalAddress(at).Frame;
                 return true;
@@ -114,13 +114,15 @@ public sealed partial class GuestMemoryManager
     }
 
     /// <summary>Every frame of the guest that is resident, in ascending order of guest frames.</summary>
-    public IEnumerable<ResidentFrame> Residents() => Leaves(_root, RootLevel, 0);
+    public IEnumerable<ResidentFrame> Residents() => Leaves(_root, RootLevel, 0).Where(leaf => !IsShared(leaf.Entry)).Select(leaf => leaf.Frame);
 
     /// <summary>Gives up everything: frames, tables, the root, swapped pages, the reserve. The memory is not usable behind it.</summary>
     /// <exception cref="UnreachableException">A frame is left over that nothing accounts for.</exception>
     public void Destroy()
     {
         List<(HostPhysicalAddress, PageSize)> freed = [];
+        foreach (ResidentFrame frame in SharedLeaves())
+            ForgetShared(frame.Host);
         Collect(_root, RootLevel, freed);
         for (int index = 0; index < EntriesOfTable; index++)
             _host.Write(EntryAddress(_root, index), 0UL);
@@ -190,14 +192,14 @@ public sealed partial class GuestMemoryManager
                 Collect(Address(entry), level - 1, freed);
                 freed.Add((Address(entry), PageSize.Size4K));
             }
-            else if (_host.IsRam(Address(entry)))
+            else if (_host.IsRam(Address(entry)) && !IsShared(entry))
             {
                 freed.Add((Address(entry), (PageSize)(level - 1)));
             }
         }
     }
 
-    private IEnumerable<ResidentFrame> Leaves(HostPhysicalAddress table, int level, ulong firstGuest)
+    private IEnumerable<(ResidentFrame Frame, ulong Entry)> Leaves(HostPhysicalAddress table, int level, ulong firstGuest)
     {
         int shift = 9 * (level - 1);
         for (int index = 0; index < EntriesOfTable; index++)
@@ -208,13 +210,13 @@ public sealed partial class GuestMemoryManager
                 continue;
             if (!IsLeaf(entry, level))
             {
-                foreach (ResidentFrame frame in Leaves(Address(entry), level - 1, guest))
-                    yield return frame;
+                foreach ((ResidentFrame, ulong) leaf in Leaves(Address(entry), level - 1, guest))
+                    yield return leaf;
             }
             else if (_host.IsRam(Address(entry)))
             {
                 for (ulong i = 0; i < 1UL << shift; i++)
-                    yield return new ResidentFrame(new GuestFrameNumber(guest + i), new HostFrameNumber(Address(entry).Frame.Value + i));
+                    yield return (new ResidentFrame(new GuestFrameNumber(guest + i), new HostFrameNumber(Address(entry).Frame.Value + i)), entry);
             }
         }
     }

@@ -12,8 +12,8 @@ namespace Mmu86.Hypervisor;
 /// A page gets its frames when it is first touched: on an EPT violation (NPT: a nested page fault), or when a loader writes it. RAM is mapped with the largest
 /// page up to the configured size that is RAM throughout. Guest-physical addresses that are no RAM lead to host-physical addresses
 /// that are none either, so that an access there ends at the device bus as it does without. SDM 3, "EPT Translation Mechanism"; APM 2, "Nested Paging".
-/// The entry of a frame holds its state: present, resident; with <see cref="SwappedMark"/>, swapped, and the slot is where an address would be;
-/// <see cref="BalloonedMark"/> alone, ballooned; zero, unpopulated. The processor looks at nothing else of an entry that is not present.
+/// The entry of a frame holds its state: present, resident; present with <see cref="SharedMark"/>, shared; with <see cref="SwappedMark"/>, swapped, and the
+/// slot is where an address would be; <see cref="BalloonedMark"/> alone, ballooned; zero, unpopulated. The processor looks at nothing else of an entry that is not present.
 /// </remarks>
 public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 {
@@ -70,7 +70,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     /// <summary>The root for the MMU's context: an EPT pointer (write-back, four levels), or an <see cref="NptPointer"/>.</summary>
     public ulong Root => _root.Value | _rootFlags;
 
-    /// <summary>Frames of 4 KiB of RAM that are resident, tables not counted.</summary>
+    /// <summary>Frames of 4 KiB of RAM that are resident and the guest's alone, tables not counted.</summary>
     public ulong ResidentFrames { get; private set; }
 
     /// <summary>Frames of 4 KiB whose bytes are in the page store.</summary>
@@ -85,7 +85,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     /// <summary>From now on an MMU is told when something that it may remember is taken away.</summary>
     public void Attach(IMmu mmu) => _mmus.Add(mmu);
 
-    /// <summary>Maps the page that holds an address, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
+    /// <summary>Maps the page that holds an address that the tables refused, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
     /// <returns>Only <see cref="PopulateResult.Mapped"/> leaves a mapped page; tables on the way may have been made in any case.</returns>
     public PopulateResult Populate(GuestPhysicalAddress address)
     {
@@ -120,7 +120,8 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
             }
             else if (IsLeaf(entry, level))
             {
-                return PopulateResult.Mapped;
+                // A shared page may be read and fetched from, so it was a write that the tables refused.
+                return IsShared(entry) ? PopulateResult.SharedWrite : PopulateResult.Mapped;
             }
             else if (!IsPresent(entry))
             {
@@ -131,12 +132,14 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         }
     }
 
-    /// <summary>Gets a swapped page back into a frame. Only while the machine does not run.</summary>
-    /// <remarks>While dirty flags tell that nobody writes the page, its copy in the store is kept: evicting it again needs no write.</remarks>
-    /// <returns><see cref="PopulateResult.Mapped"/> also where it was not swapped.</returns>
+    /// <summary>Gives the guest a page for itself: a swapped one comes back, a shared one is copied. Only while the machine does not run.</summary>
+    /// <remarks>While dirty flags tell that nobody writes a page that came back, its copy in the store is kept: evicting it again needs no write.</remarks>
+    /// <returns><see cref="PopulateResult.Mapped"/> also where it had one.</returns>
     public PopulateResult BringIn(GuestPhysicalAddress address)
     {
         PopulateResult result = Populate(address);
+        if (result == PopulateResult.SharedWrite)
+            return BreakSharing(address);
         if (result != PopulateResult.Swapped)
             return result;
         HostPhysicalAddress leaf = FindEntry(address, out _, out ulong entry);
@@ -184,7 +187,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         if (!_layout.IsRam(frame.Address, 4096))
             throw new ArgumentOutOfRangeException(nameof(frame), frame, "Not a frame of the guest's RAM.");
         _ = FindEntry(frame.Address, out int level, out ulong entry);
-        return IsLeaf(entry, level) ? GuestFrameState.Resident
+        return IsLeaf(entry, level) ? (IsShared(entry) ? GuestFrameState.Shared : GuestFrameState.Resident)
             : entry == BalloonedMark ? GuestFrameState.Ballooned
             : entry != 0 ? GuestFrameState.Swapped
             : GuestFrameState.Unpopulated;
@@ -274,12 +277,20 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     private void Release(IReadOnlyList<(HostPhysicalAddress Start, PageSize Size)> frames)
     {
         // Unmapped they are; now nothing may remember them, then their code goes, then they are free.
-        _isStale |= frames.Count > 0;
+        _isStale |= frames.Count + _left.Count > 0;
         Settle();
         foreach ((HostPhysicalAddress start, PageSize size) in frames)
         {
             _host.NoteWrite(start, size.Bytes());
             _frames.Return(size, start);
         }
+
+        foreach (HostFrameNumber shared in _left)
+        {
+            _host.NoteWrite(shared.Address, 4096);
+            _frames.Leave(shared);
+        }
+
+        _left.Clear();
     }
 }

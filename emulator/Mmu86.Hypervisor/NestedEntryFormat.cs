@@ -13,6 +13,7 @@ internal sealed record NestedEntryFormat
         Page = EptEntry.Rights | EptEntry.MemoryTypeWriteBack,
         RootFlags = EptPointer.FourLevels | EptPointer.WriteBack,
         TrackingRootFlags = EptPointer.AccessedAndDirty,
+        Write = EptEntry.Write,
         Accessed = EptEntry.Accessed,
         Dirty = EptEntry.Dirty,
     };
@@ -25,6 +26,7 @@ internal sealed record NestedEntryFormat
         Page = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User,
         RootFlags = EptPointer.FourLevels | NptPointer.On | NptPointer.NoExecute,
         TrackingRootFlags = 0, // they are always set
+        Write = PagingEntry.Writable,
         Accessed = PagingEntry.Accessed,
         Dirty = PagingEntry.Dirty,
     };
@@ -43,6 +45,9 @@ internal sealed record NestedEntryFormat
 
     /// <summary>What the pointer needs so that the processor sets accessed and dirty flags.</summary>
     public required ulong TrackingRootFlags { get; init; }
+
+    /// <summary>The right to write.</summary>
+    public required ulong Write { get; init; }
 
     /// <summary>The flag that the processor sets when it uses an entry.</summary>
     public required ulong Accessed { get; init; }

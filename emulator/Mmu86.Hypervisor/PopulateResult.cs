@@ -12,6 +12,9 @@ public enum PopulateResult
     /// <summary>Its bytes are in the page store: <see cref="GuestMemoryManager.BringIn"/> gets them.</summary>
     Swapped,
 
+    /// <summary>It has its frame together with others, and a write was refused: <see cref="GuestMemoryManager.BringIn"/> gives it one of its own.</summary>
+    SharedWrite,
+
     /// <summary>The page store gave bytes that are not those that it was given.</summary>
     Corrupt,
 

@@ -27,5 +27,7 @@ public sealed class VirtualHost : IDisposable
     public void Dispose() => Memory.Dispose();
 
     /// <summary>The next machine's identity: owner of its frames, and its VPID. Never one that another machine of this host had.</summary>
-    internal ushort NewOwner() => checked(++_lastOwner);
+    internal ushort NewOwner() => _lastOwner < HostFrameAllocator.SharedOwner - 1
+        ? ++_lastOwner
+        : throw new OverflowException("The host has had 65534 machines; identities are never used again.");
 }

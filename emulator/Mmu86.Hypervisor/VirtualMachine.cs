@@ -4,6 +4,7 @@ using Mmu86.Hypervisor.Balloon;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Hypervisor.Shadow;
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Hypervisor;
 
@@ -100,6 +101,8 @@ public sealed class VirtualMachine : IDisposable
                 if (exit.Reason is not (VmExitReason.EptViolation or VmExitReason.NestedPageFault))
                     return new MachineStop(exit, PopulateResult.Mapped);
                 PopulateResult result = Memory.Populate(exit.GuestPhysical);
+                if (result == PopulateResult.SharedWrite && !IsWrite(exit))
+                    throw new UnreachableException($"A shared page at {exit.GuestPhysical} refused what is no write.");
                 if (result != PopulateResult.Mapped)
                     return new MachineStop(exit, result);
                 PagesPopulated++;
@@ -126,6 +129,10 @@ public sealed class VirtualMachine : IDisposable
         Memory.Destroy();
         State = MachineState.Destroyed;
     }
+
+    // Of a guest's tables too: with accessed and dirty flags in nested tables a walk counts as a write to each of the guest's.
+    private static bool IsWrite(in VmExit exit) =>
+        (exit.Qualification & EptViolationQualification.Write) != 0 || (exit.NestedErrorCode & NestedPageFaultErrorCode.Write) != 0;
 
     /// <summary>Lets go of the view. The frames of a machine that was not destroyed are the host's loss.</summary>
     public void Dispose()

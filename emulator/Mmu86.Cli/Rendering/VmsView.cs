@@ -13,11 +13,11 @@ internal static class VmsView
     /// <param name="moment">Now.</param>
     public static IRenderable Live(Scenario scenario, VmsMoment moment)
     {
-        Table table = Make($"{scenario.Name}: {Milliseconds(moment.Time)} ms, {Size(moment.Free << 12)} free, {moment.State}", "machine", "million instructions", "resident", "swapped");
+        Table table = Make($"{scenario.Name}: {Milliseconds(moment.Time)} ms, {Size(moment.Free << 12)} free, {moment.State}", "machine", "million instructions", "resident", "shared", "swapped");
         for (int i = 0; i < moment.Machines.Count; i++)
         {
             VmsMachineMoment machine = moment.Machines[i];
-            Add(table, scenario.Machines[i].Name, Number(machine.Instructions / 1_000_000), Size(machine.Resident << 12), Size(machine.Swapped << 12));
+            Add(table, scenario.Machines[i].Name, Number(machine.Instructions / 1_000_000), Size(machine.Resident << 12), Size((machine.Shared ?? 0) << 12), Size(machine.Swapped << 12));
         }
 
         return table;
@@ -28,12 +28,12 @@ internal static class VmsView
     {
         Table table = Make(
             $"{report.Scenario}: {Size(report.Promised)} promised on {Size(report.HostMemory)}; {Size(report.PeakFramesUsed << 12)} used at most, {Milliseconds(report.Time)} ms",
-            "machine", "end", "at ms", "instructions", "most resident", "most swapped", "in", "out", "waited ms", "output");
+            "machine", "end", "at ms", "instructions", "most resident", "most shared", "most swapped", "in", "out", "waited ms", "output");
         foreach (VmsMachineReport machine in report.Machines)
         {
             Add(
                 table, machine.Name, machine.Exit is { } exit ? $"{exit.Kind.ToString().ToLowerInvariant()} {exit.Status}" : "never started",
-                Milliseconds(machine.EndedAt), Number((ulong)machine.Instructions), Size(machine.Peak.ResidentFrames << 12), Size(machine.Peak.SwappedFrames << 12),
+                Milliseconds(machine.EndedAt), Number((ulong)machine.Instructions), Size(machine.Peak.ResidentFrames << 12), Size(machine.Peak.SharedFrames << 12), Size(machine.Peak.SwappedFrames << 12),
                 Size(machine.SwapInBytes), Size(machine.SwapOutBytes), Milliseconds(machine.SwapWait), machine.OutputSha256[..12]);
         }
 

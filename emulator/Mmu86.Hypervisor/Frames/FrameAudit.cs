@@ -5,7 +5,7 @@ namespace Mmu86.Hypervisor.Frames;
 
 /// <summary>The audit of isolation: who had each frame last, whether it was zeroed since, and a look at its bytes whenever it is mapped.</summary>
 /// <remarks>Costs a read of every frame that is mapped. What the allocator believes is not enough: the bytes themselves are read.</remarks>
-public sealed class FrameAudit
+public sealed partial class FrameAudit
 {
     // Bits 15:0 are the last owner, above them whether the frame was scrubbed since.
     private const uint ScrubbedBit = 1u << 16;
@@ -18,6 +18,7 @@ public sealed class FrameAudit
     {
         _memory = memory;
         _frames = new FrameTable<uint>(HostFrameAllocator.FrameLimit(memory));
+        _shared = new FrameTable<ulong>(HostFrameAllocator.FrameLimit(memory));
     }
 
     /// <summary>How often a frame was looked at.</summary>

@@ -14,6 +14,12 @@ public sealed class FrameIsolationException : Exception
         : base($"Frame {frame.Address} was to be mapped for owner {owner} and is not zero: {(lastOwner == HostFrameAllocator.Nobody ? "nobody owned it before" : $"owner {lastOwner} had it before")}, and it was {(wasScrubbed ? "" : "not ")}scrubbed since.") =>
         Frame = frame;
 
+    /// <summary>Makes one.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="message">What is wrong, in a sentence.</param>
+    internal FrameIsolationException(HostFrameNumber frame, string message)
+        : base(message) => Frame = frame;
+
     /// <summary>The frame.</summary>
     public HostFrameNumber Frame { get; }
 }

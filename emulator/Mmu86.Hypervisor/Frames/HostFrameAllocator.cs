@@ -10,7 +10,7 @@ namespace Mmu86.Hypervisor.Frames;
 /// fresh from the operating system, so the latter are zero already; the former are scrubbed before they have another owner. What aligning large
 /// runs left over is used last. Not for several threads: a machine that runs takes from its <see cref="MachineFrames"/>.
 /// </remarks>
-public sealed class HostFrameAllocator
+public sealed partial class HostFrameAllocator
 {
     /// <summary>The owner of frames that nobody owns.</summary>
     public const ushort Nobody = 0;
@@ -32,6 +32,7 @@ public sealed class HostFrameAllocator
         _scrubber = scrubber;
         Audit = audit;
         _owners = new FrameTable<ushort>(FrameLimit(host));
+        _sharers = new ShareCounts(FrameLimit(host));
         _next = 4096;
         FramesTotal = (host.SizeInBytes >> 12) - 1;
     }

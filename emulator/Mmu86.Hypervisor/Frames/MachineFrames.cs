@@ -7,7 +7,7 @@ namespace Mmu86.Hypervisor.Frames;
 /// <see cref="Open">Open</see>, it takes from the host. Closed, it takes from its reserve alone, so that what a machine gets does not depend on how far
 /// the others have come: the result is the same on one thread and on several.
 /// </remarks>
-public sealed class MachineFrames
+public sealed partial class MachineFrames
 {
     private readonly HostFrameAllocator _host;
     private readonly Queue<HostPhysicalAddress> _reserve = [];

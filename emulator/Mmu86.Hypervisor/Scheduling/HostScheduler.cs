@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.Hypervisor.Sharing;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
@@ -30,6 +31,7 @@ public sealed class HostScheduler
     private readonly HostReclaim _reclaim;
     private int _fruitless;
     private ulong _nextWatch;
+    private ulong _lastScan;
 
     /// <summary>Makes one for a host.</summary>
     public HostScheduler(VirtualHost host, HostSchedulerOptions options)
@@ -39,6 +41,7 @@ public sealed class HostScheduler
         _host = host;
         _options = options;
         _reclaim = new HostReclaim(host.Frames, _machines, options.Order);
+        Sharing = options.Sharing is { } sharing ? new PageSharing(host, sharing) : null;
         host.Frames.Relief = () => _reclaim.TryFree(_reclaim.SoftFrames, Now);
     }
 
@@ -47,6 +50,9 @@ public sealed class HostScheduler
 
     /// <summary>Virtual nanoseconds of the host: the last barrier.</summary>
     public ulong Now { get; private set; }
+
+    /// <summary>Who finds equal pages; null where nobody does.</summary>
+    public PageSharing? Sharing { get; }
 
     /// <summary>How short of memory the host is.</summary>
     public HostState State => _reclaim.State;
@@ -68,6 +74,12 @@ public sealed class HostScheduler
         }
 
         Watch();
+        if (Sharing is not null)
+        {
+            Sharing.Scan([.. _machines.Where(machine => machine.Guest is not null).Select(machine => machine.Guest!.Machine)], Now - _lastScan);
+            _lastScan = Now;
+        }
+
         _reclaim.Balance(Now);
         foreach (ScheduledMachine machine in _machines)
         {
@@ -162,12 +174,13 @@ public sealed class HostScheduler
             store.Now = machine.Time;
         switch (stop.Memory)
         {
-            case PopulateResult.Swapped:
+            case PopulateResult.Swapped or PopulateResult.SharedWrite:
                 switch (guest.Machine.Memory.BringIn(stop.Exit.GuestPhysical))
                 {
                     case PopulateResult.Mapped:
                         machine.Resume();
-                        machine.WaitForSwap(machine.Store!.ReadyAt);
+                        if (machine.Store is { } waited)
+                            machine.WaitForSwap(waited.ReadyAt);
                         return;
                     case PopulateResult.NoFrame:
                         machine.Starve();

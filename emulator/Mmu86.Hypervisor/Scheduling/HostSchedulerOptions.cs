@@ -1,3 +1,4 @@
+using Mmu86.Hypervisor.Sharing;
 using Mmu86.Hypervisor.Swap;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -19,6 +20,9 @@ public sealed record HostSchedulerOptions
 
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
+
+    /// <summary>How pages of equal content are found and shared; null where they are not.</summary>
+    public PageSharingOptions? Sharing { get; init; }
 }
 
 /// <summary>From whom frames are taken first.</summary>

@@ -3,8 +3,11 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// <summary>What a machine has of its host, and what was done for it.</summary>
 public readonly record struct MachineUsage
 {
-    /// <summary>Frames of its memory that have one of the host.</summary>
+    /// <summary>Frames of its memory that have one of the host for themselves.</summary>
     public required ulong ResidentFrames { get; init; }
+
+    /// <summary>Frames of its memory that have one of the host together with others.</summary>
+    public required ulong SharedFrames { get; init; }
 
     /// <summary>Frames of its memory whose bytes are swapped.</summary>
     public required ulong SwappedFrames { get; init; }
@@ -30,6 +33,7 @@ public readonly record struct MachineUsage
     internal static MachineUsage Most(in MachineUsage left, in MachineUsage right) => new()
     {
         ResidentFrames = Math.Max(left.ResidentFrames, right.ResidentFrames),
+        SharedFrames = Math.Max(left.SharedFrames, right.SharedFrames),
         SwappedFrames = Math.Max(left.SwappedFrames, right.SwappedFrames),
         BalloonedFrames = Math.Max(left.BalloonedFrames, right.BalloonedFrames),
         TableFrames = Math.Max(left.TableFrames, right.TableFrames),

@@ -124,6 +124,7 @@ public sealed class ScheduledMachine
         Usage = new MachineUsage
         {
             ResidentFrames = memory.ResidentFrames,
+            SharedFrames = memory.SharedFrames,
             SwappedFrames = memory.SwappedFrames,
             BalloonedFrames = memory.BalloonedFrames,
             TableFrames = memory.TableFrames,
@@ -145,7 +146,7 @@ public sealed class ScheduledMachine
         Stop = null;
         IsStarved = false;
         HasEnded = true;
-        Usage = Usage with { ResidentFrames = 0, SwappedFrames = 0, BalloonedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
+        Usage = Usage with { ResidentFrames = 0, SharedFrames = 0, SwappedFrames = 0, BalloonedFrames = 0, TableFrames = 0, ReservedFrames = 0 };
     }
 
     internal void EndUnstarted(string reason)

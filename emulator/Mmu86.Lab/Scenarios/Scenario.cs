@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Sharing;
 
 namespace Mmu86.Lab.Scenarios;
 
@@ -20,6 +21,9 @@ public sealed record Scenario
 
     /// <summary>Where pages go that have no frame; null where they go nowhere.</summary>
     public required ScenarioSwap? Swap { get; init; }
+
+    /// <summary>How pages of equal content are found and shared; null where they are not.</summary>
+    public required PageSharingOptions? Sharing { get; init; }
 
     /// <summary>The machines, in the order in which they are served.</summary>
     public required IReadOnlyList<ScenarioMachine> Machines { get; init; }

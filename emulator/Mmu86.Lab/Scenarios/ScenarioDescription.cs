@@ -56,6 +56,9 @@ internal sealed record PolicyDescription
     /// <summary>Whether frames of equal content become one.</summary>
     public bool? Sharing { get; init; }
 
+    /// <summary>How many pages are looked at in a virtual second, of all machines together.</summary>
+    public ulong? SharingPagesPerSecond { get; init; }
+
     /// <summary>How much more an idle page costs.</summary>
     public int? IdleTaxPercent { get; init; }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Sharing;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
 using Mmu86.X86;
@@ -64,6 +65,7 @@ public static class ScenarioJson
             ulong host = Size("hostMemory", description.HostMemory, RunOptions.MinimumMemoryBytes);
             host = reading.HostMemoryBytes ?? host;
             ScenarioSwap? swap = description.Swap is null ? null : ReadSwap(description.Swap);
+            PageSharingOptions? sharing = ReadSharing(description.Policy);
             ReclaimOrder order = ReadPolicy(description.Policy, out PageReplacement replacement);
             List<ScenarioMachine> machines = [];
             HashSet<string> names = [];
@@ -79,6 +81,7 @@ public static class ScenarioJson
                 Order = order,
                 Replacement = replacement,
                 Swap = swap,
+                Sharing = sharing,
                 Machines = machines,
                 LimitNanoseconds = description.Limits?.Time,
                 Seed = reading.Seed,
@@ -103,10 +106,18 @@ public static class ScenarioJson
             };
         }
 
+        private PageSharingOptions? ReadSharing(PolicyDescription? policy)
+        {
+            ulong rate = policy?.SharingPagesPerSecond ?? PageSharingOptions.DefaultPagesPerSecond;
+            if (rate is 0 or > PageSharingOptions.MostPagesPerSecond)
+                Refuse("policy.sharingPagesPerSecond", $"must be 1 to {PageSharingOptions.MostPagesPerSecond}, not {rate}");
+            else if (policy is { SharingPagesPerSecond: not null, Sharing: null })
+                Refuse("policy.sharingPagesPerSecond", "means nothing without 'sharing'");
+            return policy?.Sharing == true ? PageSharingOptions.At(rate, reading.Seed) : null;
+        }
+
         private ReclaimOrder ReadPolicy(PolicyDescription? policy, out PageReplacement replacement)
         {
-            if (policy?.Sharing == true)
-                Later("policy.sharing", "page sharing is not available yet");
             if (policy?.IdleTaxPercent is < 0 or > 99)
                 Refuse("policy.idleTaxPercent", $"must be 0 to 99, not {policy.IdleTaxPercent}");
             else if (policy?.IdleTaxPercent is > 0)

@@ -53,6 +53,7 @@ public sealed class ScenarioRunner
             Threads = Threads,
             Order = _scenario.Order,
             Swap = swap,
+            Sharing = _scenario.Sharing,
         });
         for (int i = 0; i < _records.Length; i++)
             scheduler.Add(Schedule(host, i, swap));
@@ -114,6 +115,7 @@ public sealed class ScenarioRunner
             Time = scheduler.Machines.Max(machine => machine.Time),
             PeakFramesUsed = host.Frames.MostFramesUsed,
             Swap = swap is null ? null : VmsSwap.Of(_scenario.Swap!, swap.Counts),
+            Sharing = scheduler.Sharing is { } sharing ? VmsSharing.Of(_scenario.Sharing!, sharing, host.Frames, machines) : null,
             Timeline = _timeline.Moments,
             Machines = machines,
             FramesOwnedAtEnd = host.Frames.FramesUsed,
@@ -143,7 +145,7 @@ public sealed class ScenarioRunner
             _counts = new RunCountsReader(options.Machine, options.Paging, options.Fidelity)
                 .Read(ended.Vcpu.Counters, ended.Vcpu.Statistics, ended.Timing?.Statistics);
             _memory = guest.Machine.Memory.Counts;
-            _last = Frames(guest.Machine.Memory.ResidentFrames, guest.Machine.Memory.BalloonedFrames, guest.Machine.Memory.SwappedFrames);
+            _last = FramesOf(guest.Machine.Memory);
         }
 
         public VmsMachineReport Report(ScheduledMachine scheduled) => new()
@@ -160,12 +162,20 @@ public sealed class ScenarioRunner
             SharedFrames = _last?.SharedFrames ?? 0,
             BalloonedFrames = _last?.BalloonedFrames ?? 0,
             SwappedFrames = _last?.SwappedFrames ?? 0,
-            Peak = Frames(scheduled.Peak.ResidentFrames, scheduled.Peak.BalloonedFrames, scheduled.Peak.SwappedFrames),
+            Peak = new VmsFrames
+            {
+                ResidentFrames = scheduled.Peak.ResidentFrames,
+                SharedFrames = scheduled.Peak.SharedFrames,
+                BalloonedFrames = scheduled.Peak.BalloonedFrames,
+                SwappedFrames = scheduled.Peak.SwappedFrames,
+            },
             SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
             SwapOutBytes = (_memory?.Stored ?? 0) << 12,
             CleanEvictions = _memory?.SwappedOutClean ?? 0,
             SwapWait = scheduled.SwapWaitNanoseconds,
             EndedAt = scheduled.Time,
+            SharingBroken = _memory?.SharingBroken ?? 0,
+            SharedCopied = _memory?.SharedCopied ?? 0,
             Invalidations = _memory?.Invalidations ?? 0,
             LargePagesJoined = _memory?.Joins ?? 0,
             LargePagesSplit = _memory?.Splits ?? 0,
@@ -173,8 +183,12 @@ public sealed class ScenarioRunner
             Walks = _counts?.Walks,
         };
 
-        // Nothing shares yet, so these are none.
-        private static VmsFrames Frames(ulong resident, ulong ballooned, ulong swapped) =>
-            new() { ResidentFrames = resident, SharedFrames = 0, BalloonedFrames = ballooned, SwappedFrames = swapped };
+        private static VmsFrames FramesOf(GuestMemoryManager memory) => new()
+        {
+            ResidentFrames = memory.ResidentFrames,
+            SharedFrames = memory.SharedFrames,
+            BalloonedFrames = memory.BalloonedFrames,
+            SwappedFrames = memory.SwappedFrames,
+        };
     }
 }

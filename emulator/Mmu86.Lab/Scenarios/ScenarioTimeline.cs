@@ -46,6 +46,7 @@ internal sealed class ScenarioTimeline
     {
         Time = scheduler.Now,
         Free = frames.FramesFree,
+        Saved = scheduler.Sharing is null ? null : frames.FramesSaved,
         State = scheduler.State switch
         {
             HostState.High => "high",
@@ -58,6 +59,7 @@ internal sealed class ScenarioTimeline
         {
             Resident = machine.Usage.ResidentFrames,
             Swapped = machine.Usage.SwappedFrames,
+            Shared = scheduler.Sharing is null ? null : machine.Usage.SharedFrames,
             Instructions = machine.Instructions,
             SwapInBytes = machine.Usage.SwappedIn << 12,
             SwapOutBytes = machine.Usage.SwappedOut << 12,

@@ -35,6 +35,9 @@ public sealed record VmsReport
     /// <summary>What the swap device did. Null where there is none.</summary>
     public VmsSwap? Swap { get; init; }
 
+    /// <summary>What page sharing did; null where there is none.</summary>
+    public VmsSharing? Sharing { get; init; }
+
     /// <summary>The host at moments that are equally far apart.</summary>
     public required IReadOnlyList<VmsMoment> Timeline { get; init; }
 
@@ -57,6 +60,9 @@ public sealed record VmsMoment
     /// <summary>Frames that nobody has.</summary>
     public required ulong Free { get; init; }
 
+    /// <summary>Frames that page sharing saves. Null where nothing is shared.</summary>
+    public ulong? Saved { get; init; }
+
     /// <summary><c>high</c>, <c>soft</c>, <c>hard</c> or <c>low</c>.</summary>
     public required string State { get; init; }
 
@@ -67,7 +73,7 @@ public sealed record VmsMoment
 /// <summary>A machine at one moment.</summary>
 public sealed record VmsMachineMoment
 {
-    /// <summary>Frames of its memory that have one of the host.</summary>
+    /// <summary>Frames of its memory that have one of the host for themselves.</summary>
     public required ulong Resident { get; init; }
 
     /// <summary>Frames of its memory that are swapped.</summary>
@@ -95,7 +101,7 @@ public sealed record VmsMachineMoment
 /// <summary>What a machine had at its end, or at most.</summary>
 public sealed record VmsFrames
 {
-    /// <summary>Frames of its memory that had one of the host.</summary>
+    /// <summary>Frames of its memory that had one of the host for themselves.</summary>
     public required ulong ResidentFrames { get; init; }
 
     /// <summary>Frames that it had together with others.</summary>
@@ -164,6 +170,12 @@ public sealed record VmsMachineReport
 
     /// <summary>When it ended.</summary>
     public required ulong EndedAt { get; init; }
+
+    /// <summary>Shared pages that it wrote to.</summary>
+    public required ulong SharingBroken { get; init; }
+
+    /// <summary>Those among them that had to be copied.</summary>
+    public required ulong SharedCopied { get; init; }
 
     /// <summary>How often its translations were invalidated because memory was taken or watched.</summary>
     public required ulong Invalidations { get; init; }

@@ -3,6 +3,7 @@ using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Sharing;
 using Mmu86.Lab;
 using Mmu86.Lab.Running;
 using Mmu86.Lab.Scenarios;
@@ -78,10 +79,43 @@ public sealed class HostSchedulerTests
         Assert.True(large.Joins > 2);
     }
 
-    private sealed record Outcome(
-        string[] Outputs, string[] Exits, string Log, ulong SwappedIn, ulong Joins, ulong Nanoseconds, ulong FramesOwned, int PagesStored);
+    [Theory]
+    [InlineData(Enough)]
+    [InlineData(Scarce)]
+    public void RunQuantum_ClonesShare_PrintWhatTheyPrintApart(ulong hostBytes)
+    {
+        string[] clones = [.. Enumerable.Repeat("hash-table 8000", 3), .. Enumerable.Repeat("kernel-demand-paging", 2)];
+        Outcome apart = Run(hostBytes, threads: 1, clones);
 
-    private static Outcome Run(ulong hostBytes, int threads, string[] guests, int capacity = int.MaxValue, int corrupt = -1, PageSize page = PageSize.Size4K)
+        Outcome sharing = Run(hostBytes, threads: 1, clones, scan: 4_000_000);
+
+        Assert.Equal(apart.Outputs, sharing.Outputs);
+        Assert.Equal(apart.Exits, sharing.Exits);
+        Assert.Equal(0UL, apart.MostSaved);
+        Assert.True(sharing.MostSaved > 100, $"{sharing.MostSaved} frames saved");
+        Assert.True(sharing.SharingBroken > 50, $"{sharing.SharingBroken} broken");
+        Assert.Equal((0UL, 0), (sharing.FramesOwned, sharing.PagesStored));
+    }
+
+    [Fact]
+    public void RunQuantum_ClonesShareOnSeveralThreads_GivesTheSameToTheLastCount()
+    {
+        string[] clones = [.. Enumerable.Repeat("hash-table 8000", 2), "quicksort 30000", "kernel-demand-paging", "kernel-demand-paging"];
+
+        Outcome one = Run(Scarce, threads: 1, clones, scan: 2_000_000);
+        Outcome two = Run(Scarce, threads: 2, clones, scan: 2_000_000);
+
+        Assert.Equal(one.Log, two.Log);
+        Assert.Equal(one.Outputs, two.Outputs);
+        Assert.True(one.MostSaved > 50);
+    }
+
+    private sealed record Outcome(
+        string[] Outputs, string[] Exits, string Log, ulong SwappedIn, ulong Joins, ulong Nanoseconds, ulong FramesOwned, int PagesStored,
+        ulong MostSaved, ulong SharingBroken);
+
+    private static Outcome Run(ulong hostBytes, int threads, string[] guests, int capacity = int.MaxValue, int corrupt = -1, PageSize page = PageSize.Size4K,
+        ulong scan = 0)
     {
         using var host = new VirtualHost(new HostMemory(hostBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = true });
         var scheduler = new HostScheduler(host, new HostSchedulerOptions
@@ -89,12 +123,14 @@ public sealed class HostSchedulerTests
             QuantumNanoseconds = HostSchedulerOptions.DefaultQuantumNanoseconds / 4,
             Threads = threads,
             Order = ReclaimOrder.Largest,
+            Sharing = scan == 0 ? null : PageSharingOptions.At(scan, 1),
         });
         MemoryStream[] outputs = [.. guests.Select(_ => new MemoryStream())];
         string[] exits = new string[guests.Length];
         List<TimedMemoryStore> stores = [];
         ulong swappedIn = 0;
         ulong joins = 0;
+        ulong broken = 0;
         for (int i = 0; i < guests.Length; i++)
         {
             int index = i;
@@ -113,6 +149,7 @@ public sealed class HostSchedulerTests
                     exits[index] = $"{guest.Exit!.Kind} {guest.Exit.Status} {guest.Exit.Detail}";
                     swappedIn += guest.Machine.Memory.Counts.SwappedIn;
                     joins += guest.Machine.Memory.Counts.Joins;
+                    broken += guest.Machine.Memory.Counts.SharingBroken;
                 }),
                 StartNanoseconds = (ulong)i * 300_000,
                 Shares = 1000,
@@ -130,10 +167,12 @@ public sealed class HostSchedulerTests
             foreach (ScheduledMachine machine in scheduler.Machines)
                 log.Append(' ').Append(machine.Time).Append(' ').Append(machine.Instructions).Append(' ').Append(machine.Usage);
             log.Append('\n');
+            SharingVerifier.Verify(host, scheduler.Machines.Where(machine => machine.Guest is not null).Select(machine => machine.Guest!.Machine), scheduler.Sharing);
         }
 
         return new Outcome(
             [.. outputs.Select(output => Encoding.ASCII.GetString(output.ToArray()))], exits, log.ToString(), swappedIn, joins,
-            scheduler.Machines.Max(machine => machine.Time), host.Frames.FramesUsed, stores.Sum(store => store.Pages.Count));
+            scheduler.Machines.Max(machine => machine.Time), host.Frames.FramesUsed, stores.Sum(store => store.Pages.Count),
+            host.Frames.MostFramesSaved, broken);
     }
 }

@@ -2,8 +2,10 @@ using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Sharing;
 using Mmu86.Paging;
 using Mmu86.TestKit;
+using Mmu86.Tests.Hypervisor.Sharing;
 using Mmu86.X86;
 using Xunit;
 
@@ -29,12 +31,15 @@ public sealed class MemorySoakTests
         private readonly Dictionary<VirtualMachine, (VictimChooser Chooser, IReplacementPolicy Policy)> _choosers = [];
         private PageSize _largest;
         private int _evictions;
+        private ulong _broken;
         private ulong _now;
 
         public void Run(int steps)
         {
             using var world = new MemoryWorld((ulong)_random.Next(3, 14) << 20, new ZeroingScrubber());
             _largest = number % 2 == 0 ? PageSize.Size4K : PageSize.Size2M;
+            IPageContent content = number % 3 == 0 ? new CollidingContent() : new PageContent((ulong)number);
+            world.Sharing = new PageSharing(world.Host, PageSharingOptions.At(PageSharingOptions.DefaultPagesPerSecond, (ulong)number) with { Content = content });
             world.Host.Frames.Relief = () => Reclaim(world, 8) > 0;
             for (int step = 0; step < steps; step++)
             {
@@ -60,6 +65,8 @@ public sealed class MemorySoakTests
                 Remove(world, world.Machines[0]);
             Assert.Equal((0UL, 0), (world.Host.Frames.FramesUsed, world.Store.Count));
             Assert.True(_evictions > 0, $"seed {TestSeed.Base}, world {number}: nothing was evicted");
+            Assert.True(world.Sharing.Counts.Merged > 0, $"seed {TestSeed.Base}, world {number}: nothing was shared");
+            Assert.True(_broken > 0, $"seed {TestSeed.Base}, world {number}: no sharing was broken");
         }
 
         private void Step(MemoryWorld world)
@@ -77,7 +84,7 @@ public sealed class MemorySoakTests
             VirtualMachine machine = world.Machines[_random.Next(world.Machines.Count)];
             GuestMemoryManager memory = machine.Memory;
             Dictionary<ulong, ulong> shadow = _shadows[machine];
-            switch (_random.Next(14))
+            switch (_random.Next(17))
             {
                 case < 5:
                     for (int i = _random.Next(60); i > 0; i--)
@@ -122,6 +129,17 @@ public sealed class MemorySoakTests
                     ulong length = (ulong)_random.Next(_random.Next(2) == 0 ? 0x8000 : 0x50_0000);
                     if (memory.ReportFree(new GuestPhysicalAddress(start), length))
                         Lose(shadow, (start + 0xFFF) >> 12, (start + length) >> 12);
+                    break;
+                case 13:
+                    // Pages that others have too: what was never written reads as zeros.
+                    for (int i = _random.Next(60); i > 0; i--)
+                        Write(memory, shadow, Address(memory) & ~0xFFFUL, (ulong)_random.Next(4));
+                    break;
+                case 14:
+                    world.Sharing!.Scan(world.Machines, (ulong)_random.Next(1, 4_000_000));
+                    break;
+                case 15:
+                    world.Sharing!.ScanAll(world.Machines);
                     break;
                 default:
                     if (_random.Next(8) == 0)
@@ -186,6 +204,7 @@ public sealed class MemorySoakTests
         private void Remove(MemoryWorld world, VirtualMachine machine)
         {
             Compare(machine);
+            _broken += machine.Memory.Counts.SharingBroken;
             _shadows.Remove(machine);
             world.Remove(machine);
         }
@@ -201,9 +220,11 @@ public sealed class MemorySoakTests
 
         private ulong Address(GuestMemoryManager memory) => (ulong)_random.NextInt64((long)memory.SizeInBytes / 8) * 8;
 
-        private void Write(GuestMemoryManager memory, Dictionary<ulong, ulong> shadow, ulong address)
+        private void Write(GuestMemoryManager memory, Dictionary<ulong, ulong> shadow, ulong address) =>
+            Write(memory, shadow, address, (ulong)_random.NextInt64());
+
+        private static void Write(GuestMemoryManager memory, Dictionary<ulong, ulong> shadow, ulong address, ulong value)
         {
-            ulong value = (ulong)_random.NextInt64();
             memory.Write(new GuestPhysicalAddress(address), BitConverter.GetBytes(value));
             shadow[address] = value;
         }

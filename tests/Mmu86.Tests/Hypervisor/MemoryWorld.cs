@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Sharing;
 using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
@@ -19,6 +20,9 @@ internal sealed class MemoryWorld : IDisposable
     }
 
     public VirtualHost Host { get; }
+
+    /// <summary>Who shares; null where nobody does.</summary>
+    public PageSharing? Sharing { get; set; }
 
     public MemoryPageStore Store { get; } = new();
 
@@ -71,7 +75,8 @@ internal sealed class MemoryWorld : IDisposable
             swapped += machine.Memory.SwappedFrames + (ulong)machine.Memory.CopiesStored;
         }
 
-        Assert.Equal(owned, Host.Frames.FramesUsed);
+        SharingVerifier.Verify(Host, _machines, Sharing);
+        Assert.Equal(owned + Host.Frames.SharedFrames, Host.Frames.FramesUsed);
         Assert.Equal(swapped, (ulong)Store.Count);
     }
 

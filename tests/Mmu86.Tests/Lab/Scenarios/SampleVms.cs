@@ -57,6 +57,8 @@ internal static class SampleVms
         CleanEvictions = 0,
         SwapWait = 0,
         EndedAt = 9_000_000,
+        SharingBroken = 0,
+        SharedCopied = 0,
         Invalidations = 3,
         LargePagesJoined = 0,
         LargePagesSplit = 0,

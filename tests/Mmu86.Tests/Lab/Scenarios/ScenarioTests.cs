@@ -90,6 +90,38 @@ public sealed class ScenarioTests
     }
 
     [Theory]
+    [InlineData("\"sharing\": true, \"sharingPagesPerSecond\": 0", "policy.sharingPagesPerSecond: must be 1 to 1000000000, not 0")]
+    [InlineData("\"sharing\": true, \"sharingPagesPerSecond\": 1000000001", "policy.sharingPagesPerSecond: must be 1 to 1000000000, not 1000000001")]
+    [InlineData("\"sharingPagesPerSecond\": 50", "policy.sharingPagesPerSecond: means nothing without 'sharing'")]
+    public void Read_SharingThatMakesNoSense_IsRefused(string policy, string message)
+    {
+        string json = Three.Replace("\"hostMemory\"", $"\"policy\": {{ {policy} }}, \"hostMemory\"", StringComparison.Ordinal);
+        Assert.Null(Read(Encoding.UTF8.GetBytes(json), null, out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(message, Assert.Single(errors).ToString());
+    }
+
+    [Fact]
+    public void Run_Sharing_TellsWhatWasSharedAndChangesNoOutput()
+    {
+        const string Clones = """
+            { "schema": "mmu86.scenario/1", "hostMemory": "24M",
+              "machines": [ { "name": "clone", "program": "hash-table", "args": ["60000"], "memory": "16M", "count": 4 } ] }
+            """;
+        VmsReport apart = Run(Clones, null, 1);
+        VmsReport sharing = Run(Clones.Replace("\"hostMemory\"", "\"policy\": { \"sharing\": true, \"sharingPagesPerSecond\": 4000000 }, \"hostMemory\"", StringComparison.Ordinal), null, 2);
+
+        Assert.Equal(apart.Machines.Select(machine => machine.OutputSha256), sharing.Machines.Select(machine => machine.OutputSha256));
+        Assert.Null(apart.Sharing);
+        Assert.All(apart.Machines, machine => Assert.Equal(0UL, machine.Peak.SharedFrames));
+        Assert.All(sharing.Machines, machine => Assert.True(machine.Peak.SharedFrames > 50));
+        Assert.Equal(4_000_000UL, sharing.Sharing!.PagesPerSecond);
+        Assert.Contains(sharing.Timeline, moment => moment.Saved > 100 && moment.Machines.All(machine => machine.Shared > 0));
+        Assert.True(sharing.Sharing.MostFramesSaved >= sharing.Timeline.Max(moment => moment.Saved!.Value));
+        Assert.Equal(sharing.Sharing.Broken, sharing.Machines.Aggregate(0UL, (sum, machine) => sum + machine.SharingBroken));
+        Assert.Equal(0UL, sharing.FramesOwnedAtEnd);
+    }
+
+    [Theory]
     [InlineData("opt", "policy.replacement: 'opt' needs the accesses to come, which a host that runs does not know")]
     [InlineData("arx", "policy.replacement: must be fifo, clock, lru, 2q, arc, wsclock, mglru, random, not 'arx'; did you mean 'arc'?")]
     public void Read_PolicyThatCannotServe_IsRefused(string policy, string message)
@@ -151,7 +183,6 @@ public sealed class ScenarioTests
     }
 
     [Theory]
-    [InlineData("\"policy\": { \"sharing\": true }", "policy.sharing")]
     [InlineData("\"policy\": { \"idleTaxPercent\": 75 }", "policy.idleTaxPercent")]
     [InlineData("\"policy\": { \"reclaim\": \"balloon\" }", "policy.reclaim")]
     public void Read_WhatIsNotBuiltYet_IsRefusedAsThat(string key, string path)
