@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor;
 
 /// <summary>What <see cref="GuestMemoryManager"/> did to a guest's tables.</summary>
@@ -50,4 +52,17 @@ public sealed class GuestMemoryCounts
 
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }
+
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared]);
+
+    internal void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[8];
+        reader.ReadArray("counts", counts);
+        (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared) =
+            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7]);
+    }
+
+    internal void Replace(GuestMemoryCounts by) => (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared) =
+        (by.SwappedOut, by.SwappedOutClean, by.Cleaned, by.SwappedIn, by.Splits, by.Joins, by.Invalidations, by.AccessedFlagsCleared);
 }

@@ -168,6 +168,9 @@ public sealed unsafe class HostMemory : IDisposable
         NoteWrite(address, length);
     }
 
+    /// <summary>Every byte of RAM is zero again, as when it was made. Before anything was decoded from it, and not through a view.</summary>
+    public void Forget() => (_owned ?? throw new InvalidOperationException("RAM is forgotten by whom it belongs to.")).Forget();
+
     /// <summary>Which 64-byte lines of a frame hold decoded code: bit i is line i. Zero where the frame is not RAM.</summary>
     public ulong CodeLines(HostFrameNumber frame) => IsRam(frame.Address) ? CodeLineWords[frame.Value] : 0;
 

@@ -162,6 +162,20 @@ internal sealed class GuestOptions
             throw UserErrorException.Usage($"{option}: a recorded stream has the machine, paging, pages, memory and seed of its run; record again for others");
     }
 
+    /// <summary>What a restored run is asked for: what was saved, unless the program is named again, and then everything is said anew.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="readSaved">Reads what was saved.</param>
+    /// <exception cref="UserErrorException">Status 64: an option is the snapshot's to say.</exception>
+    public RunOptions ReadRestored(ParseResult parsed, Func<RunOptions> readSaved)
+    {
+        if (parsed.GetValue(_program) is not null || parsed.GetValue(_rom) is not null)
+            return Read(parsed);
+        Option[] said = [_machine, _set, _paging, _guestPage, _hostPage, _fidelity, _memory, _hostMemory, _seed, _personality, _format, _loadAddress, _entry, _modules];
+        if (Given(parsed, said) is string option)
+            throw UserErrorException.Usage($"{option}: the snapshot has it; with PROGRAM too, everything is said anew and must be the same");
+        return readSaved() with { MaxInstructions = Number(parsed, _maxInstructions) };
+    }
+
     private void RefuseProgram(ParseResult parsed)
     {
         if (parsed.GetValue(_program) is string program)

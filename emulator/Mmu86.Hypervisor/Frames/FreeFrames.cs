@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Frames;
@@ -81,6 +82,46 @@ internal sealed class FreeFrames
         return false;
     }
 
+    /// <summary>Writes which frames are here.</summary>
+    public void Save(StateWriter writer)
+    {
+        ulong[] numbers = [.. _broken.Concat(_whole).Order()];
+        writer.Write(numbers.Length);
+        foreach (ulong number in numbers)
+        {
+            writer.Write(number);
+            writer.WriteArray<ulong>(_runs[number].Bits);
+        }
+    }
+
+    /// <summary>Reads it back in place of what is here.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="mayBeFree">Whether a frame can be here.</param>
+    public void Load(StateReader reader, Predicate<HostFrameNumber> mayBeFree)
+    {
+        _runs.Clear();
+        _broken.Clear();
+        _whole.Clear();
+        Count = 0;
+        Span<ulong> bits = stackalloc ulong[FramesOfRun / 64];
+        ulong next = 0;
+        for (int left = reader.ReadInt32("freeRuns", 0, int.MaxValue); left > 0; left--)
+        {
+            ulong number = reader.ReadUInt64("freeRun", next, ulong.MaxValue >> 16);
+            next = number + 1;
+            reader.ReadArray("freeFrames", bits);
+            for (int index = 0; index < FramesOfRun; index++)
+            {
+                if ((bits[index >> 6] >> (index & 63) & 1) == 0)
+                    continue;
+                var frame = new HostFrameNumber((number * FramesOfRun) + (ulong)index);
+                if (!mayBeFree(frame))
+                    throw reader.Refuse("freeFrames", $"has {frame.Address}, which is none that can be free");
+                Add(frame);
+            }
+        }
+    }
+
     private bool IsWhole(ulong number, ulong runs)
     {
         for (ulong i = 1; i < runs; i++)
@@ -97,6 +138,8 @@ internal sealed class FreeFrames
         private readonly ulong[] _bits = new ulong[FramesOfRun / 64];
 
         public int Count { get; private set; }
+
+        public ReadOnlySpan<ulong> Bits => _bits;
 
         public bool Has(int index) => (_bits[index >> 6] >> (index & 63) & 1) != 0;
 

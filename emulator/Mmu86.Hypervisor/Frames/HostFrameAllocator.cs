@@ -15,6 +15,9 @@ public sealed partial class HostFrameAllocator
     /// <summary>The owner of frames that nobody owns.</summary>
     public const ushort Nobody = 0;
 
+    private const string Section = "host-frames";
+    private const int MostGaps = 1 << 20;
+
     private readonly HostMemory _host;
     private readonly IFrameScrubber _scrubber;
     private readonly FrameTable<ushort> _owners;
@@ -147,4 +150,64 @@ public sealed partial class HostFrameAllocator
     }
 
     private static ulong Align(ulong address, ulong bytes) => (address + bytes - 1) & ~(bytes - 1);
+
+    /// <summary>Writes the section <c>host-frames</c>: which frames are free, and in which order they will be given out. Whose the others are their owners say.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Begin(Section);
+        writer.Write(_next);
+        writer.Write(_gaps.Count);
+        foreach ((ulong start, ulong end) in _gaps)
+        {
+            writer.Write(start);
+            writer.Write(end);
+        }
+
+        _free.Save(writer);
+        writer.Write(MostFramesUsed);
+        writer.End();
+    }
+
+    /// <summary>Reads it back. Every frame that is owned now must have been owned then; the others that were are claimed (<see cref="TryClaim"/>).</summary>
+    public void Load(StateReader reader)
+    {
+        reader.Open(Section);
+        ulong end = Math.Max(_host.LowTop.Value, _host.SizeInBytes > HostMemory.HoleStart ? _host.HighTop.Value : 0);
+        _next = reader.ReadUInt64("next", _next, end);
+        _gaps.Clear();
+        ulong last = 4096;
+        for (int left = reader.ReadInt32("gaps", 0, MostGaps); left > 0; left--)
+        {
+            ulong start = reader.ReadUInt64("gapStart", last, _next);
+            last = reader.ReadUInt64("gapEnd", start, _next);
+            _gaps.Add((start, last));
+            if (((start | last) & 0xFFF) != 0)
+                throw reader.Refuse("gapStart", "is not that of a frame");
+        }
+
+        _free.Load(reader, frame => frame.Address.Value >= 4096 && frame.Address.Value < _next && _host.IsRam(frame.Address) && _owners[frame] == Nobody);
+        MostFramesUsed = reader.ReadUInt64("mostUsed", 0, FramesTotal);
+        reader.Close();
+    }
+
+    /// <summary>Takes the very frames that a saved machine had, out of those that are neither free nor owned. They are zero.</summary>
+    /// <returns>False where one of them is.</returns>
+    public bool TryClaim(ushort owner, PageSize size, HostPhysicalAddress start)
+    {
+        if ((start.Value & size.OffsetMask()) != 0 || !_host.IsRam(start, size.Bytes()) || start.Value < 4096 || start.Value + size.Bytes() > _next)
+            return false;
+        ulong frames = size.Bytes() >> 12;
+        for (ulong i = 0; i < frames; i++)
+        {
+            var frame = new HostFrameNumber(start.Frame.Value + i);
+            if (_owners[frame] != Nobody || _free.Contains(frame) || _gaps.Exists(gap => frame.Address.Value >= gap.Start && frame.Address.Value < gap.End))
+                return false;
+        }
+
+        for (ulong i = 0; i < frames; i++)
+            _owners[new HostFrameNumber(start.Frame.Value + i)] = owner;
+        FramesUsed += frames;
+        MostFramesUsed = Math.Max(MostFramesUsed, FramesUsed);
+        return true;
+    }
 }

@@ -66,6 +66,16 @@ public sealed partial class MachineFrames
         return true;
     }
 
+    /// <summary>Takes the very frames that a saved machine had. They are zero.</summary>
+    /// <returns>False where the host has not got them to give.</returns>
+    internal bool TryClaim(PageSize size, HostPhysicalAddress start)
+    {
+        if (!_host.TryClaim(Owner, size, start))
+            return false;
+        Owned += size.Bytes() >> 12;
+        return true;
+    }
+
     /// <summary>Returns frames to the host: unmapped, invalidated, without code. Only while open.</summary>
     public void Return(PageSize size, HostPhysicalAddress start)
     {

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Mmu86.Cpu;
+using Mmu86.Hypervisor.Snapshots;
 using Mmu86.Lab.Reports;
+using Mmu86.Lab.Snapshots;
 using Mmu86.Memory;
 using Mmu86.Paging;
 
@@ -15,8 +17,7 @@ public sealed class GuestRunner
     private readonly RunOptions _options;
     private readonly GuestOutput _output;
     private readonly RunCountsReader _reader;
-    private RunCounts? _begin;
-    private RunCounts? _measured;
+    private readonly MeasuredPart _measured = new();
 
     /// <summary>Prepares a run.</summary>
     public GuestRunner(RunOptions options, GuestOutput output)
@@ -32,17 +33,26 @@ public sealed class GuestRunner
     /// <summary>Where the stream of translations goes; null where it is not wanted.</summary>
     public RunRecording? Recording { get; init; }
 
+    /// <summary>The snapshot that the guest goes on from; null where it begins.</summary>
+    public string? RestoredFrom { get; init; }
+
+    /// <summary>The snapshot that is to be taken on the way; null for none.</summary>
+    public SnapshotRequest? Snapshot { get; init; }
+
+    /// <summary>Whether <see cref="Snapshot"/> was taken: false too where the guest ended before.</summary>
+    public bool IsSnapshotTaken { get; private set; }
+
     /// <summary>Runs.</summary>
     /// <param name="cancellation">Ends the run early: the report says so.</param>
     /// <exception cref="Loaders.ImageFormatException">The image is broken, or does not fit.</exception>
     /// <exception cref="Loaders.ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
     /// <exception cref="Hypervisor.HostMemoryExhaustedException">The host has too little memory to place the image.</exception>
+    /// <exception cref="StateFormatException">The snapshot is broken, or of another run.</exception>
+    /// <exception cref="SnapshotFileException">A snapshot cannot be written or read.</exception>
     /// <exception cref="IOException">The guest's output cannot be written.</exception>
     public RunReport Run(CancellationToken cancellation)
     {
-        using GuestMachine machine = Recording is null
-            ? GuestMachine.Build(_options, _output, observer: null)
-            : GuestMachine.BuildRecorded(_options, _output, Recording);
+        using GuestMachine machine = Make();
         if (machine.Mmu is RecordingMmu recorder)
             Recording!.Attach?.Invoke(machine, recorder);
         TimeSpan cpuStart = ThreadCpuTime.Now;
@@ -59,7 +69,7 @@ public sealed class GuestRunner
         {
             Exit = exit,
             Counts = counts,
-            Measured = _measured,
+            Measured = _measured.Read(_reader),
             Memory = machine.HostFramesUsed is { } used
                 ? new MemoryReport { GuestFramesTouched = (long?)machine.GuestFramesTouched, HostFramesUsed = (long)used }
                 : null,
@@ -70,12 +80,42 @@ public sealed class GuestRunner
         });
     }
 
+    private GuestMachine Make()
+    {
+        if (RestoredFrom is { } path)
+            return SnapshotFileException.Translate(FileAccess.Read, path, () => SnapshotFile.Read(path, reader => GuestSnapshot.Read(reader, Build, _measured.LoadState)));
+        return Recording is null
+            ? GuestMachine.Build(_options, _output, observer: null)
+            : GuestMachine.BuildRecorded(_options, _output, Recording);
+    }
+
+    private GuestMachine Build(RunOptions saved)
+    {
+        SavedOptions.RequireSame(saved, _options);
+        return GuestMachine.Build(_options, _output, observer: null);
+    }
+
+    // What the guest wrote so far is written: who restores the snapshot gets the rest.
+    private void Take(SnapshotRequest request, GuestMachine machine)
+    {
+        _output.Standard.Flush();
+        _output.Error.Flush();
+        SnapshotFileException.Translate(FileAccess.Write, request.Path, () =>
+        {
+            SnapshotFile.Write(request.Path, writer => GuestSnapshot.Write(writer, machine, _measured.SaveState));
+            return true;
+        });
+        IsSnapshotTaken = true;
+    }
+
     private ExitReport RunToEnd(GuestMachine machine, CancellationToken cancellation)
     {
         ulong limit = _options.MaxInstructions ?? ulong.MaxValue;
         while (true)
         {
             ulong retired = machine.Vcpu.Counters.Instructions;
+            if (Snapshot?.AtInstruction == retired && !IsSnapshotTaken)
+                Take(Snapshot, machine);
             if (retired >= limit)
                 return new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = $"--max-instructions {limit} was reached" };
             if (cancellation.IsCancellationRequested)
@@ -83,6 +123,8 @@ public sealed class GuestRunner
             Progress?.Report(retired);
             machine.Mark(StreamMoment.Interval);
             ulong slice = limit - retired <= SliceInstructions ? limit : retired + SliceInstructions;
+            if (Snapshot is { } wanted && wanted.AtInstruction > retired)
+                slice = Math.Min(slice, wanted.AtInstruction);
             if (machine.Run(slice, marker => Mark(machine, marker)) is { } exit)
                 return exit;
         }
@@ -91,16 +133,8 @@ public sealed class GuestRunner
     // The first begin and the first end behind it count.
     private void Mark(GuestMachine machine, uint marker)
     {
-        if (marker == Markers.Begin && _begin is null)
-        {
-            _begin = Count(machine);
-            machine.Mark(StreamMoment.Begin);
-        }
-        else if (marker != Markers.Begin && _begin is not null && _measured is null)
-        {
-            _measured = Count(machine).Since(_begin);
-            machine.Mark(StreamMoment.End);
-        }
+        if (_measured.Pass(marker, machine))
+            machine.Mark(marker == Markers.Begin ? StreamMoment.Begin : StreamMoment.End);
     }
 
     private RunCounts Count(GuestMachine machine)

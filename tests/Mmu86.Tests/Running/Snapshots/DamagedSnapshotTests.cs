@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Snapshots;
+using Mmu86.Lab;
+using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Machines;
+using Mmu86.Lab.Running;
+using Mmu86.Lab.Snapshots;
+using Mmu86.Loaders;
+using Mmu86.Memory;
+using Mmu86.TestKit;
+using Mmu86.X86;
+using Xunit;
+
+namespace Mmu86.Tests.Running.Snapshots;
+
+/// <summary>Snapshots that something happened to.</summary>
+public sealed class DamagedSnapshotTests
+{
+    private static readonly Lazy<byte[]> s_snapshot = new(() => Take(PagingMode.Nested, Fidelity.Tlb, "sieve 20000"));
+
+    [Fact]
+    public void Read_OfAFileWithAFlippedBit_IsRefused()
+    {
+        byte[] whole = s_snapshot.Value;
+        Random random = TestSeed.Case(1);
+        for (int i = 0; i < TestTiers.Pick(150, 1500, 15_000); i++)
+        {
+            byte[] damaged = (byte[])whole.Clone();
+
+            // Headers of sections are few among bytes that hold pages.
+            int at = i < 60 ? i : random.Next(damaged.Length);
+            damaged[at] ^= (byte)(1 << random.Next(8));
+            StateFormatException refused = Assert.Throws<StateFormatException>(() => Read(damaged));
+            Assert.Contains("field '", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Read_OfAFileCutShort_IsRefused()
+    {
+        byte[] whole = s_snapshot.Value;
+        Random random = TestSeed.Case(2);
+        for (int i = 0; i < TestTiers.Pick(100, 1000, 10_000); i++)
+        {
+            int length = i < 60 ? i : i < 90 ? whole.Length - (i - 59) : random.Next(whole.Length);
+            Assert.Throws<StateFormatException>(() => Read(whole.AsSpan(0, length).ToArray()));
+        }
+    }
+
+    [Fact]
+    public void Read_OfAFileWithMoreBehindItsEnd_IsRefused() =>
+        Assert.Contains("bytes follow", Assert.Throws<StateFormatException>(() => Read([.. s_snapshot.Value, 0])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Read_OfAnotherVersion_NamesTheVersion()
+    {
+        byte[] other = (byte[])s_snapshot.Value.Clone();
+        other[8] = 2;
+        BitConverter.TryWriteBytes(other.AsSpan(12), System.IO.Hashing.XxHash3.HashToUInt64(other.AsSpan(0, 12)));
+        Assert.Contains("field 'version': is 2", Assert.Throws<StateFormatException>(() => Read(other)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("mmu")]
+    [InlineData("tlb")]
+    [InlineData("structure-caches")]
+    [InlineData("nested")]
+    [InlineData("host-frames")]
+    [InlineData("process")]
+    public void Read_WithoutASection_NamesIt(string missing)
+    {
+        StateSection[] sections = [.. Sections(s_snapshot.Value).Where(section => section.Name != missing)];
+        StateFormatException refused = Assert.Throws<StateFormatException>(() => Read(Write(sections)));
+        Assert.Equal($"section '{missing}' is missing", refused.Message);
+    }
+
+    // Checksums find accidents. Whoever makes the checksum anew may get a machine that does strange things, but none that harms us.
+    [Theory]
+    [InlineData(PagingMode.Native, Fidelity.Tlb, "hash-table 2000", "skylake")]
+    [InlineData(PagingMode.Nested, Fidelity.Tlb, "sieve 20000", "skylake")]
+    [InlineData(PagingMode.Nested, Fidelity.Cycles, "gups 400 4000", "zen3")]
+    [InlineData(PagingMode.Nested, Fidelity.Tlb, "kernel-local-apic", "golden-cove")]
+    [InlineData(PagingMode.Native, Fidelity.Tlb, "kernel-two-processes", "ideal")]
+    public void Read_OfForgedSections_IsRefusedOrRuns(PagingMode paging, Fidelity fidelity, string guest, string machine)
+    {
+        StateSection[] sections = [.. Sections(Take(paging, fidelity, guest, machine))];
+        int[] forgeable = [.. Enumerable.Range(0, sections.Length).Where(i => sections[i].Name is not ("pages" or "options"))];
+        Random random = TestSeed.Case(guest.Length + (int)fidelity);
+        int refused = 0;
+        int cases = TestTiers.Pick(120, 1500, 20_000);
+        for (int i = 0; i < cases; i++)
+        {
+            int which = forgeable[random.Next(forgeable.Length)];
+            byte[] bytes = sections[which].Bytes.ToArray();
+            int at = random.Next(2) == 0 ? random.Next(Math.Min(bytes.Length, 400)) : random.Next(bytes.Length);
+            bytes[at] = random.Next(3) switch { 0 => 0xFF, 1 => (byte)(bytes[at] ^ (1 << random.Next(8))), _ => (byte)random.Next(256) };
+            StateSection[] forged = [.. sections];
+            forged[which] = sections[which] with { Bytes = bytes };
+            try
+            {
+                using GuestMachine read = Read(Write(forged));
+                Go(read);
+            }
+            catch (StateFormatException)
+            {
+                refused++;
+            }
+            catch (Exception exception)
+            {
+                throw new InvalidOperationException($"case {i}: byte {at} of section {sections[which].Name} became 0x{bytes[at]:x}", exception);
+            }
+        }
+
+        Assert.InRange(refused, 1, cases);
+    }
+
+    private static void Go(GuestMachine machine)
+    {
+        ulong from = machine.Vcpu.Counters.Instructions;
+        if (from < ulong.MaxValue - 20_000)
+            machine.Run(from + 20_000, _ => { });
+        _ = machine.Vcpu.Statistics;
+    }
+
+    private static GuestMachine Read(byte[] bytes) => GuestSnapshot.Read(new SnapshotReader(new MemoryStream(bytes)), GuestOutput.None);
+
+    private static byte[] Take(PagingMode paging, Fidelity fidelity, string guest, string machine = "skylake")
+    {
+        RunOptions options = SmallRuns.Options(guest, paging, fidelity, PageSize.Size4K) with { Machine = MachineCatalogue.Find(machine, []) };
+        using GuestMachine made = GuestMachine.Build(options, GuestOutput.None, null);
+        Assert.Null(made.Run(guest == "kernel-local-apic" ? 900UL : 20_000, _ => { }));
+        return GuestSnapshotTests.Take(made);
+    }
+
+    private static List<StateSection> Sections(byte[] snapshot)
+    {
+        List<StateSection> sections = [];
+        var reader = new SnapshotReader(new MemoryStream(snapshot));
+        while (reader.TryRead(out StateSection section))
+            sections.Add(section);
+        return sections;
+    }
+
+    private static byte[] Write(IEnumerable<StateSection> sections)
+    {
+        var stream = new MemoryStream();
+        var writer = new SnapshotWriter(stream);
+        writer.Write(sections);
+        writer.Complete();
+        return stream.ToArray();
+    }
+}
