@@ -53,16 +53,18 @@ public sealed class GuestMemoryCounts
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }
 
-    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared]);
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([
+        SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree]);
 
     internal void Load(StateReader reader)
     {
-        Span<ulong> counts = stackalloc ulong[8];
+        Span<ulong> counts = stackalloc ulong[12];
         reader.ReadArray("counts", counts);
-        (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared) =
-            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7]);
+        (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree) =
+            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7], counts[8], counts[9], counts[10], counts[11]);
     }
 
-    internal void Replace(GuestMemoryCounts by) => (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared) =
-        (by.SwappedOut, by.SwappedOutClean, by.Cleaned, by.SwappedIn, by.Splits, by.Joins, by.Invalidations, by.AccessedFlagsCleared);
+    internal void Replace(GuestMemoryCounts by) => (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree) =
+        (by.SwappedOut, by.SwappedOutClean, by.Cleaned, by.SwappedIn, by.Splits, by.Joins, by.Invalidations, by.AccessedFlagsCleared,
+            by.Ballooned, by.Deflated, by.BalloonedTouched, by.ReportedFree);
 }

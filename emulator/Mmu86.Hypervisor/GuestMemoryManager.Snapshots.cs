@@ -24,6 +24,7 @@ public sealed partial class GuestMemoryManager
         Page,
         Device,
         Swapped,
+        Ballooned,
     }
 
     /// <summary>What the host-physical addresses of the machine are called as the tables are now.</summary>
@@ -48,6 +49,7 @@ public sealed partial class GuestMemoryManager
         _frames.TryReserve(0);
         ResidentFrames = 0;
         SwappedFrames = 0;
+        BalloonedFrames = 0;
         TableFrames = 1;
         _pagesIn2M.Clear();
         _pagesIn1G.Clear();
@@ -217,7 +219,7 @@ public sealed partial class GuestMemoryManager
         {
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
             ulong guest = firstGuest + ((ulong)index << shift);
-            if (entry == 0)
+            if (entry is 0 or BalloonedMark)
                 continue;
             if (!IsPresent(entry))
             {
@@ -247,13 +249,14 @@ public sealed partial class GuestMemoryManager
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
             if (entry == 0)
                 continue;
-            Entry kind = !IsPresent(entry) ? Entry.Swapped
+            Entry kind = entry == BalloonedMark ? Entry.Ballooned
+                : !IsPresent(entry) ? Entry.Swapped
                 : !IsLeaf(entry, level) ? Entry.Table
                 : _host.IsRam(Address(entry)) ? Entry.Page
                 : Entry.Device;
             writer.Write((ushort)index);
             writer.Write((byte)kind);
-            if (kind == Entry.Swapped)
+            if (kind is Entry.Swapped or Entry.Ballooned)
                 continue;
             writer.Write(entry & ~EptEntry.AddressMask);
             writer.Write(Address(entry).Value);
@@ -273,11 +276,18 @@ public sealed partial class GuestMemoryManager
             last = index;
             var guest = new GuestPhysicalAddress(firstGuest + ((ulong)index << (12 + (9 * (level - 1)))));
             var kind = (Entry)reader.ReadByte("kind");
-            if (kind == Entry.Swapped)
+            if (kind is Entry.Swapped or Entry.Ballooned)
             {
                 if (level != 1 || !_layout.IsRam(guest, 4096))
-                    throw reader.Refuse("kind", $"says that {guest} is swapped, which is no frame of RAM");
-                _awaited.Add(guest.Frame.Value);
+                    throw reader.Refuse("kind", $"says that {guest} is {kind}, which is no frame of RAM");
+                if (kind == Entry.Swapped)
+                {
+                    _awaited.Add(guest.Frame.Value);
+                    continue;
+                }
+
+                _host.Write(EntryAddress(table, index), BalloonedMark);
+                BalloonedFrames++;
                 continue;
             }
 

@@ -8,7 +8,7 @@ namespace Mmu86.Devices;
 /// Only a doubleword access reaches the address register; narrower ones to its ports belong to whoever else is there, such as
 /// <see cref="ResetControl"/> at 0xCF9.
 /// </remarks>
-public sealed class PciConfigurationPorts(PciBus bus) : IPortDevice
+public sealed class PciConfigurationPorts(PciBus bus) : IPortDevice, ISavedDevice
 {
     /// <summary>The address register.</summary>
     public const ushort AddressPort = 0xCF8;
@@ -53,4 +53,16 @@ public sealed class PciConfigurationPorts(PciBus bus) : IPortDevice
     }
 
     private uint Target(int shift) => (_address & ~Enable) + (uint)shift;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_address);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _address = reader.ReadUInt32("address") & Implemented;
+    }
 }

@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
 /// <summary>The configuration space of a function with a header of type 0 and at most one base address register, for ports.</summary>
 /// <remarks>What software may write: the command, the base address register, the interrupt line. All else is read only.</remarks>
-public sealed class PciConfigurationSpace
+public sealed class PciConfigurationSpace : ISavedDevice
 {
     /// <summary>Bytes of a configuration space.</summary>
     public const int SizeInBytes = 256;
@@ -101,5 +102,25 @@ public sealed class PciConfigurationSpace
     {
         Write(BaseAddress0, port, 4);
         Write(Command, CommandPorts | CommandBusMaster, 2);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<byte>(_bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        Span<byte> bytes = stackalloc byte[SizeInBytes];
+        reader.ReadArray("configuration", bytes);
+        for (int offset = 0; offset < SizeInBytes; offset++)
+        {
+            if (((bytes[offset] ^ _bytes[offset]) & ~_writable[offset]) != 0 && offset != Status)
+                throw reader.Refuse("configuration", $"is another than this function's at offset 0x{offset:x}");
+        }
+
+        bytes.CopyTo(_bytes);
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
@@ -191,5 +192,21 @@ public sealed class BalloonDevice : IVirtioDevice
             left -= segment.Length;
             _host.ReportFree(segment.Address, segment.Length);
         }
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_actual);
+        writer.Write((ulong?)_statisticsHead);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _actual = reader.ReadUInt32("actual");
+        _statisticsHead = (ushort?)reader.ReadOptional("statisticsHead");
+        if (_statisticsHead >= VirtQueue.Size)
+            throw reader.Refuse("statisticsHead", "is no descriptor");
     }
 }

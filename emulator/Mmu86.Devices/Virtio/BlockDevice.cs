@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
@@ -232,6 +233,44 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
         if (_buffer.Length < bytes)
             _buffer = new byte[bytes];
         return _buffer.AsSpan(0, bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_isDue);
+        writer.Write(_underWay.Count);
+        foreach (Request request in _underWay)
+        {
+            writer.Write(request.DoneAt);
+            writer.Write(request.Head);
+            writer.Write(request.Written);
+        }
+
+        writer.WriteArray<ulong>([Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused]);
+        _timing.Save(writer);
+        _storage.Save(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _isDue = reader.ReadBoolean("due");
+        _underWay.Clear();
+        ulong last = 0;
+        for (int left = reader.ReadInt32("underWay", 0, VirtQueue.Size); left > 0; left--)
+        {
+            last = reader.ReadUInt64("doneAt", last, ulong.MaxValue);
+            _underWay.Add(new Request(last, reader.ReadUInt16("head"), reader.ReadUInt32("written")));
+            if (_underWay[^1].Head >= VirtQueue.Size)
+                throw reader.Refuse("head", "is no descriptor");
+        }
+
+        Span<ulong> counts = stackalloc ulong[5];
+        reader.ReadArray("counts", counts);
+        (Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused) = (counts[0], counts[1], counts[2], counts[3], counts[4]);
+        _timing.Load(reader);
+        _storage.Load(reader);
     }
 
     private readonly record struct Request(ulong DoneAt, ushort Head, uint Written);

@@ -1,7 +1,9 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>Where the bytes of a disk are. Errors are values: a guest sees them as errors of the disk.</summary>
-public interface IBlockStorage
+public interface IBlockStorage : ISavedDevice
 {
     /// <summary>Bytes that it holds, a multiple of 512.</summary>
     ulong SizeInBytes { get; }

@@ -1,7 +1,9 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>Says when a disk has done what it was asked, in simulated time. It depends on what it was asked and nothing else.</summary>
-public interface IBlockTiming
+public interface IBlockTiming : ISavedDevice
 {
     /// <summary>Takes one operation.</summary>
     /// <param name="operation">What is done.</param>

@@ -1,7 +1,9 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>What is behind a virtio transport: a kind of device. VIRTIO 1.2, "Device Types".</summary>
-public interface IVirtioDevice
+public interface IVirtioDevice : ISavedDevice
 {
     /// <summary>Its features that do not depend on the transport.</summary>
     uint Features { get; }

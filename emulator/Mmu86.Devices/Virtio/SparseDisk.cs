@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>A disk in our memory that begins as zeros and takes room only for what is written.</summary>
@@ -62,4 +64,31 @@ public sealed class SparseDisk : IBlockStorage
     public bool TryFlush() => true;
 
     private static int Part(ulong offset, int length) => Math.Min(length, ClusterBytes - (int)(offset % ClusterBytes));
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_clusters.Count);
+        foreach ((ulong number, byte[] cluster) in _clusters.OrderBy(pair => pair.Key))
+        {
+            writer.Write(number);
+            writer.WriteArray<byte>(cluster);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _clusters.Clear();
+        ulong next = 0;
+        ulong clusters = (SizeInBytes + ClusterBytes - 1) / ClusterBytes;
+        for (int left = reader.ReadInt32("clusters", 0, int.MaxValue); left > 0; left--)
+        {
+            ulong number = reader.ReadUInt64("cluster", next, clusters - 1);
+            next = number + 1;
+            byte[] bytes = new byte[ClusterBytes];
+            reader.ReadArray<byte>("bytes", bytes);
+            _clusters.Add(number, bytes);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Mmu86.Memory;
 
 namespace Mmu86.Devices;
 
@@ -7,7 +8,7 @@ namespace Mmu86.Devices;
 /// Everything in it is the guest's word. What cannot be (an index out of range, a chain that goes round, a ring that is no RAM) breaks the queue:
 /// nothing more is taken from it until the driver resets the device. There is no indirect descriptor, as the feature is not offered.
 /// </remarks>
-public sealed class VirtQueue
+public sealed class VirtQueue : ISavedDevice
 {
     /// <summary>Descriptors in the table, and entries in both rings.</summary>
     public const int Size = 128;
@@ -138,5 +139,23 @@ public sealed class VirtQueue
         bool isRam = _memory.TryRead(address, bytes);
         value = BinaryPrimitives.ReadUInt16LittleEndian(bytes);
         return isRam;
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(PageFrameNumber);
+        writer.Write(IsBroken);
+        writer.Write(_taken);
+        writer.Write(_returned);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        PageFrameNumber = reader.ReadUInt32("pageFrameNumber");
+        IsBroken = reader.ReadBoolean("broken");
+        _taken = reader.ReadUInt16("taken");
+        _returned = reader.ReadUInt16("returned");
     }
 }

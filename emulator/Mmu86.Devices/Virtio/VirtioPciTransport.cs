@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Devices;
 
 /// <summary>A virtio device on a PCI bus as drivers before VIRTIO 1.0 know it: registers in ports, one interrupt line. VIRTIO 1.2, "Legacy Interfaces: A Note on PCI Device Layout".</summary>
@@ -5,7 +7,7 @@ namespace Mmu86.Devices;
 /// The driver's notifications are kept until <see cref="Serve"/>, for which the machine stops: what a device does to memory is done while no machine
 /// runs. To the guest it is done behind the OUT.
 /// </remarks>
-public sealed class VirtioPciTransport : IPciFunction
+public sealed class VirtioPciTransport : IPciFunction, ISavedDevice
 {
     /// <summary>Ports that a device claims.</summary>
     public const int PortCount = 64;
@@ -230,5 +232,35 @@ public sealed class VirtioPciTransport : IPciFunction
             _line.Raise();
         else
             _line.Lower();
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        Configuration.Save(writer);
+        writer.Write(DriverFeatures);
+        writer.Write(Broken);
+        writer.Write(_notified);
+        writer.Write(_selected);
+        writer.Write(_status);
+        writer.Write(_interrupts);
+        foreach (VirtQueue queue in _queues)
+            queue.Save(writer);
+        _device.Save(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        Configuration.Load(reader);
+        DriverFeatures = reader.ReadUInt32("driverFeatures");
+        Broken = reader.ReadUInt64("brokenTimes");
+        _notified = reader.ReadUInt32("notified");
+        _selected = reader.ReadUInt16("selected");
+        _status = reader.ReadByte("status");
+        _interrupts = reader.ReadByte("interrupts");
+        foreach (VirtQueue queue in _queues)
+            queue.Load(reader);
+        _device.Load(reader);
     }
 }

@@ -1,4 +1,5 @@
 using Mmu86.Devices;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Balloon;
@@ -8,10 +9,11 @@ namespace Mmu86.Hypervisor.Balloon;
 /// To be used at barriers only. What the guest says is its word: <see cref="ActualFrames"/> and <see cref="Statistics"/> may be invented, and a target
 /// may never be reached. What the balloon has in truth is <see cref="GuestMemoryManager.BalloonedFrames"/>.
 /// </remarks>
-public sealed class BalloonControl : IBalloonHost
+public sealed class BalloonControl : IBalloonHost, ISavedDevice
 {
     private readonly GuestMemoryManager _memory;
     private BalloonDevice? _device;
+    private ulong _target;
     private GuestFrameNumber[] _numbers = [];
 
     internal BalloonControl(GuestMemoryManager memory) => _memory = memory;
@@ -22,13 +24,13 @@ public sealed class BalloonControl : IBalloonHost
     /// <summary>Frames of 4 KiB that the balloon is to have. More than the guest has is as many as it has. Setting it tells the driver.</summary>
     public ulong TargetFrames
     {
-        get;
+        get => _target;
         set
         {
             ulong target = Math.Min(Math.Min(value, _memory.SizeInBytes >> 12), uint.MaxValue);
-            if (target == field)
+            if (target == _target)
                 return;
-            field = target;
+            _target = target;
             _device?.NoteTarget();
         }
     }
@@ -103,4 +105,40 @@ public sealed class BalloonControl : IBalloonHost
 
     /// <inheritdoc/>
     void IBalloonHost.DriverChanged(bool isDriven) => IsDriven = isDriven;
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_target);
+        writer.Write(ActualFrames);
+        writer.Write(IsDriven);
+        Counts.Save(writer);
+        writer.Write(Statistics.HasValue);
+        BalloonStatistics said = Statistics ?? default;
+        foreach (ulong? value in (ReadOnlySpan<ulong?>)[
+            said.SwappedInBytes, said.SwappedOutBytes, said.MajorFaults, said.MinorFaults, said.FreeBytes, said.TotalBytes, said.AvailableBytes, said.CacheBytes])
+            writer.Write(value);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        _target = reader.ReadUInt64("target", 0, _memory.SizeInBytes >> 12);
+        ActualFrames = reader.ReadUInt64("actual", 0, uint.MaxValue);
+        IsDriven = reader.ReadBoolean("driven");
+        Counts.Load(reader);
+        bool hasSaid = reader.ReadBoolean("hasStatistics");
+        var said = new BalloonStatistics
+        {
+            SwappedInBytes = reader.ReadOptional("swappedIn"),
+            SwappedOutBytes = reader.ReadOptional("swappedOut"),
+            MajorFaults = reader.ReadOptional("majorFaults"),
+            MinorFaults = reader.ReadOptional("minorFaults"),
+            FreeBytes = reader.ReadOptional("free"),
+            TotalBytes = reader.ReadOptional("total"),
+            AvailableBytes = reader.ReadOptional("available"),
+            CacheBytes = reader.ReadOptional("cache"),
+        };
+        Statistics = hasSaid ? said : null;
+    }
 }

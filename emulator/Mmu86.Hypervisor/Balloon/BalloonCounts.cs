@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Balloon;
 
 /// <summary>What a guest's balloon said that cannot be, or could not be done. None of it harms anyone but the guest.</summary>
@@ -24,4 +26,14 @@ public sealed class BalloonCounts
 
     /// <summary>Statistics received.</summary>
     public ulong StatisticsReceived { get; internal set; }
+
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([OutsideMemory, InflatedTwice, DeflatedUnknown, WithoutTable, ReportsRefused, BuffersRefused, StatisticsReceived]);
+
+    internal void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[7];
+        reader.ReadArray("counts", counts);
+        (OutsideMemory, InflatedTwice, DeflatedUnknown, WithoutTable, ReportsRefused, BuffersRefused, StatisticsReceived) =
+            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]);
+    }
 }

@@ -51,7 +51,7 @@ public sealed class SnapshotWriter
     internal void Write(string name, ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > SnapshotFormat.MostSectionBytes)
-            throw new InvalidOperationException($"Section {name} has {bytes.Length} bytes, more than a snapshot holds.");
+            throw new IOException($"section {name} has {bytes.Length} bytes, more than a snapshot holds");
         _sections++;
         byte[]? rented = null;
         try

@@ -1,7 +1,9 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Swap;
 
 /// <summary>When a device of given figures would be done: several operations at once, one link for their bytes, and a seek where an operation does not follow the one before.</summary>
-public sealed class SwapDeviceModel : ISwapTiming
+public sealed class SwapDeviceModel : ISwapTiming, ISavedDevice
 {
     private readonly SwapDeviceTimes _times;
 
@@ -41,5 +43,21 @@ public sealed class SwapDeviceModel : ISwapTiming
         _freeAt[place] = done;
         _head = offset + (ulong)bytes;
         return done;
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<ulong>(_freeAt);
+        writer.Write(_linkFreeAt);
+        writer.Write(_head);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        reader.ReadArray<ulong>("freeAt", _freeAt);
+        _linkFreeAt = reader.ReadUInt64("linkFreeAt");
+        _head = reader.ReadUInt64("head");
     }
 }

@@ -135,7 +135,11 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
 
     private void AttachBus(VirtualDevices devices)
     {
-        var configuration = new PciConfigurationPorts(devices.Bus);
+        PciConfigurationPorts configuration = Saved("pci", new PciConfigurationPorts(devices.Bus));
+        Saved("bridge", devices.Bridge.Configuration);
+        Saved("balloon", devices.Balloon);
+        Saved("balloon-target", devices.BalloonControl);
+        Saved("disk", devices.DiskTransport);
         Attach(PciConfigurationPorts.AddressPort, PciConfigurationPorts.AddressPortCount, configuration);
         Attach(PciConfigurationPorts.UpperAddressPort, PciConfigurationPorts.UpperAddressPortCount, configuration);
         Attach(PciConfigurationPorts.DataPort, PciConfigurationPorts.DataPortCount, configuration);

@@ -1,5 +1,6 @@
 using Mmu86.Devices;
 using Mmu86.Hypervisor;
+using Mmu86.Hypervisor.Balloon;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Memory;
 
@@ -26,9 +27,6 @@ internal sealed class VirtualDevices
     // Room for all of a guest's memory and as much again. What is never written takes no room of ours.
     private const ulong DiskPerMemory = 2;
 
-    private readonly VirtioPciTransport _balloon;
-    private readonly VirtioPciTransport _disk;
-
     /// <summary>Makes the bus and what is on it.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="timeline">Its time.</param>
@@ -36,10 +34,11 @@ internal sealed class VirtualDevices
     /// <param name="stopper">Who stops the machine so that a device is served.</param>
     public VirtualDevices(VirtualMachine machine, Timeline timeline, Func<int, IInterruptLine> line, IRunStopper stopper)
     {
+        BalloonControl = machine.Balloon;
         var memory = new GuestDeviceMemory(machine.Memory);
         var balloon = new BalloonDevice(machine.Balloon);
         machine.Balloon.Connect(balloon);
-        _balloon = new VirtioPciTransport(
+        Balloon = new VirtioPciTransport(
             VirtioPciTransport.Identify(BalloonDevice.PciDevice, BalloonDevice.Type, BalloonClass, BalloonLine), balloon, memory, line(BalloonLine), stopper)
         {
             Interrupted = () => timeline.Touched?.Invoke(),
@@ -47,34 +46,46 @@ internal sealed class VirtualDevices
         var timing = new DiskTiming(new SwapDeviceModel(SwapDeviceTimes.Find("ssd")!));
         Disk = new BlockDevice(new SparseDisk(DiskPerMemory * machine.Memory.SizeInBytes), timing, timeline.Clock);
         timeline.Add(Disk);
-        _disk = new VirtioPciTransport(
+        DiskTransport = new VirtioPciTransport(
             VirtioPciTransport.Identify(BlockDevice.PciDevice, BlockDevice.Type, DiskClass, DiskLine), Disk, memory, line(DiskLine), stopper)
         {
             Interrupted = () => timeline.Touched?.Invoke(),
         };
         Bus = new PciBus(machine.Ports.Unclaimed);
-        Bus.Add(HostBridge.Slot, new HostBridge());
-        Bus.Add(BalloonSlot, _balloon);
-        Bus.Add(DiskSlot, _disk);
+        Bus.Add(HostBridge.Slot, Bridge);
+        Bus.Add(BalloonSlot, Balloon);
+        Bus.Add(DiskSlot, DiskTransport);
     }
 
     /// <summary>The bus.</summary>
     public PciBus Bus { get; }
 
+    /// <summary>The bridge to it.</summary>
+    public HostBridge Bridge { get; } = new();
+
+    /// <summary>The balloon as drivers reach it.</summary>
+    public VirtioPciTransport Balloon { get; }
+
+    /// <summary>The host's end of the balloon.</summary>
+    public BalloonControl BalloonControl { get; }
+
     /// <summary>The disk.</summary>
     public BlockDevice Disk { get; }
+
+    /// <summary>The disk as drivers reach it.</summary>
+    public VirtioPciTransport DiskTransport { get; }
 
     /// <summary>Gives the devices their ports, as firmware does.</summary>
     public void InitialiseAsFirmware()
     {
-        _balloon.Configuration.InitialiseAsFirmware(BalloonPort);
-        _disk.Configuration.InitialiseAsFirmware(DiskPort);
+        Balloon.Configuration.InitialiseAsFirmware(BalloonPort);
+        DiskTransport.Configuration.InitialiseAsFirmware(DiskPort);
     }
 
     /// <summary>Does what drivers have asked for and what time has finished. Only while the machine does not run.</summary>
     public void Serve()
     {
-        _balloon.Serve();
-        _disk.Serve();
+        Balloon.Serve();
+        DiskTransport.Serve();
     }
 }

@@ -1,4 +1,5 @@
 using Mmu86.Devices;
+using Mmu86.Memory;
 
 namespace Mmu86.Tests.Hypervisor.Balloon;
 
@@ -16,4 +17,8 @@ internal sealed class FailingStorage(ulong sizeInBytes) : IBlockStorage
     public bool TryWrite(ulong offset, ReadOnlySpan<byte> source) => !Fails && _disk.TryWrite(offset, source);
 
     public bool TryFlush() => !Fails;
+
+    public void Save(StateWriter writer) => _disk.Save(writer);
+
+    public void Load(StateReader reader) => _disk.Load(reader);
 }

@@ -32,13 +32,13 @@ public sealed class GuestSnapshotTests
         ["mmu.l1Data.pcidSlots=2"],
     ];
 
-    public static TheoryData<string> Guests => [.. SmallRuns.Guests, "sieve@bare 20000", "gups@bare 400 4000", "kernel-stale-translation"];
+    public static TheoryData<string> Guests => [.. SmallRuns.Guests, "sieve@bare 20000", "gups@bare 400 4000", "kernel-stale-translation", "memory-kernel random 300 4000"];
 
     [Theory]
     [MemberData(nameof(Guests))]
     public void Snapshot_AtRandomInstructions_RunsOnAsIfNothingHadBeen(string guest)
     {
-        int cases = TestTiers.Pick(6, 40, 400);
+        int cases = TestTiers.Pick(3, 40, 400);
         for (int i = 0; i < cases; i++)
         {
             Random random = TestSeed.Case((guest.Length * 1000) + i);
@@ -57,6 +57,36 @@ public sealed class GuestSnapshotTests
                 throw new InvalidOperationException($"case {i}: {options.Machine.Name} {options.Fidelity} {options.Paging} {options.GuestPage} on {options.HostPage}, cut at {string.Join(',', cuts)} of {end}", exception);
             }
         }
+    }
+
+    // The kernel pages to its disk, and its balloon has grown and is to shrink: requests are under way, frames are ballooned.
+    [Theory]
+    [InlineData(Fidelity.Tlb, PageSize.Size4K)]
+    [InlineData(Fidelity.Cycles, PageSize.Size2M)]
+    public void Snapshot_OfAKernelWithDiskAndBalloon_RunsOnAsIfNothingHadBeen(Fidelity fidelity, PageSize hostPage)
+    {
+        const int Cuts = 12;
+        RunOptions options = SmallRuns.Options("memory-kernel random 3600 5000 100 100", PagingMode.Nested, fidelity, PageSize.Size4K) with { MemoryBytes = 16UL << 20, HostPage = hostPage };
+        RunTrace plain = SmallRuns.Run(options, null, null);
+        ulong end = ulong.Parse(plain.Counts.Split("\"Instructions\": ")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture);
+        ulong[] cuts = [.. Enumerable.Range(1, Cuts).Select(i => (end * (ulong)i / (Cuts + 2)) + (ulong)i)];
+        RunTrace straight = SnapshotRuns.Run(options, cuts, (old, _) => Squeeze(old));
+        ulong ballooned = 0;
+        RunTrace cut = SnapshotRuns.Run(options, cuts, (old, output) =>
+        {
+            ballooned = Math.Max(ballooned, Squeeze(old).Virtual!.Memory.BalloonedFrames);
+            return Move(old, output);
+        });
+        RunTrace.AssertSame(straight, cut);
+        Assert.Equal(plain.Output, cut.Output);
+        Assert.True(ballooned > 0, "the balloon never had a frame");
+    }
+
+    private static GuestMachine Squeeze(GuestMachine machine)
+    {
+        ulong instructions = machine.Vcpu.Counters.Instructions;
+        machine.Virtual!.Balloon.TargetFrames = instructions % 3 * 256;
+        return machine;
     }
 
     [Fact]
@@ -82,8 +112,12 @@ public sealed class GuestSnapshotTests
         return stream.ToArray();
     }
 
-    private static GuestMachine Move(GuestMachine old, GuestOutput output) =>
-        GuestSnapshot.Read(new SnapshotReader(new MemoryStream(Take(old))), output);
+    private static GuestMachine Move(GuestMachine old, GuestOutput output)
+    {
+        GuestMachine machine = GuestSnapshot.Read(new SnapshotReader(new MemoryStream(Take(old))), output);
+        old.Dispose();
+        return machine;
+    }
 
     // Null where the machine that was drawn cannot run it.
     private static RunOptions? Random(string guest, Random random)

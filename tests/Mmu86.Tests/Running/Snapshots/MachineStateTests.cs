@@ -36,6 +36,7 @@ public sealed class MachineStateTests
         for (ulong at = 0; at < from.SizeInBytes; at += 4096)
             machine.Vcpu.Bus.Memory.Write(new HostPhysicalAddress(at), from.Frame(new HostPhysicalAddress(at).Frame));
         machine.LoadState(new StateReader(writer.Sections, machine.Addresses));
+        old.Dispose();
         return machine;
     }
 }

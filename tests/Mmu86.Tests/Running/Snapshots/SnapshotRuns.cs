@@ -11,7 +11,7 @@ internal static class SnapshotRuns
     /// <summary>Runs to the end, as another machine from each cut on.</summary>
     /// <param name="options">What to run.</param>
     /// <param name="cuts">Retired instructions, ascending. Those behind the guest's end cut nothing.</param>
-    /// <param name="move">Makes the machine that goes on, writing to the same output. The old one is disposed by the caller.</param>
+    /// <param name="move">Makes the machine that goes on, writing to the same output, and disposes the old one; or does something to it.</param>
     public static RunTrace Run(RunOptions options, IEnumerable<ulong> cuts, Func<GuestMachine, GuestOutput, GuestMachine> move)
     {
         var output = new MemoryStream();
@@ -34,9 +34,7 @@ internal static class SnapshotRuns
                 });
                 if (exit is not null)
                     break;
-                GuestMachine old = machine;
-                machine = move(old, streams);
-                old.Dispose();
+                machine = move(machine, streams);
             }
 
             return new RunTrace(
