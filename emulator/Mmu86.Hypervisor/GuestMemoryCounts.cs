@@ -50,6 +50,15 @@ public sealed class GuestMemoryCounts
     /// <summary>Frames that the guest reported as free and the host took.</summary>
     public ulong ReportedFree { get; internal set; }
 
+    /// <summary>Dirty flags cleared so that the next write is logged.</summary>
+    public ulong DirtyFlagsCleared { get; internal set; }
+
+    /// <summary>VM exits because a page-modification log was full.</summary>
+    public ulong ModificationLogsFull { get; internal set; }
+
+    /// <summary>VM exits because a page was written that was protected so that the write is logged.</summary>
+    public ulong ProtectedWrites { get; internal set; }
+
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }
 

@@ -114,6 +114,8 @@ public sealed partial class GuestMemoryManager
     private void GiveUp(HostPhysicalAddress at, GuestPhysicalAddress address, List<(HostPhysicalAddress, PageSize)> freed)
     {
         ulong entry = _host.Read<ulong>(at);
+        if (entry != 0)
+            _dirtyLog?.Add(address.Frame);
         if (IsPresent(entry) && IsShared(entry))
         {
             ForgetShared(Address(entry).Frame);

@@ -16,13 +16,40 @@ public sealed partial class GuestMemoryManager
             GuestFrameState state = StateOf(address.Frame);
             if (state is GuestFrameState.Unpopulated or GuestFrameState.Ballooned)
                 part.Clear(); // memory never touched, or given up, reads as zeros
-            else if (state == GuestFrameState.Shared && TryTranslate(address, out HostPhysicalAddress shared))
-                _host.Read(shared, part); // and shared memory is not written
+            else if (TryTranslate(address, out HostPhysicalAddress there))
+                _host.Read(there, part); // and asks for no right to write
             else
                 _host.Read(Require(address), part);
             destination = destination[part.Length..];
             address = new GuestPhysicalAddress(address.Value + (ulong)part.Length);
         }
+    }
+
+    /// <summary>Copies the bytes of a frame of RAM from wherever they are. Nothing changes: what is swapped stays so.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="page">4096 bytes: zeros where the frame holds nothing; not to be used where <paramref name="load"/> is not <see cref="PageLoad.Done"/>.</param>
+    /// <param name="load">What the page store answered, for a swapped frame.</param>
+    /// <returns>The state of the frame.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It is no RAM of the guest.</exception>
+    public GuestFrameState Peek(GuestFrameNumber frame, Span<byte> page, out PageLoad load)
+    {
+        GuestFrameState state = StateOf(frame);
+        load = PageLoad.Done;
+        if (TryTranslate(frame.Address, out HostPhysicalAddress host))
+        {
+            _host.Read(host, page);
+        }
+        else if (state == GuestFrameState.Swapped)
+        {
+            _ = FindEntry(frame.Address, out _, out ulong entry);
+            load = _store!.Load(entry >> SlotShift, page);
+        }
+        else
+        {
+            page.Clear();
+        }
+
+        return state;
     }
 
     /// <inheritdoc/>
@@ -63,7 +90,7 @@ public sealed partial class GuestMemoryManager
     private HostPhysicalAddress RequireForWrite(GuestPhysicalAddress address)
     {
         HostPhysicalAddress host = Require(address);
-        ForgetCopy(address.Frame);
+        NoteWritten(address.Frame);
         return host;
     }
 
@@ -83,5 +110,6 @@ public sealed partial class GuestMemoryManager
         _host.Write(at, 0UL);
         _store!.Free(entry >> SlotShift);
         SwappedFrames--;
+        _dirtyLog?.Add(address.Frame);
     }
 }

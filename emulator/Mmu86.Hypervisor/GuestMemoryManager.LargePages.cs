@@ -25,12 +25,12 @@ public sealed partial class GuestMemoryManager
     /// <returns>How many were made.</returns>
     /// <remarks>
     /// Where the frames of a range are one aligned run already only the tables change. Else its bytes move to a run, if the host has one.
-    /// A range that could not be joined is tried again when a page of it has come back.
+    /// None is made while writes are logged. A range that could not be joined is tried again when a page of it has come back.
     /// </remarks>
     public int JoinWhole(int most)
     {
         int made = 0;
-        while (made < most && _whole.TryDequeue(out (GuestPhysicalAddress Start, PageSize Size) range))
+        while (_dirtyLog is null && made < most && _whole.TryDequeue(out (GuestPhysicalAddress Start, PageSize Size) range))
             made += TryJoin(range.Start, range.Size) ? 1 : 0;
         return made;
     }

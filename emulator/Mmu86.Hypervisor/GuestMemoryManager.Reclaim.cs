@@ -120,6 +120,7 @@ public sealed partial class GuestMemoryManager
     /// <exception cref="UnreachableException">A frame is left over that nothing accounts for.</exception>
     public void Destroy()
     {
+        StopDirtyLogging();
         List<(HostPhysicalAddress, PageSize)> freed = [];
         foreach (ResidentFrame frame in SharedLeaves())
             ForgetShared(frame.Host);

@@ -112,6 +112,7 @@ public sealed partial class GuestMemoryManager
             Counts.SharedCopied++;
         }
 
+        _dirtyLog?.Add(address.Frame);
         Counts.SharingBroken++;
         NoteResident(address, PageSize.Size4K, wasSwapped: false);
         return PopulateResult.Mapped;

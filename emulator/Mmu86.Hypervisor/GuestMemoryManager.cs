@@ -76,7 +76,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     /// <summary>Frames of 4 KiB whose bytes are in the page store.</summary>
     public ulong SwappedFrames { get; private set; }
 
-    /// <summary>Frames of 4 KiB that the nested tables themselves take.</summary>
+    /// <summary>Frames of 4 KiB that the nested tables themselves take, and page-modification logs.</summary>
     public ulong TableFrames { get; private set; }
 
     /// <summary>What was done to the tables so far.</summary>
@@ -137,6 +137,8 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     /// <returns><see cref="PopulateResult.Mapped"/> also where it had one.</returns>
     public PopulateResult BringIn(GuestPhysicalAddress address)
     {
+        if (TryLetWrite(address))
+            return PopulateResult.Mapped;
         PopulateResult result = Populate(address);
         if (result == PopulateResult.SharedWrite)
             return BreakSharing(address);
@@ -155,7 +157,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         }
 
         _host.Write(frame, page);
-        _host.Write(leaf, frame.Value | _format.Page);
+        _host.Write(leaf, frame.Value | NewPageFlags);
         if (_tracksDirt)
             _copies.Add(address.Frame.Value, slot);
         else
@@ -260,7 +262,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
             page = new HostPhysicalAddress(hole ? address.Value & ~0xFFFUL : VoidFrame);
         }
 
-        _host.Write(leaf, page.Value | _format.Page | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
+        _host.Write(leaf, page.Value | (isRam ? NewPageFlags : _format.Page) | (size == PageSize.Size4K ? 0 : EptEntry.PageSizeBit));
         if (isRam)
             NoteResident(address, size, wasSwapped: false);
         return true;
@@ -268,7 +270,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 
     private PageSize LargestPageAt(GuestPhysicalAddress address)
     {
-        PageSize size = _largestPage;
+        PageSize size = _dirtyLog is null ? _largestPage : PageSize.Size4K;
         while (size != PageSize.Size4K && !_layout.IsRam(new GuestPhysicalAddress(address.Value & ~size.OffsetMask()), size.Bytes()))
             size--;
         return size;

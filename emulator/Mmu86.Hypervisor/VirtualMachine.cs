@@ -98,8 +98,16 @@ public sealed class VirtualMachine : IDisposable
                     return new MachineStop(exit, lacking);
                 }
 
+                if (exit.Reason == VmExitReason.PageModificationLogFull)
+                {
+                    Memory.EmptyLogs();
+                    continue;
+                }
+
                 if (exit.Reason is not (VmExitReason.EptViolation or VmExitReason.NestedPageFault))
                     return new MachineStop(exit, PopulateResult.Mapped);
+                if (Memory.TryLetWrite(exit.GuestPhysical))
+                    continue;
                 PopulateResult result = Memory.Populate(exit.GuestPhysical);
                 if (result == PopulateResult.SharedWrite && !IsWrite(exit))
                     throw new UnreachableException($"A shared page at {exit.GuestPhysical} refused what is no write.");

@@ -323,6 +323,10 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         if (!TryFind(address, AccessKind.Write, out HostPhysicalAddress host))
             return false;
         _host.Write(host, source);
+
+        // No dirty flag tells of it.
+        if (Mmu.Context.IsNested && Mmu.ReadTables(address, AccessKind.Write, AccessMode.User).GuestPhysical is { } written)
+            _guestMemory!.NoteWritten(written.Frame);
         return true;
     }
 
@@ -496,6 +500,12 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
         {
             if (GuestTables.TryFindInTables(address, kind, AccessMode.User, out host, out TranslationFault fault))
                 return _host.IsRam(host);
+
+            if (fault.Failure == TranslationFailure.PageModificationLogFull)
+            {
+                _guestMemory!.EmptyLogs();
+                continue;
+            }
 
             // A page of the process that the hypervisor has not given a frame yet, or has taken away.
             if (fault.Failure is not (TranslationFailure.EptViolation or TranslationFailure.NestedPageFault) || !TryBringIn(fault.GuestPhysical))
