@@ -46,21 +46,19 @@ public sealed partial class MachineFrames
     {
         if (size == PageSize.Size4K && _reserve.TryDequeue(out start))
             return true;
-        start = default;
-        if (!_isOpen)
-            return false;
         if (TryTakeFree(size, out start))
             return true;
 
         // One frame is worth taking it from another; a large page is not.
-        return size == PageSize.Size4K && _host.Relief is { } relief && relief() && TryTakeFree(size, out start);
+        return _isOpen && size == PageSize.Size4K && _host.Relief is { } relief && relief() && TryTakeFree(size, out start);
     }
 
-    /// <summary>Takes a run of frames from what nobody has: nothing is reclaimed for it. For work that reclaim itself asks for. Only while open.</summary>
-    /// <returns>False where there is none.</returns>
+    /// <summary>Takes a run of frames from what nobody has: nothing is reclaimed for it. For work that reclaim itself asks for.</summary>
+    /// <returns>False where there is none, and while closed.</returns>
     public bool TryTakeFree(PageSize size, out HostPhysicalAddress start)
     {
-        if (!_host.TryTake(Owner, size, out start))
+        start = default;
+        if (!_isOpen || !_host.TryTake(Owner, size, out start))
             return false;
         Owned += size.Bytes() >> 12;
         return true;

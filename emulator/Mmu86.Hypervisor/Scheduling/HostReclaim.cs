@@ -10,32 +10,34 @@ internal sealed class HostReclaim
 
     private readonly HostFrameAllocator _frames;
     private readonly IReadOnlyList<ScheduledMachine> _machines;
+    private readonly HostShortage _shortage;
     private readonly ReclaimOrder _order;
+    private readonly ulong _idleTaxPercent;
     private readonly List<GuestFrameNumber> _victims = [];
 
     // Splitting a large page takes a frame itself.
     private bool _isBusy;
 
-    public HostReclaim(HostFrameAllocator frames, IReadOnlyList<ScheduledMachine> machines, ReclaimOrder order)
+    public HostReclaim(HostFrameAllocator frames, IReadOnlyList<ScheduledMachine> machines, HostSchedulerOptions options)
     {
         _frames = frames;
         _machines = machines;
-        _order = order;
-        SoftFrames = Math.Max(1, frames.FramesTotal * 4 / 100);
-        HighFrames = Math.Max(2, frames.FramesTotal * 6 / 100);
+        _shortage = new HostShortage(frames.FramesTotal);
+        _order = options.Order;
+        _idleTaxPercent = (ulong)options.IdleTaxPercent;
     }
 
     /// <summary>Below so many free frames reclaim begins.</summary>
-    public ulong SoftFrames { get; }
+    public ulong SoftFrames => _shortage.SoftFrames;
 
     /// <summary>With so many free frames it ends.</summary>
-    public ulong HighFrames { get; }
+    public ulong HighFrames => _shortage.HighFrames;
 
-    /// <summary>How short the host is.</summary>
-    public HostState State => _frames.FramesFree * 100 >= _frames.FramesTotal * 4 ? HostState.High
-        : _frames.FramesFree * 100 >= _frames.FramesTotal * 2 ? HostState.Soft
-        : _frames.FramesFree * 100 >= _frames.FramesTotal ? HostState.Hard
-        : HostState.Low;
+    /// <summary>How short the host was when it was last looked at.</summary>
+    public HostState State => _shortage.State;
+
+    /// <summary>Looks how short the host is.</summary>
+    public void Look() => _shortage.Update(_frames.FramesFree);
 
     /// <summary>Takes from machines that have more than they may, and from any until enough is free.</summary>
     public void Balance(ulong now)
@@ -48,8 +50,10 @@ internal sealed class HostReclaim
             }
         }
 
-        if (_frames.FramesFree < SoftFrames)
+        Look();
+        if (State != HostState.High)
             _ = TryFree(HighFrames, now);
+        Look();
     }
 
     /// <summary>Makes frames free.</summary>
@@ -87,11 +91,16 @@ internal sealed class HostReclaim
         return chosen;
     }
 
-    private bool HasMore(ScheduledMachine machine, ScheduledMachine than)
+    private bool HasMore(ScheduledMachine machine, ScheduledMachine than) => _order == ReclaimOrder.Shares
+        ? Price(machine) * than.Shares > Price(than) * machine.Shares
+        : machine.Guest!.Machine.Memory.ResidentFrames > than.Guest!.Machine.Memory.ResidentFrames;
+
+    // What its memory costs it. ESX compares shares / (pages * (f + k * (1 - f))) with the used part f and k = 1 / (1 - tax); times (1 - tax) that is
+    // pages * (1 - tax * f), which has no fraction.
+    private UInt128 Price(ScheduledMachine machine)
     {
-        UInt128 left = machine.Guest!.Machine.Memory.ResidentFrames;
-        UInt128 right = than.Guest!.Machine.Memory.ResidentFrames;
-        return _order == ReclaimOrder.Shares ? left * than.Shares > right * machine.Shares : left > right;
+        ulong untaxed = WorkingSetSampler.Whole - (_idleTaxPercent * (machine.ActivePartsPerMillion ?? WorkingSetSampler.Whole) / 100);
+        return (UInt128)machine.Guest!.Machine.Memory.ResidentFrames * untaxed;
     }
 
     private int TakeFrom(ScheduledMachine machine, ulong frames, ulong now)

@@ -38,9 +38,11 @@ public sealed class HostScheduler
     {
         ArgumentOutOfRangeException.ThrowIfZero(options.QuantumNanoseconds);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.IdleTaxPercent);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.IdleTaxPercent, 99);
         _host = host;
         _options = options;
-        _reclaim = new HostReclaim(host.Frames, _machines, options.Order);
+        _reclaim = new HostReclaim(host.Frames, _machines, options);
         Sharing = options.Sharing is { } sharing ? new PageSharing(host, sharing) : null;
         host.Frames.Relief = () => _reclaim.TryFree(_reclaim.SoftFrames, Now);
     }
@@ -134,15 +136,20 @@ public sealed class HostScheduler
     // Policies look at accessed flags now and then: each look costs every MMU of the machine its translations.
     private void Watch()
     {
-        if (Now < _nextWatch)
-            return;
-        _nextWatch = Now + WatchNanoseconds;
+        bool isTime = Now >= _nextWatch;
+        if (isTime)
+            _nextWatch = Now + WatchNanoseconds;
         foreach (ScheduledMachine machine in _machines)
         {
-            if (machine.Guest is not { } guest || machine.Store is null)
+            if (machine.Guest is not { } guest)
                 continue;
-            machine.Store.Now = Math.Max(machine.Store.Now, Now);
-            machine.Chooser.Tick(guest.Machine.Memory, Now);
+            machine.Sampler?.Tick(guest.Machine.Memory, machine.GuestNanoseconds);
+            if (isTime && machine.Store is not null)
+            {
+                machine.Store.Now = Math.Max(machine.Store.Now, Now);
+                machine.Chooser.Tick(guest.Machine.Memory, Now);
+            }
+
             guest.Machine.Memory.Settle();
         }
     }
@@ -227,6 +234,7 @@ public sealed class HostScheduler
     {
         Now = until;
         _options.Swap?.Settle(Now);
+        _reclaim.Look();
         if (_fruitless > MostFruitlessQuanta)
         {
             // The last one is given up, and its frames help the others.

@@ -21,6 +21,9 @@ public sealed record HostSchedulerOptions
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
 
+    /// <summary>How much of an idle page is taken from it when shares are weighed, in percent, 0 to 99: 75 makes an idle page cost four times what a used one does.</summary>
+    public required int IdleTaxPercent { get; init; }
+
     /// <summary>How pages of equal content are found and shared; null where they are not.</summary>
     public PageSharingOptions? Sharing { get; init; }
 }
@@ -31,6 +34,6 @@ public enum ReclaimOrder
     /// <summary>Who has most.</summary>
     Largest,
 
-    /// <summary>Who has most for each of its shares: min-funding revocation without a tax on idle memory.</summary>
+    /// <summary>Who has most for each of its shares, idle pages counting for more: min-funding revocation.</summary>
     Shares,
 }

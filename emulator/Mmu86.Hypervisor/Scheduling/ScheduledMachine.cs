@@ -53,6 +53,11 @@ public sealed class ScheduledMachine
     /// <summary>Frames above which it gets none without giving one up.</summary>
     internal ulong MostFrames => _options.MostFrames;
 
+    /// <summary>The part of its resident memory that it uses, in millionths; null where nobody estimates it.</summary>
+    public uint? ActivePartsPerMillion => _options.Sampler?.ActivePartsPerMillion;
+
+    internal WorkingSetSampler? Sampler => _options.Sampler;
+
     internal ITimedPageStore? Store => _options.Store;
 
     internal VictimChooser Chooser => _options.Chooser;
@@ -155,5 +160,6 @@ public sealed class ScheduledMachine
         HasEnded = true;
     }
 
-    private ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);
+    /// <summary>Virtual nanoseconds of the guest's own clock: it stands still while the guest waits.</summary>
+    internal ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);
 }

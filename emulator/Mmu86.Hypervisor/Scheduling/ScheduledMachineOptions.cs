@@ -24,6 +24,9 @@ public sealed record ScheduledMachineOptions
     /// <summary>Where its swapped pages go; null where it is never swapped.</summary>
     public required ITimedPageStore? Store { get; init; }
 
+    /// <summary>Estimates how much of its memory it uses; null where nobody asks.</summary>
+    public required WorkingSetSampler? Sampler { get; init; }
+
     /// <summary>Which of its frames gives way. Its memory's <see cref="GuestMemoryOptions.Residency"/>.</summary>
     public required VictimChooser Chooser { get; init; }
 }

@@ -11,14 +11,21 @@ namespace Mmu86.Hypervisor.Scheduling;
 public sealed class VictimChooser : IResidencyObserver
 {
     private readonly IReplacementPolicy _policy;
+    private readonly WorkingSetSampler? _sampler;
     private readonly HashSet<ulong> _chosen = [];
 
     // The number of each evicted frame's eviction: how long it was away is what some policies go by.
     private readonly Dictionary<ulong, ulong> _evictedAs = [];
     private ulong _evictions;
 
-    /// <summary>Makes one with the books of a policy that knows no frame yet and is nobody else's.</summary>
-    public VictimChooser(IReplacementPolicy policy) => _policy = policy;
+    /// <summary>Makes one for a machine.</summary>
+    /// <param name="policy">Knows no frame yet and is nobody else's.</param>
+    /// <param name="sampler">Told which flags the policy clears, for it watches some too; null for nobody.</param>
+    public VictimChooser(IReplacementPolicy policy, WorkingSetSampler? sampler)
+    {
+        _policy = policy;
+        _sampler = sampler;
+    }
 
     /// <summary>The policy's name.</summary>
     public string Policy => _policy.Name;
@@ -51,7 +58,7 @@ public sealed class VictimChooser : IResidencyObserver
     /// <returns>False where none is left.</returns>
     public bool TryChoose(GuestMemoryManager memory, out GuestFrameNumber victim)
     {
-        bool found = _policy.TryChooseVictim(new AccessInformation(memory), FrameId.None, out FrameId chosen);
+        bool found = _policy.TryChooseVictim(new AccessInformation(memory, _sampler), FrameId.None, out FrameId chosen);
         victim = default;
         if (!found)
             return false;
@@ -72,15 +79,16 @@ public sealed class VictimChooser : IResidencyObserver
     /// <summary>Virtual time has passed: policies that watch accessed flags look at some. The invalidation that this needs is the caller's.</summary>
     /// <param name="memory">The machine's memory.</param>
     /// <param name="virtualNanoseconds">The host's time.</param>
-    public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(new AccessInformation(memory), virtualNanoseconds);
+    public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(new AccessInformation(memory, _sampler), virtualNanoseconds);
 
-    private sealed class AccessInformation(GuestMemoryManager memory) : IAccessInformation
+    private sealed class AccessInformation(GuestMemoryManager memory, WorkingSetSampler? sampler) : IAccessInformation
     {
         public bool TestAndClearAccessed(FrameId frame)
         {
             var number = new GuestFrameNumber(frame.GuestFrame);
             if (!memory.WasAccessed(number))
                 return false;
+            sampler?.NoteAccessed(number);
             memory.ClearAccessed(number);
             return true;
         }

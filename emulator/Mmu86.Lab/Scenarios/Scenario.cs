@@ -16,6 +16,12 @@ public sealed record Scenario
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
 
+    /// <summary>The tax on idle memory, in percent; 0 for none.</summary>
+    public required int IdleTaxPercent { get; init; }
+
+    /// <summary>Virtual nanoseconds for which pages are watched to estimate what machines use; null where nobody estimates it.</summary>
+    public required ulong? SamplePeriodNanoseconds { get; init; }
+
     /// <summary>Which frame of a machine gives way.</summary>
     public required PageReplacement Replacement { get; init; }
 

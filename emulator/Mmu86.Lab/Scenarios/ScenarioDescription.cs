@@ -61,6 +61,9 @@ internal sealed record PolicyDescription
 
     /// <summary>How much more an idle page costs.</summary>
     public int? IdleTaxPercent { get; init; }
+
+    /// <summary>Virtual nanoseconds for which pages are watched to estimate what machines use; where it or a tax is given, they are.</summary>
+    public ulong? SamplePeriod { get; init; }
 }
 
 /// <summary>A machine, or several alike, of a scenario file.</summary>

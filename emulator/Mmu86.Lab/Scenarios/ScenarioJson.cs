@@ -30,6 +30,10 @@ public static class ScenarioJson
     // A swap that holds less than a cluster is a mistake.
     private const ulong LeastSwapBytes = 64 << 10;
 
+    // ESX samples for 30 seconds; scenarios last a fraction of one.
+    private const ulong DefaultSamplePeriod = 5_000_000;
+    private const ulong LeastSamplePeriod = 100_000;
+
     private const string DefaultReplacement = "clock";
 
     /// <summary>Reads a scenario and checks it.</summary>
@@ -79,6 +83,8 @@ public static class ScenarioJson
                 Name = reading.Name,
                 HostMemoryBytes = host,
                 Order = order,
+                IdleTaxPercent = description.Policy?.IdleTaxPercent ?? 0,
+                SamplePeriodNanoseconds = description.Policy?.SamplePeriod ?? (description.Policy?.IdleTaxPercent is > 0 ? DefaultSamplePeriod : null),
                 Replacement = replacement,
                 Swap = swap,
                 Sharing = sharing,
@@ -120,8 +126,10 @@ public static class ScenarioJson
         {
             if (policy?.IdleTaxPercent is < 0 or > 99)
                 Refuse("policy.idleTaxPercent", $"must be 0 to 99, not {policy.IdleTaxPercent}");
-            else if (policy?.IdleTaxPercent is > 0)
-                Later("policy.idleTaxPercent", "the tax on idle memory is not available yet");
+            else if (policy?.IdleTaxPercent is > 0 && policy.Reclaim != "shares")
+                Refuse("policy.idleTaxPercent", "is weighed with shares: 'policy.reclaim' must be shares");
+            if (policy?.SamplePeriod is < LeastSamplePeriod)
+                Refuse("policy.samplePeriod", $"must be {LeastSamplePeriod} virtual nanoseconds at least, not {policy.SamplePeriod}");
             string name = policy?.Replacement ?? DefaultReplacement;
             if (PageReplacement.Find(name) is not { } found)
             {

@@ -52,6 +52,7 @@ public sealed class ScenarioRunner
             QuantumNanoseconds = HostSchedulerOptions.DefaultQuantumNanoseconds,
             Threads = Threads,
             Order = _scenario.Order,
+            IdleTaxPercent = _scenario.IdleTaxPercent,
             Swap = swap,
             Sharing = _scenario.Sharing,
         });
@@ -84,7 +85,9 @@ public sealed class ScenarioRunner
         MachineRecord record = _records[index];
         ScenarioMachine machine = record.Machine;
         SwapPageStore? store = swap?.StoreOf(index);
-        var chooser = new VictimChooser(_scenario.Replacement.Create(ReplacementOptions.Default((int)(machine.Options.MemoryBytes >> 12), _scenario.Seed + (ulong)index)));
+        ulong seed = _scenario.Seed + (ulong)index;
+        WorkingSetSampler? sampler = _scenario.SamplePeriodNanoseconds is { } period ? new WorkingSetSampler(period, seed) : null;
+        var chooser = new VictimChooser(_scenario.Replacement.Create(ReplacementOptions.Default((int)(machine.Options.MemoryBytes >> 12), seed)), sampler);
         return new ScheduledMachineOptions
         {
             Name = machine.Name,
@@ -95,6 +98,7 @@ public sealed class ScenarioRunner
             LeastFrames = machine.LeastFrames,
             MostFrames = machine.MostFrames,
             Store = store,
+            Sampler = sampler,
             Chooser = chooser,
         };
     }

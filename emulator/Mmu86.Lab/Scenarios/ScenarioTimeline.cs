@@ -60,6 +60,8 @@ internal sealed class ScenarioTimeline
             Resident = machine.Usage.ResidentFrames,
             Swapped = machine.Usage.SwappedFrames,
             Shared = scheduler.Sharing is null ? null : machine.Usage.SharedFrames,
+            Active = machine.Guest is null || machine.ActivePartsPerMillion is not { } active ? null
+                : machine.Usage.ResidentFrames * active / WorkingSetSampler.Whole,
             Instructions = machine.Instructions,
             SwapInBytes = machine.Usage.SwappedIn << 12,
             SwapOutBytes = machine.Usage.SwappedOut << 12,

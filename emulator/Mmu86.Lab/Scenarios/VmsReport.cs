@@ -85,6 +85,9 @@ public sealed record VmsMachineMoment
     /// <summary>Frames of its memory that its balloon holds. Null where it has none.</summary>
     public ulong? Ballooned { get; init; }
 
+    /// <summary>Frames that it uses, as estimated from samples. Null where nobody estimates them.</summary>
+    public ulong? Active { get; init; }
+
     /// <summary>Instructions retired so far.</summary>
     public required ulong Instructions { get; init; }
 

@@ -124,6 +124,7 @@ public sealed class HostSchedulerTests
             Threads = threads,
             Order = ReclaimOrder.Largest,
             Sharing = scan == 0 ? null : PageSharingOptions.At(scan, 1),
+            IdleTaxPercent = 0,
         });
         MemoryStream[] outputs = [.. guests.Select(_ => new MemoryStream())];
         string[] exits = new string[guests.Length];
@@ -140,7 +141,7 @@ public sealed class HostSchedulerTests
                 store.Pages.Answer = PageLoad.Corrupt;
             stores.Add(store);
             RunOptions options = SmallRuns.Options(guests[i], PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostPage = page };
-            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)));
+            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)), null);
             scheduler.Add(new ScheduledMachineOptions
             {
                 Name = guests[i],
@@ -156,6 +157,7 @@ public sealed class HostSchedulerTests
                 LeastFrames = 0,
                 MostFrames = ulong.MaxValue,
                 Store = store,
+                Sampler = null,
                 Chooser = chooser,
             });
         }

@@ -75,7 +75,7 @@ public sealed class MemorySoakTests
             {
                 PageReplacement[] live = [.. PageReplacement.All.Where(known => !known.NeedsFuture)];
                 IReplacementPolicy policy = live[_random.Next(live.Length)].Create(ReplacementOptions.Default(8 << 8, (ulong)number));
-                var chooser = new VictimChooser(policy);
+                var chooser = new VictimChooser(policy, null);
                 VirtualMachine made = world.Add((ulong)_random.Next(1, 9) << 20, _largest, _random.Next(2) == 0 ? NestedFormat.Ept : NestedFormat.Npt, chooser);
                 _shadows.Add(made, []);
                 _choosers.Add(made, (chooser, policy));

@@ -183,7 +183,6 @@ public sealed class ScenarioTests
     }
 
     [Theory]
-    [InlineData("\"policy\": { \"idleTaxPercent\": 75 }", "policy.idleTaxPercent")]
     [InlineData("\"policy\": { \"reclaim\": \"balloon\" }", "policy.reclaim")]
     public void Read_WhatIsNotBuiltYet_IsRefusedAsThat(string key, string path)
     {

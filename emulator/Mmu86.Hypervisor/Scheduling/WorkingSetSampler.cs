@@ -1,0 +1,122 @@
+using Mmu86.Memory;
+using Mmu86.X86;
+
+namespace Mmu86.Hypervisor.Scheduling;
+
+/// <summary>Estimates which part of a machine's resident memory it uses, from a few pages at random.</summary>
+/// <remarks>
+/// Time is the guest's own: a guest that waits for pages from swap all the time is not idle.
+/// Waldspurger, "Memory Resource Management in VMware ESX Server" (OSDI 2002), section 5.3: a hundred pages in each period; their accessed flags are cleared
+/// at its start and looked at in its course. The estimate is the largest of a slow average, a fast one, and the fast one with what this period has
+/// shown so far, so that it rises at once and falls slowly.
+/// </remarks>
+public sealed class WorkingSetSampler
+{
+    /// <summary>All of it.</summary>
+    public const uint Whole = 1_000_000;
+
+    private const int Samples = 100;
+    private const int LooksInPeriod = 8;
+
+    // Where memory is sparse, the resident page behind a random place will do.
+    private const int Tries = 32;
+    private const uint FastShare = 2;
+    private const uint SlowShare = 8;
+
+    private readonly ulong _period;
+    private readonly Dictionary<ulong, bool> _sampled = [];
+    private SplitMix64 _random;
+    private ulong _periodEnd;
+    private ulong _nextLook;
+    private uint? _fast;
+    private uint _slow;
+
+    /// <summary>Makes one that has seen nothing.</summary>
+    /// <param name="periodNanoseconds">Virtual nanoseconds for which pages are watched; not 0.</param>
+    /// <param name="seed">Which pages.</param>
+    public WorkingSetSampler(ulong periodNanoseconds, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(periodNanoseconds);
+        _period = periodNanoseconds;
+        _random = new SplitMix64(seed);
+    }
+
+    /// <summary>The part of the resident memory that is in use, in millionths. All of it until a period has passed.</summary>
+    public uint ActivePartsPerMillion { get; private set; } = Whole;
+
+    /// <summary>Somebody else saw that a page was used, and cleared its flag.</summary>
+    public void NoteAccessed(GuestFrameNumber frame)
+    {
+        if (_sampled.ContainsKey(frame.Value))
+            _sampled[frame.Value] = true;
+    }
+
+    /// <summary>Looks, if it is time to. It may clear accessed flags; the invalidation that this needs is the caller's.</summary>
+    /// <param name="memory">The machine's memory.</param>
+    /// <param name="now">Virtual nanoseconds of the guest; never less than before.</param>
+    public void Tick(GuestMemoryManager memory, ulong now)
+    {
+        if (now < _nextLook)
+            return;
+        uint? current = Look(memory);
+        if (now >= _periodEnd)
+        {
+            if (current is { } seen)
+            {
+                _slow = _fast is null ? seen : Blend(_slow, seen, SlowShare);
+                _fast = _fast is { } fast ? Blend(fast, seen, FastShare) : seen;
+            }
+
+            Begin(memory);
+            _periodEnd = now + _period;
+            current = null;
+        }
+
+        if (_fast is { } average)
+            ActivePartsPerMillion = Math.Max(Math.Max(_slow, average), current is { } sofar ? Blend(average, sofar, FastShare) : 0);
+        _nextLook = now + (_period / LooksInPeriod);
+    }
+
+    private static uint Blend(uint average, uint seen, uint share) => (uint)((((ulong)average * (share - 1)) + seen) / share);
+
+    // What the samples of this period show so far; null where there are none. One that is resident no more was not in use.
+    private uint? Look(GuestMemoryManager memory)
+    {
+        if (_sampled.Count == 0)
+            return null;
+        ulong used = 0;
+        foreach ((ulong frame, bool wasSeen) in _sampled)
+            used += wasSeen || memory.WasAccessed(new GuestFrameNumber(frame)) ? 1UL : 0;
+        return (uint)(used * Whole / (ulong)_sampled.Count);
+    }
+
+    private void Begin(GuestMemoryManager memory)
+    {
+        _sampled.Clear();
+        for (int i = 0; i < Samples && memory.ResidentFrames > 0; i++)
+        {
+            GuestFrameNumber frame = Choose(memory);
+            if (_sampled.TryAdd(frame.Value, false))
+                memory.ClearAccessed(frame);
+        }
+    }
+
+    private GuestFrameNumber Choose(GuestMemoryManager memory)
+    {
+        GuestFrameNumber frame = default;
+        for (int i = 0; i < Tries; i++)
+        {
+            frame = RamFrame(_random.Next() % (memory.SizeInBytes >> 12));
+            if (memory.StateOf(frame) == GuestFrameState.Resident)
+                return frame;
+        }
+
+        if (!memory.TryFindResident(frame, out GuestFrameNumber next))
+            _ = memory.TryFindResident(default, out next);
+        return next;
+    }
+
+    // The frame of an index into RAM, which has a hole.
+    private static GuestFrameNumber RamFrame(ulong index) =>
+        new(index < HostMemory.HoleStart >> 12 ? index : index + ((HostMemory.HoleEnd - HostMemory.HoleStart) >> 12));
+}
