@@ -211,7 +211,7 @@ public sealed class ScenarioTests
         return new ScenarioRunner(scenario) { Threads = threads, AuditsIsolation = true }.Run(CancellationToken.None);
     }
 
-    private static Scenario? Read(byte[] json, ulong? hostMemory, out IReadOnlyList<ConfigurationError> errors, ulong divisor = 1) => ScenarioJson.Read(
+    internal static Scenario? Read(byte[] json, ulong? hostMemory, out IReadOnlyList<ConfigurationError> errors, ulong divisor = 1) => ScenarioJson.Read(
         json,
         new ScenarioReading
         {
