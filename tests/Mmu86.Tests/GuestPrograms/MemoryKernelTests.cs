@@ -173,7 +173,7 @@ public sealed class MemoryKernelTests
         Assert.Equal(3, status);
     }
 
-    private static ulong Count(string debug, string what)
+    internal static ulong Count(string debug, string what)
     {
         Match match = Regex.Match(debug, $"[,:] {what} ([0-9]+)");
         Assert.True(match.Success, debug);
