@@ -9,7 +9,7 @@ enum { MUST_TELL_HOST = 1 << 0, STATISTICS = 1 << 1, DEFLATE_ON_OOM = 1 << 2, RE
 enum { TARGET = DEVICE_CONFIGURATION, ACTUAL = DEVICE_CONFIGURATION + 4 };
 enum { CHAIN = 256, STEPS = 4, KEEP_FREE = 64 };
 enum { HOLD_OFF = TICKS_PER_SECOND / 10, HOLD_OFF_AFTER_RELIEF = TICKS_PER_SECOND };
-enum { RANGES = 32, LARGEST_RANGE = 512, LEAST_TO_REPORT = 512 };
+enum { RANGES = 32, FRAMES_PER_LARGE_PAGE = 512, LEAST_TO_REPORT = 512 };
 
 struct statistic { u16 tag; u64 value; } __attribute__((packed));
 
@@ -105,13 +105,16 @@ int balloon_relieve(void)
     return 1;
 }
 
-/* Tells the host of free frames that it may take back until they are written again. Some stay unreported for whoever wants one soon. */
+/*
+ * Tells the host of free frames that it may take back until they are written again. Some stay unreported for whoever wants one soon. A range
+ * ends with its 2 MiB, so that a whole large page of the host is given back in one piece.
+ */
 static void report_free_frames(void)
 {
     u64 first[RANGES], length[RANGES], ranges = 0;
     while (frames_unreported() > KEEP_FREE) {
         u64 frame = frame_take_unreported();
-        if (ranges > 0 && frame == first[ranges - 1] + length[ranges - 1] && length[ranges - 1] < LARGEST_RANGE) {
+        if (ranges > 0 && frame == first[ranges - 1] + length[ranges - 1] && frame % FRAMES_PER_LARGE_PAGE != 0) {
             length[ranges - 1]++;
             continue;
         }

@@ -64,6 +64,23 @@ public sealed class MemoryKernelVirtualTests
     }
 
     [Fact]
+    public void Kernel_WhoseBalloonHasAllButALittle_TakesFramesBackOnlyWhenNothingElseIsLeft()
+    {
+        // The disk is twice as large as the memory. The program is larger than the disk and what the balloon leaves together.
+        const string Arguments = "random 9000 500 0 0 1 0 0";
+        using var world = new World(Arguments, 16 * Mebibyte);
+        BalloonControl balloon = world.Machine.Virtual!.Balloon;
+        balloon.TargetFrames = 13 * FramesPerMebibyte;
+
+        world.RunToEnd();
+
+        Assert.Equal(Expected(Arguments), world.Output);
+        Assert.True(MemoryKernelTests.Count(world.Debug, "relieved by it") > 0, world.Debug);
+        Assert.True(MemoryKernelTests.Count(world.Debug, "written") >= 2 * 16 * FramesPerMebibyte, world.Debug);
+        Assert.Equal(MemoryKernelTests.Count(world.Debug, "in the balloon"), balloon.BalloonedFrames);
+    }
+
+    [Fact]
     public void Kernel_OfTheSameParameters_CountsTheSameEveryTime()
     {
         using World first = Run(), second = Run();
