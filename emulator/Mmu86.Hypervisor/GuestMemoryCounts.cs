@@ -63,17 +63,16 @@ public sealed class GuestMemoryCounts
     public ulong AccessedFlagsCleared { get; internal set; }
 
     internal void Save(StateWriter writer) => writer.WriteArray<ulong>([
-        SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree]);
+        SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree,
+        Shared, SharingBroken, SharedCopied, DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites]);
 
     internal void Load(StateReader reader)
     {
-        Span<ulong> counts = stackalloc ulong[12];
+        Span<ulong> counts = stackalloc ulong[18];
         reader.ReadArray("counts", counts);
-        (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree) =
-            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7], counts[8], counts[9], counts[10], counts[11]);
+        (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits) = (counts[0], counts[1], counts[2], counts[3], counts[4]);
+        (Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated) = (counts[5], counts[6], counts[7], counts[8], counts[9]);
+        (BalloonedTouched, ReportedFree, Shared, SharingBroken, SharedCopied) = (counts[10], counts[11], counts[12], counts[13], counts[14]);
+        (DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites) = (counts[15], counts[16], counts[17]);
     }
-
-    internal void Replace(GuestMemoryCounts by) => (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree) =
-        (by.SwappedOut, by.SwappedOutClean, by.Cleaned, by.SwappedIn, by.Splits, by.Joins, by.Invalidations, by.AccessedFlagsCleared,
-            by.Ballooned, by.Deflated, by.BalloonedTouched, by.ReportedFree);
 }

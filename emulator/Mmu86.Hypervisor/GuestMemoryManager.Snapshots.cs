@@ -17,6 +17,9 @@ public sealed partial class GuestMemoryManager
     // Whether every frame is the one that it was when the state was saved from which this memory was restored.
     private bool _hasSameFrames;
 
+    /// <summary>Whether frames that were shared have frames of their own since the memory was restored: what was cached of the old ones means nothing.</summary>
+    public bool WasUnshared { get; private set; }
+
     // What an entry of a saved table is.
     private enum Entry : byte
     {
@@ -25,6 +28,7 @@ public sealed partial class GuestMemoryManager
         Device,
         Swapped,
         Ballooned,
+        Shared,
     }
 
     /// <summary>What the host-physical addresses of the machine are called as the tables are now.</summary>
@@ -40,6 +44,8 @@ public sealed partial class GuestMemoryManager
     {
         foreach (ResidentFrame frame in Residents())
             _residency?.LeftResidence(frame.Guest, Removal.Discarded);
+        foreach (ResidentFrame frame in SharedLeaves())
+            ForgetShared(frame.Host);
         List<(HostPhysicalAddress, PageSize)> freed = [];
         Collect(_root, RootLevel, freed);
         for (int index = 0; index < EntriesOfTable; index++)
@@ -105,9 +111,10 @@ public sealed partial class GuestMemoryManager
     public void LoadTables(StateReader reader, FramePlacement placement)
     {
         Forget();
+        WasUnshared = false;
         reader.Open(Section);
-        var counts = new GuestMemoryCounts();
-        counts.Load(reader);
+        Counts.Load(reader);
+        ulong invalidations = Counts.Invalidations;
         Dictionary<ulong, int> pagesIn2M = LoadPagesIn(reader, "pagesIn2M"), pagesIn1G = LoadPagesIn(reader, "pagesIn1G");
         List<(GuestPhysicalAddress, PageSize)> whole = [];
         for (int left = reader.ReadInt32("whole", 0, MostWhole); left > 0; left--)
@@ -131,7 +138,7 @@ public sealed partial class GuestMemoryManager
         Replace(_pagesIn1G, pagesIn1G);
         _whole.Clear();
         whole.ForEach(_whole.Enqueue);
-        Counts.Replace(counts);
+        Counts.Invalidations = invalidations;
     }
 
     /// <summary>Puts the bytes of a frame in their place: a frame of the host, or the page store.</summary>
@@ -252,13 +259,17 @@ public sealed partial class GuestMemoryManager
             Entry kind = entry == BalloonedMark ? Entry.Ballooned
                 : !IsPresent(entry) ? Entry.Swapped
                 : !IsLeaf(entry, level) ? Entry.Table
+                : IsShared(entry) ? Entry.Shared
                 : _host.IsRam(Address(entry)) ? Entry.Page
                 : Entry.Device;
             writer.Write((ushort)index);
             writer.Write((byte)kind);
             if (kind is Entry.Swapped or Entry.Ballooned)
                 continue;
-            writer.Write(entry & ~EptEntry.AddressMask);
+
+            // With whom a frame is shared, and whether its writes are logged, is the host's affair: here the guest may write to all of its pages.
+            ulong flags = entry & ~(EptEntry.AddressMask | SharedMark);
+            writer.Write(kind is Entry.Page or Entry.Shared ? flags | _format.Write : flags);
             writer.Write(Address(entry).Value);
             if (kind == Entry.Table)
                 SaveTable(writer, Address(entry), level - 1);
@@ -313,9 +324,10 @@ public sealed partial class GuestMemoryManager
                 HostPhysicalAddress table = Place(reader, PageSize.Size4K, address, placement);
                 TableFrames++;
                 return table.Value | flags;
-            case Entry.Page when size <= _largestPage && _layout.IsRam(guest, size.Bytes()):
+            case Entry.Page or Entry.Shared when size <= _largestPage && _layout.IsRam(guest, size.Bytes()):
                 HostPhysicalAddress page = Place(reader, size, address, placement);
                 NoteResident(guest, size, wasSwapped: false);
+                WasUnshared |= kind == Entry.Shared;
                 return page.Value | flags;
             case Entry.Device when level == 1 && !_layout.IsRam(guest, 1):
                 bool isHole = guest.Value >= HostMemory.HoleStart && guest.Value < HostMemory.HoleEnd;

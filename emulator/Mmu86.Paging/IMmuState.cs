@@ -7,7 +7,8 @@ namespace Mmu86.Paging;
 public interface IMmuState
 {
     /// <summary>Writes the sections <c>mmu</c>, <c>tlb</c> and <c>structure-caches</c>: entries, replacement, tags, prefetchers, counts and the context.</summary>
-    /// <exception cref="InvalidOperationException">A further control of nested paging is on, which no machine here uses.</exception>
+    /// <remarks>A page-modification log is the hypervisor's and no part of it: it is to be given anew.</remarks>
+    /// <exception cref="InvalidOperationException">Another further control of nested paging is on, which no machine here uses.</exception>
     void SaveState(StateWriter writer);
 
     /// <summary>Reads them back. The MMU has translated nothing yet.</summary>

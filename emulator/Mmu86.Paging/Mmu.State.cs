@@ -14,7 +14,7 @@ public sealed unsafe partial class Mmu<TPolicy> : IMmuState
     /// <inheritdoc/>
     public void SaveState(StateWriter writer)
     {
-        if (_context.Nested is not null)
+        if (_context.Nested is { } controls && !controls.OnlyLogsWrites)
             throw new InvalidOperationException("Further controls of nested paging are not saved.");
         writer.Begin(ControlsSection);
         SaveContext(writer);

@@ -55,6 +55,10 @@ public sealed class NestedControls
     /// <summary>The EPTP index: what #VE reports, and what EPTP switching sets.</summary>
     public ushort EptpIndex { get; set; }
 
+    /// <summary>Whether nothing is on but a page-modification log: no translation depends on it.</summary>
+    internal bool OnlyLogsWrites => !ModeBasedExecute && !VmFunctions && !PagingWrite && !GuestPagingVerification
+        && (VirtualizationExceptionArea ?? EptpList ?? SubPagePermissionTable) is null && HlatPointer is null;
+
     /// <summary>Whether 4-level or 5-level paging translates a linear address by the hypervisor-managed tables. SDM 3, "Ordinary Paging and HLAT Paging".</summary>
     internal bool UsesHlat(ulong linear) => HlatPointer is not null && (HlatPrefixSize == 0 || linear >> 63 != 0);
 

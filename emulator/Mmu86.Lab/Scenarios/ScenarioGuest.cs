@@ -1,9 +1,11 @@
 using Mmu86.Cpu;
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Hypervisor.Snapshots;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
+using Mmu86.Lab.Snapshots;
 
 namespace Mmu86.Lab.Scenarios;
 
@@ -25,6 +27,25 @@ public sealed class ScenarioGuest : IScheduledGuest
         _ended = ended;
         _machine = GuestMachine.BuildOn(shared, options, output);
     }
+
+    /// <summary>Makes a guest on a host that goes on from a snapshot: one that was taken of such a guest at a barrier (<see cref="Save"/>).</summary>
+    /// <param name="shared">The host: the one where it was, or another.</param>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="output">Where its bytes go from now on.</param>
+    /// <param name="ended">As in the other constructor.</param>
+    /// <exception cref="Mmu86.Memory.StateFormatException">It is broken.</exception>
+    /// <exception cref="HostMemoryExhaustedException">The host has too little memory for it.</exception>
+    public ScenarioGuest(SharedHost shared, SnapshotReader snapshot, GuestOutput output, Action<ScenarioGuest> ended)
+    {
+        _ended = ended;
+        _machine = GuestSnapshot.ReadOn(snapshot, shared, output);
+        _options = _machine.Options;
+    }
+
+    /// <summary>Keeps the guest as it is. At a barrier; the guest may run on.</summary>
+    /// <param name="writer">Where to; the caller completes it.</param>
+    /// <exception cref="SwappedPageLostException">A swapped page cannot be got back.</exception>
+    public void Save(SnapshotWriter writer) => GuestSnapshot.Write(writer, _machine);
 
     /// <inheritdoc/>
     public VirtualMachine Machine => _machine.Virtual!;

@@ -26,6 +26,7 @@ public static class GuestSnapshot
     /// <param name="reader">Where from.</param>
     /// <param name="shared">The host. The machine gets frames that it has to give.</param>
     /// <param name="output">Where the guest's bytes go from now on.</param>
+    /// <remarks>Frames that were shared are the machine's own then, until they are found equal again; its translation caches are empty in that case.</remarks>
     /// <exception cref="StateFormatException">It is broken, or no snapshot of a machine that ran beside others.</exception>
     /// <exception cref="Hypervisor.HostMemoryExhaustedException">The host has too little memory for it.</exception>
     public static GuestMachine ReadOn(SnapshotReader reader, SharedHost shared, GuestOutput output) =>
@@ -82,7 +83,10 @@ public static class GuestSnapshot
 
             machine.CompletePages();
             state.Addresses = machine.Addresses;
-            machine.LoadState(state);
+            if (machine.Virtual is { Memory.WasUnshared: true })
+                machine.LoadStateElsewhere(state);
+            else
+                machine.LoadState(state);
             loadMore(state);
             return machine;
         }
