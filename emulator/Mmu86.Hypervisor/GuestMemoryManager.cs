@@ -43,6 +43,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 
     // Something was taken away from the tables that an MMU may still remember.
     private bool _isStale;
+    private IMappingKeeper? _keeper;
 
     /// <summary>Makes empty nested tables: their root.</summary>
     /// <param name="host">The RAM of the host, as the machine sees it.</param>
@@ -84,6 +85,9 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
 
     /// <summary>From now on an MMU is told when something that it may remember is taken away.</summary>
     public void Attach(IMmu mmu) => _mmus.Add(mmu);
+
+    /// <summary>The same for one who keeps translations besides.</summary>
+    internal void Attach(IMappingKeeper keeper) => _keeper = keeper;
 
     /// <summary>Maps the page that holds an address that the tables refused, if it is not mapped yet. A fresh page of RAM reads as zeros.</summary>
     /// <returns>Only <see cref="PopulateResult.Mapped"/> leaves a mapped page; tables on the way may have been made in any case.</returns>
@@ -205,6 +209,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         Counts.Invalidations++;
         foreach (IMmu mmu in _mmus)
             mmu.InvalidateEptContext(Root);
+        _keeper?.ForgetMappings();
     }
 
     private static HostPhysicalAddress EntryAddress(HostPhysicalAddress table, GuestPhysicalAddress address, int level) =>

@@ -5,14 +5,18 @@ namespace Mmu86.Cpu;
 
 /// <summary>The tables that the processor walks in place of its guest's: what a hypervisor with shadow paging loads into CR3, and the controls that go with it.</summary>
 /// <param name="Root">The host-physical address of the highest table: a PML5 table where the guest uses 5-level paging, else a PML4 table.</param>
+/// <param name="IgnoresWriteDisable">Whether PKRU denies no writes: for single instructions of a supervisor whose CR0.WP is 0.</param>
 /// <remarks>
 /// CR0 and CR4 are as VMX has it: the hypervisor owns the bits below, and the guest reads its own. PG, WP, PAE, LME and NXE are 1: the
 /// tables have one format, and WP=0 would let writes by that the hypervisor must see. PGE and PCIDE are 0: what belongs to a guest's address space is for the hypervisor to know.
 /// </remarks>
-public readonly record struct ShadowRoot(HostPhysicalAddress Root)
+public readonly record struct ShadowRoot(HostPhysicalAddress Root, bool IgnoresWriteDisable)
 {
     // CR3.LAM_U57 and CR3.LAM_U48.
     private const ulong UserMasking = 3UL << 61;
+
+    // The access-disable bits of PKRU and PKRS.
+    private const uint AccessDisable = 0x5555_5555;
 
     private const Cr4 OfUserPages = Cr4.Smep | Cr4.Smap | Cr4.ProtectionKeyEnable | Cr4.ProtectionKeySupervisor;
 
@@ -22,8 +26,13 @@ public readonly record struct ShadowRoot(HostPhysicalAddress Root)
         // Without paging there are neither users nor keys.
         GuestPagingMode mode = guest.Mode;
         Cr4 hidden = Cr4.PageGlobalEnable | Cr4.PcidEnable | (mode == GuestPagingMode.None ? OfUserPages | Cr4.LinearAddress57 : 0);
+
+        // With WP=0, keys of supervisor-mode addresses deny no writes; those of user-mode addresses deny them to users.
+        bool hasWriteProtect = (guest.Cr0 & Cr0.WriteProtect) != 0;
         return guest with
         {
+            Pkru = IgnoresWriteDisable ? guest.Pkru & AccessDisable : guest.Pkru,
+            Pkrs = hasWriteProtect ? guest.Pkrs : guest.Pkrs & AccessDisable,
             Cr0 = guest.Cr0 | Cr0.Paging | Cr0.ProtectionEnable | Cr0.WriteProtect,
             Cr3 = Root.Value | (mode >= GuestPagingMode.FourLevel ? guest.Cr3 & UserMasking : 0),
             Cr4 = (guest.Cr4 & ~hidden) | Cr4.PhysicalAddressExtension,

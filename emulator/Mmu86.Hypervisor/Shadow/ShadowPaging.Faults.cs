@@ -8,6 +8,12 @@ namespace Mmu86.Hypervisor.Shadow;
 /// <content>Page faults: whose they are, and the entries that make those go away that are not the guest's.</content>
 public sealed partial class ShadowPaging
 {
+    // A page fault is resolved in a few rounds: dirty flag, write protection, room. Shadow tables that never satisfy the processor would be our bug.
+    private const int MostRounds = 100;
+
+    private (LinearAddress Address, uint ErrorCode, ulong Retired) _lastFault;
+    private int _rounds;
+
     private bool TryResolve(Vcpu processor, ref VmExit exit, out PopulateResult memory)
     {
         memory = PopulateResult.Mapped;
@@ -33,12 +39,15 @@ public sealed partial class ShadowPaging
             return false;
         }
 
+        RequireProgress(processor, exit);
         WalkTrace walk = _last.Trace!;
         bool isNews = kind == AccessKind.Write && _tables.NoteWrite(walk.GuestPhysical!.Value.Frame);
         if (isNews)
             Counts.WriteProtectFaults++;
         else
             Counts.HiddenPageFaults++;
+        if (kind == AccessKind.Write && IsForWriteProtectOff(processor, walk))
+            OpenWindow(processor, walk.Linear);
         while (!TryFill(walk))
         {
             if (!_tables.TryMakeRoom())
@@ -50,6 +59,15 @@ public sealed partial class ShadowPaging
         }
 
         return true;
+    }
+
+    private void RequireProgress(Vcpu processor, in VmExit exit)
+    {
+        var fault = (exit.Linear, exit.ErrorCode, processor.Counters.Instructions);
+        _rounds = fault == _lastFault ? _rounds + 1 : 0;
+        _lastFault = fault;
+        if (_rounds > MostRounds)
+            throw new UnreachableException($"The shadow tables refuse what the guest's permit: {exit.Linear}, error code 0x{exit.ErrorCode:x}.");
     }
 
     // The fault makes the processor forget the page, so a shadow entry that was in step with older tables must not stay either.
@@ -132,18 +150,28 @@ public sealed partial class ShadowPaging
         // Keys are in the entry that maps the page; without keys the bits are ignored.
         if (EntryAt(walk, 1 + (int)walk.GuestPageSize!.Value) is { } leaf)
             entry |= leaf.After & (0xFUL << PagingEntry.ProtectionKeyShift);
-        bool isWritable = (rights & TranslationRights.Writable) != 0;
-        if (isWrite && !isWritable)
-        {
-            // CR0.WP=0 lets the supervisor write to a read-only page, which the processor's WP=1 denies: one instruction may.
-            _windows.Add(walk.Linear);
-            isWritable = true;
-        }
+        bool isWritable = isWrite || (rights & TranslationRights.Writable) != 0;
 
-        // A page that is clean, or a table of the guest, is read-only until it is written to.
-        if (isWritable && (rights & TranslationRights.Dirty) != 0 && !_tables.IsProtected(FirstFrame(walk, PageSize.Size4K)))
+        // A page that is clean, or a table of the guest, is read-only until it is written to; so is a frame of which the host says so.
+        if (isWritable && (rights & TranslationRights.EptWrite) != 0 && (rights & TranslationRights.Dirty) != 0 && !_tables.IsProtected(FirstFrame(walk, PageSize.Size4K)))
             entry |= PagingEntry.Writable | PagingEntry.Dirty;
         return entry;
+    }
+
+    // CR0.WP=0 lets the supervisor write to a page that is read-only, or whose key disables writes. The processor's WP=1 denies it: one instruction may.
+    private bool IsForWriteProtectOff(Vcpu processor, WalkTrace walk)
+    {
+        PagingContext guest = _guest.Context;
+        if (walk.Mode == AccessMode.User || !guest.IsPaging || (guest.Cr0 & Cr0.WriteProtect) != 0)
+            return false;
+        TranslationRights rights = walk.Rights!.Value;
+        if ((rights & TranslationRights.Writable) == 0)
+            return true;
+        bool hasKey = (rights & TranslationRights.User) != 0 && (guest.Cr4 & Cr4.ProtectionKeyEnable) != 0;
+        if (!hasKey || EntryAt(walk, 1 + (int)walk.GuestPageSize!.Value) is not { } leaf)
+            return false;
+        int key = (int)(leaf.After >> PagingEntry.ProtectionKeyShift) & 0xF;
+        return ((processor.System.Pkru >> (2 * key)) & 2) != 0;
     }
 
     private static WalkReference? EntryAt(WalkTrace walk, int level)

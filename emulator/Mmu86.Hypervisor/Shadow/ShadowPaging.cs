@@ -9,7 +9,7 @@ namespace Mmu86.Hypervisor.Shadow;
 /// The guest's tables are walked by an MMU without caches, through the tables of <see cref="GuestMemoryManager"/>, which no processor ever sees: so
 /// accessed and dirty flags, faults and error codes are exactly what a processor gives. docs/hypervisor/shadow-paging.md.
 /// </remarks>
-public sealed partial class ShadowPaging : IDisposable
+public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
 {
     private readonly GuestMemoryManager _memory;
     private readonly int _physicalAddressBits;
@@ -18,6 +18,9 @@ public sealed partial class ShadowPaging : IDisposable
     private readonly LastWalk _last = new();
     private readonly Mmu<Observed> _guest;
     private readonly ShadowTables _tables;
+
+    // On shadow tables; null before.
+    private Vcpu? _processor;
 
     // Pages that the next instruction may write to and no other: CR0.WP=0.
     private readonly List<LinearAddress> _windows = [];
@@ -33,6 +36,7 @@ public sealed partial class ShadowPaging : IDisposable
         _largestPage = options.Processor.HasPage1G ? PageSize.Size1G : PageSize.Size2M;
         _guest = new Mmu<Observed>(machine.View, options.Processor, new Observed(_last));
         _tables = new ShadowTables(machine.View, machine.Frames, _memory, Counts, options.MostTables);
+        _memory.Attach(this);
     }
 
     /// <summary>What was done so far.</summary>
@@ -50,6 +54,7 @@ public sealed partial class ShadowPaging : IDisposable
     /// <exception cref="NotSupportedException">It is in a mode of paging for which there are no shadow tables.</exception>
     public void Attach(Vcpu processor)
     {
+        _processor = processor;
         if (!ShadowKey.Has(ContextOf(processor).Mode))
             throw new NotSupportedException(Refusal(ContextOf(processor).Mode));
         if (!TryReload(processor))
@@ -74,7 +79,7 @@ public sealed partial class ShadowPaging : IDisposable
         bool isPageFault = exit.Reason == VmExitReason.Exception && exit.Vector == ExceptionVector.PageFault;
         bool wasStep = _windows.Count != 0 && !isPageFault;
         if (wasStep)
-            CloseWindows();
+            CloseWindows(processor);
         bool runsOn = isPageFault ? TryResolve(processor, ref exit, out memory) : TryHandleOther(processor, ref exit, instructionLimit, wasStep, out memory);
         Flush(processor);
         return runsOn;
@@ -104,6 +109,14 @@ public sealed partial class ShadowPaging : IDisposable
     {
         _tables.Clear();
         Flush(processor);
+    }
+
+    /// <inheritdoc/>
+    void IMappingKeeper.ForgetMappings()
+    {
+        _tables.ClearAll();
+        if (_processor is { } processor)
+            Flush(processor);
     }
 
     /// <summary>Gives every frame back. The machine's virtual CPUs do not run again.</summary>
@@ -172,17 +185,26 @@ public sealed partial class ShadowPaging : IDisposable
     {
         if (!_tables.TryEnter(ShadowKey.Of(ContextOf(processor), _physicalAddressBits)))
             return false;
-        processor.EnterShadow(new ShadowRoot(_tables.Current!.Top!.Host));
+        processor.EnterShadow(Root);
         Flush(processor);
         return true;
     }
 
-    private void CloseWindows()
+    private ShadowRoot Root => new(_tables.Current!.Top!.Host, IgnoresWriteDisable: _windows.Count != 0);
+
+    private void OpenWindow(Vcpu processor, LinearAddress address)
+    {
+        _windows.Add(address);
+        processor.EnterShadow(Root);
+    }
+
+    private void CloseWindows(Vcpu processor)
     {
         foreach (LinearAddress address in _windows)
             _tables.Drop(address.Value);
         _windows.Clear();
         _tables.IsFlushDue = true;
+        processor.EnterShadow(Root);
     }
 
     // Before the guest runs on, nothing may remember what was taken away; and only then are frames of tables used anew.

@@ -90,6 +90,15 @@ internal sealed class ShadowTables
         IsFlushDue = true;
     }
 
+    /// <summary>Drops everything that any tables map.</summary>
+    public void ClearAll()
+    {
+        foreach (ShadowSpace space in _spaces.Values.Where(space => space != Current).ToList())
+            GiveUp(space);
+        if (Current is not null)
+            Clear();
+    }
+
     /// <summary>Drops what the tables in force know of a page of the guest.</summary>
     /// <returns>Whether no more than one entry went, so that the processor need not forget more than one page either.</returns>
     public bool Drop(ulong linear)

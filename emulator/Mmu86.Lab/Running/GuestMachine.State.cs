@@ -14,9 +14,11 @@ public sealed partial class GuestMachine
 
     /// <summary>Writes everything but guest memory: CPU, translation caches, time, devices or process. Only while it does not run.</summary>
     /// <param name="writer">Made with <see cref="Addresses"/> as they are now.</param>
-    /// <exception cref="InvalidOperationException">The machine is observed or recorded, or stands in the middle of an instruction.</exception>
+    /// <exception cref="InvalidOperationException">The machine is observed or recorded, has shadow tables, or stands in the middle of an instruction.</exception>
     public void SaveState(StateWriter writer)
     {
+        if (_shadow is not null)
+            throw new InvalidOperationException("A machine with shadow tables cannot be saved: its translation caches hold what its shadow tables say.");
         Vcpu.SaveState(writer);
         Timing?.SaveState(writer);
         _platform?.SaveState(writer);

@@ -23,6 +23,7 @@ public sealed class HostileGuestTests
         { PagingMode.Native, Fidelity.Fast },
         { PagingMode.Native, Fidelity.Tlb },
         { PagingMode.Nested, Fidelity.Tlb },
+        { PagingMode.Shadow, Fidelity.Tlb },
     };
 
     [Theory]
@@ -225,10 +226,12 @@ public sealed class HostileGuestTests
         Assert.Equal("Hello from Mmu86", SmallRuns.Run(options with { Paging = PagingMode.Native }, null, null).Output.Trim());
     }
 
-    [Fact]
-    public void HostWithTooFewFrames_IsAReportedEnd()
+    [Theory]
+    [InlineData(PagingMode.Nested)]
+    [InlineData(PagingMode.Shadow)]
+    public void HostWithTooFewFrames_IsAReportedEnd(PagingMode paging)
     {
-        RunOptions options = SmallRuns.Options("gups 8192 20000", PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostMemoryBytes = 8UL << 20 };
+        RunOptions options = SmallRuns.Options("gups 8192 20000", paging, Fidelity.Tlb, PageSize.Size4K) with { HostMemoryBytes = 8UL << 20 };
         RunTrace run = SmallRuns.Run(options, null, null);
         Assert.StartsWith("Limit 75", run.Exit);
         Assert.Contains("--host-memory", run.Exit);

@@ -10,6 +10,7 @@ namespace Mmu86.Tests.Hypervisor.Shadow;
 /// 0x400000  4 page tables, 4 page directories, 3 PDPTs     0x500000  code
 /// 0x40C000  4 PML4 tables                                  0x800000  what was seen
 /// 0x410000  PDPT, directory and table of the identity map
+/// 0x413000  4 PML5 tables, where there are 5 levels
 /// 0x420000  8 frames of data      0x430000 IDT, GDT
 /// </code>
 /// Entry 0 of every PML4 table is the identity map; entries 1 and 2 lead to tables that change. Pages may be of any size, may be the tables
@@ -22,26 +23,38 @@ internal sealed class PagingProgram
     public const ulong MemoryBytes = 16 << 20;
 
     private const ulong Tables = 0x40_0000, Directories = 0x40_4000, Pointers = 0x40_8000, Roots = 0x40_C000;
-    private const ulong Identity = 0x41_0000, Data = 0x42_0000, Idt = 0x43_0000, Gdt = 0x43_1000, Log = 0x80_0000, Stack = 0x70_0000;
+    private const ulong Identity = 0x41_0000, HighRoots = 0x41_3000, Data = 0x42_0000, Idt = 0x43_0000, Gdt = 0x43_1000, Log = 0x80_0000, Stack = 0x70_0000;
     private const int RootCount = 4, PointerCount = 3, DirectoryCount = 4, TableCount = 4, DataCount = 8;
     private const int PointersUsed = 2, DirectoriesUsed = 4, PagesUsed = 8;
     private const ulong DataOffset = 0xF80, CodeOffset = 0xE00;
     private const ulong Frame = 4096;
     private const byte Return = 0xC3;
-    private const uint ExtendedFeatures = 0xC000_0080;
+    private const uint ExtendedFeatures = 0xC000_0080, SupervisorKeys = 0x6E1;
 
     private readonly Random _random;
     private readonly byte[] _image = new byte[0x30_0000];
     private readonly Assembler _code = new(64);
+    private readonly PagingVariant _variant;
+    private readonly ulong _roots;
+    private readonly Dictionary<ulong, ulong> _entries = [];
     private bool _hasPcids;
+    private bool _hasKeys;
 
-    private PagingProgram(Random random) => _random = random;
-
-    /// <summary>Makes a flat image for the load address <see cref="Tables"/>.</summary>
-    public static byte[] Make(Random random, int operations) => new PagingProgram(random).Build(operations);
+    private PagingProgram(Random random, PagingVariant variant)
+    {
+        _random = random;
+        _variant = variant;
+        _roots = variant == PagingVariant.FiveLevelsWithKeys ? HighRoots : Roots;
+    }
 
     /// <summary>Where the image goes.</summary>
     public const ulong LoadAddress = Tables;
+
+    /// <summary>The root with 5 levels.</summary>
+    public const ulong FiveLevelRoot = HighRoots;
+
+    /// <summary>Makes a flat image.</summary>
+    public static byte[] Make(Random random, int operations, PagingVariant variant) => new PagingProgram(random, variant).Build(operations);
 
     private byte[] Build(int operations)
     {
@@ -50,6 +63,7 @@ internal sealed class PagingProgram
         for (int i = 0; i < RootCount; i++)
         {
             Put(Roots + ((ulong)i * Frame), Identity | 3);
+            Put(HighRoots + ((ulong)i * Frame), (Roots + ((ulong)i * Frame)) | 7);
             foreach (int index in new[] { 1, 2 })
                 Put(Roots + ((ulong)i * Frame) + ((ulong)index * 8), AnyEntry(level: 4));
         }
@@ -87,8 +101,9 @@ internal sealed class PagingProgram
                 EmitFetch();
                 break;
             case < 78:
-                EmitChange();
-                EmitInvalidation();
+                // Nothing is remembered of an entry that is not present.
+                if (EmitChange() || _random.Next(2) == 0)
+                    EmitInvalidation();
                 break;
             case < 84:
                 EmitLookAtEntry();
@@ -113,7 +128,7 @@ internal sealed class PagingProgram
         _code.lgdt(__[rax]);
         _code.mov(rax, Idt + 0xF00);
         _code.lidt(__[rax]);
-        _code.mov(rax, Roots);
+        _code.mov(rax, _roots);
         _code.mov(cr3, rax);
         _code.mov(r15, Log);
         for (ulong megabytes = 0; megabytes < 8; megabytes += 2)
@@ -181,18 +196,23 @@ internal sealed class PagingProgram
         _code.add(r15, 8);
     }
 
-    private void EmitChange()
+    // True where the entry was present.
+    private bool EmitChange()
     {
-        _code.mov(rsi, AnyEntryAddress(out int level));
+        ulong address = AnyEntryAddress(out int level);
+        _code.mov(rsi, address);
         if (_random.Next(4) == 0)
         {
             _code.mov(rax, ~(PagingEntry.Accessed | PagingEntry.Dirty));
             _code.and(__[rsi], rax);
-            return;
+            return true;
         }
 
-        _code.mov(rax, AnyEntry(level));
+        bool wasPresent = (_entries[address] & PagingEntry.Present) != 0;
+        _entries[address] = AnyEntry(level);
+        _code.mov(rax, _entries[address]);
         _code.mov(__[rsi], rax);
+        return wasPresent;
     }
 
     // Each of these makes the processor forget all that it may remember of the tables, of every PCID and global.
@@ -228,7 +248,7 @@ internal sealed class PagingProgram
 
     private void EmitRoot()
     {
-        ulong root = Roots + ((ulong)_random.Next(RootCount) * Frame);
+        ulong root = _roots + ((ulong)_random.Next(RootCount) * Frame);
         if (_hasPcids)
             root |= (ulong)(uint)_random.Next(3) | ((ulong)(uint)_random.Next(2) << 63);
         _code.mov(rax, root);
@@ -241,8 +261,28 @@ internal sealed class PagingProgram
 
     private void EmitControl()
     {
-        switch (_random.Next(6))
+        switch (_random.Next(_variant == PagingVariant.FourLevels ? 6 : 9))
         {
+            case 6:
+                EmitFlip(Cr4.ProtectionKeyEnable);
+                _hasKeys = !_hasKeys;
+                break;
+            case 7 when _hasKeys:
+                _code.xor(ecx, ecx);
+                _code.xor(edx, edx);
+                _code.mov(eax, _random.Next());
+                _code.wrpkru();
+                break;
+            case 7:
+            case 8:
+                EmitFlip(Cr4.ProtectionKeySupervisor);
+                _code.mov(ecx, SupervisorKeys);
+                _code.xor(edx, edx);
+
+                // Key 0 is that of the kernel itself.
+                _code.mov(eax, _random.Next() & ~3);
+                _code.wrmsr();
+                break;
             case 0:
             case 1:
                 _code.mov(rax, cr0);
@@ -264,7 +304,7 @@ internal sealed class PagingProgram
                 break;
             default:
                 // PCIDs begin with that of 0.
-                _code.mov(rax, Roots);
+                _code.mov(rax, _roots);
                 _code.mov(cr3, rax);
                 EmitFlip(Cr4.PcidEnable);
                 _hasPcids = !_hasPcids;
@@ -315,14 +355,15 @@ internal sealed class PagingProgram
         };
         return target
             | (isLarge ? PagingEntry.PageSizeBit : 0)
-            | Often(PagingEntry.Present, 95)
+            | Often(PagingEntry.Present, 85)
             | Often(PagingEntry.Writable, 80)
             | Often(PagingEntry.User, 60)
             | Often(PagingEntry.Accessed, 30)
             | Often(PagingEntry.Dirty, 30)
             | Often(PagingEntry.Global, 20)
             | Often(PagingEntry.ExecuteDisable, 10)
-            | Often(1UL << 50, 2);
+            | Often(1UL << 50, 2)
+            | ((ulong)(uint)_random.Next(16) << PagingEntry.ProtectionKeyShift);
     }
 
     private ulong Often(ulong bit, int percent) => _random.Next(100) < percent ? bit : 0;
@@ -337,13 +378,14 @@ internal sealed class PagingProgram
         }
     }
 
-    // 2 MiB pages, but for the range in which the tables are.
+    // 2 MiB pages, but often for the range in which the tables are.
     private void WriteIdentityMap()
     {
         const ulong Directory = Identity + Frame, Table = Identity + (2 * Frame);
+        bool hasSmallPages = _random.Next(2) == 0;
         Put(Identity, Directory | 3);
         for (ulong i = 0; i < MemoryBytes >> 21; i++)
-            Put(Directory + (i * 8), i == Tables >> 21 ? Table | 3 : (i << 21) | PagingEntry.PageSizeBit | 3);
+            Put(Directory + (i * 8), i == Tables >> 21 && hasSmallPages ? Table | 3 : (i << 21) | PagingEntry.PageSizeBit | 3);
         for (ulong i = 0; i < 512; i++)
             Put(Table + (i * 8), (Tables + (i * Frame)) | 3);
         for (ulong i = 0; i < DataCount; i++)
@@ -363,5 +405,9 @@ internal sealed class PagingProgram
         Put(Idt + 0xF08, Idt >> 48);
     }
 
-    private void Put(ulong address, ulong value) => BitConverter.TryWriteBytes(_image.AsSpan((int)(address - LoadAddress)), value);
+    private void Put(ulong address, ulong value)
+    {
+        _entries[address] = value;
+        BitConverter.TryWriteBytes(_image.AsSpan((int)(address - LoadAddress)), value);
+    }
 }
