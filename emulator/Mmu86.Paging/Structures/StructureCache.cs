@@ -82,6 +82,23 @@ internal unsafe struct StructureCache
         return _entries.Tags[hint] == tag ? hint : Search(tag);
     }
 
+    /// <summary>Looks a page number up where its entry was last, and nowhere else; of a cache that does not exist, -1.</summary>
+    /// <param name="space">The space of the entry.</param>
+    /// <param name="size">Its page size.</param>
+    /// <param name="page">The page number.</param>
+    /// <returns>The entry, or -1 where it may be elsewhere.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int FindAtHint(uint space, PageSize size, ulong page)
+    {
+        if (!Exists)
+            return -1;
+        int hint = _hints[(byte)page];
+        return _entries.Tags[hint] == Tag.Make(space, size, page) ? hint : -1;
+    }
+
+    /// <summary>The smallest page size that may be present; 4 KiB where nothing is.</summary>
+    public PageSize SmallestHeld { get; private set; }
+
     /// <summary>Whether any entry of a page size may be present.</summary>
     public readonly bool MayHold(PageSize size) => _resident[(int)size] != 0;
 
@@ -93,6 +110,10 @@ internal unsafe struct StructureCache
         if (!_entries.Replacement.TryStamp(entry))
             TouchOther(entry);
     }
+
+    /// <summary>An entry was used, if that is a matter of a stamp. Else nothing is done: see <see cref="Touch"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTouchStamped(int entry) => _entries.Replacement.TryStamp(entry);
 
     /// <summary>The data word of an entry.</summary>
     public readonly ulong Data(int entry) => _entries.Data[entry];
@@ -119,6 +140,7 @@ internal unsafe struct StructureCache
             if (isEviction)
                 _resident[(int)Tag.Size(_entries.Tags[entry])]--;
             _resident[(int)size]++;
+            NoteSmallest();
             _entries.Write(entry, tag, data, isEviction);
         }
 
@@ -144,6 +166,7 @@ internal unsafe struct StructureCache
             return;
         _entries.Remove(entry);
         _resident[(int)size]--;
+        NoteSmallest();
     }
 
     /// <summary>A space is to be retired.</summary>
@@ -160,6 +183,7 @@ internal unsafe struct StructureCache
             total += count;
         }
 
+        NoteSmallest();
         return total;
     }
 
@@ -209,7 +233,12 @@ internal unsafe struct StructureCache
             _guestTables[entry] = reader.ReadUInt64("guestTable");
             _sources[entry] = reader.Resolved("source", reader.ReadUInt64("source"), ulong.MaxValue);
         }
+
+        NoteSmallest();
     }
+
+    private void NoteSmallest() =>
+        SmallestHeld = MayHold(PageSize.Size4K) ? PageSize.Size4K : MayHold(PageSize.Size2M) ? PageSize.Size2M : MayHold(PageSize.Size1G) ? PageSize.Size1G : PageSize.Size4K;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private readonly int Search(ulong tag)

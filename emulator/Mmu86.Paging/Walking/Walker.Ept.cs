@@ -20,6 +20,9 @@ internal sealed unsafe partial class Walker
     private readonly NestedTables _nested;
     private readonly Descent* _ept;
 
+    // The tag of guest-physical entries, as in _ept.
+    private uint _eptSpace;
+
     private NestedKind _nestedKind;
     private NestedControls? _controls;
 
@@ -102,17 +105,19 @@ internal sealed unsafe partial class Walker
         _ept->Layout = _nested.Layout(_nestedKind, context.Eptp);
         _ept->Root = context.Eptp & _addressMask;
         _ept->Space = space;
+        _eptSpace = space;
         _ept->LowestCache = _nestedKind is NestedKind.NptPae or NestedKind.NptBits32 ? null : _caches.LowestEpt;
         _ept->AccessedFlag = _nestedAccessedFlag;
     }
 
-    private bool TryLocateTable<TAccess, TWalk>(ulong guestTable, ulong offset, out ulong table, out bool isWritable)
+    // Where a guest's table lies, and whether flags may be set in it without asking again.
+    private bool TryLocateTable<TAccess, TWalk>(Descent* descent, ulong guestTable, ulong offset, out ulong table)
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
         bool found = TryTranslateGuestPhysical<TWalk>(guestTable + offset, _tableNeed, _tableAccess, out GuestPhysicalMapping mapping);
         table = mapping.Host - offset;
-        isWritable = (mapping.Entry & _tableWritable) == _tableWritable;
+        descent->IsTableWritable = (mapping.Entry & _tableWritable) == _tableWritable;
         if (TAccess.IsVerified)
             _verified &= mapping.Entry;
         return found;
@@ -124,21 +129,54 @@ internal sealed unsafe partial class Walker
         where TWalk : struct, IWalkKind
     {
         _finalRights = flags;
-        if (!TryTranslateGuestPhysical<TWalk>(guestPhysical, FinalNeed(kind, flags), FinalAccess(kind), out GuestPhysicalMapping mapping))
-            return false;
-        result.Host = mapping.Host;
+        ulong needed = FinalNeed(kind, flags);
+        StructureCache* nested = _nestedTlb;
+        PageSize size = nested->SmallestHeld;
+        ulong entry;
+        // Nearly always the nested TLB has the page, in the smallest size that it holds, where that was last: no call, and nothing through memory.
+        int found = TWalk.ActsAsAccess && !TWalk.Records ? nested->FindAtHint(_eptSpace, size, guestPhysical >> Shift(size)) : -1;
+        ulong wanted = NeededInNestedTlb(needed);
+        if (found >= 0 && (~(entry = nested->Data(found)) & wanted) == 0 && nested->TryTouchStamped(found))
+        {
+            nested->Hits++;
+            result.Host = HostAddress(entry, size, guestPhysical);
+        }
+        else
+        {
+            if (!TryTranslateGuestPhysical<TWalk>(guestPhysical, needed, FinalAccess(kind), out GuestPhysicalMapping mapping))
+                return false;
+            result.Host = mapping.Host;
+            size = mapping.Size;
+            entry = mapping.Entry;
+        }
+
         PageSize held = guestSize.Held();
-        result.Size = mapping.Size < held ? mapping.Size : held;
+        result.Size = size < held ? size : held;
         // With EPT's flags on, a write may skip the walk only if both dirty flags are known to be set.
-        if (_eptDirty != 0 && (mapping.Entry & EptEntry.Dirty) == 0)
+        if (_eptDirty != 0 && (entry & EptEntry.Dirty) == 0)
             flags &= ~TlbEntry.Dirty;
-        ulong rights = _nestedRightsMask == EptEntry.Rights ? mapping.Entry & EptEntry.Rights : RightsToRemember(mapping.Entry, flags);
+        ulong rights = _nestedRightsMask == EptEntry.Rights ? entry & EptEntry.Rights : RightsToRemember(entry, flags);
         result.Flags = flags
             | (rights << 3)
             | ((ulong)guestSize << TlbEntry.GuestSizeShift)
-            | ((ulong)mapping.Size << TlbEntry.EptSizeShift)
-            | ((mapping.Entry & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat)) >> 3 << TlbEntry.MemoryTypeShift);
+            | ((ulong)size << TlbEntry.EptSizeShift)
+            | ((entry & (EptEntry.MemoryTypeMask | EptEntry.IgnorePat)) >> 3 << TlbEntry.MemoryTypeShift);
         return true;
+    }
+
+    // A write needs EPT's dirty flag known to be set, where EPT has flags.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong NeededInNestedTlb(ulong needed) => (needed & AnyWrite) != 0 ? needed | _eptDirty : needed;
+
+    // As PageSize.Shift has it, without the size that structures do not hold.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Shift(PageSize size) => 12 + (9 * (int)size);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong HostAddress(ulong entry, PageSize size, ulong address)
+    {
+        ulong offset = (1UL << Shift(size)) - 1;
+        return (entry & PagingEntry.AddressMask & ~offset) | (address & offset);
     }
 
     private bool TryTranslateGuestPhysical<TWalk>(ulong address, ulong needed, EptViolationQualification access, out GuestPhysicalMapping mapping)
@@ -147,15 +185,12 @@ internal sealed unsafe partial class Walker
         StructureCache* nested = _nestedTlb;
         if (TWalk.ActsAsAccess && nested->Exists)
         {
-            // A write needs EPT's dirty flag known to be set, where EPT has flags.
-            ulong wanted = (needed & AnyWrite) != 0 ? needed | _eptDirty : needed;
+            ulong wanted = NeededInNestedTlb(needed);
             for (PageSize size = PageSize.Size4K; size <= PageSize.Size1G; size++)
             {
                 if (!nested->MayHold(size))
                     continue;
-                // As PageSize.Shift has it, without the size that structures do not hold.
-                int shift = 12 + (9 * (int)size);
-                int found = nested->Find(_ept->Space, size, address >> shift);
+                int found = nested->Find(_eptSpace, size, address >> Shift(size));
                 if (found < 0)
                     continue;
                 ulong entry = nested->Data(found);
@@ -163,9 +198,8 @@ internal sealed unsafe partial class Walker
                     break;
                 nested->Hits++;
                 nested->Touch(found);
-                ulong offset = (1UL << shift) - 1;
                 mapping.Entry = entry;
-                mapping.Host = (entry & PagingEntry.AddressMask & ~offset) | (address & offset);
+                mapping.Host = HostAddress(entry, size, address);
                 mapping.Size = size;
                 if (TWalk.Records)
                     Recorder.Cached(WalkDimension.Ept, (int)size + 1, new HostPhysicalAddress(nested->Source(found)), entry, WalkSource.NestedTlb);

@@ -54,7 +54,7 @@ internal sealed unsafe partial class Walker
     {
         pdpte = 0;
         ulong guest = (_context.Cr3 & PdpteTableMask) | ((address >> 27) & 0x18);
-        if (!TryLocateTable<GuestTables, TWalk>(guest & ~0xFFFUL, guest & 0xFFF, out ulong table, out _))
+        if (!TryLocateTable<GuestTables, TWalk>(_guest, guest & ~0xFFFUL, guest & 0xFFF, out ulong table))
             return false;
         ulong host = table + (guest & 0xFFF);
         pdpte = ReadEntry<EightByteEntries, TWalk>(host);

@@ -158,66 +158,53 @@ internal sealed unsafe partial class Walker
         where TAccess : struct, IEntryAccess
         where TWalk : struct, IWalkKind
     {
-        TableLayout* layout = descent->Layout;
-        level = layout->Levels;
+        level = descent->Layout->Levels;
         rights = ulong.MaxValue;
         entry = 0;
         ulong table = descent->Root;
         ulong guestTable = descent->Root;
-        bool isLocated = !TAccess.IsNested;
-        bool isWritable = true;
-        if (TWalk.ActsAsAccess && descent->UsesCaches && descent->LowestCache != null)
+        int found = -1;
+        StructureCache* cache = descent->LowestCache;
+        if (TWalk.ActsAsAccess && descent->UsesCaches && cache != null)
         {
             // The lowest level first: its entry stands for all above it. It answers most walks, so the others are out of line.
-            StructureCache* cache = descent->LowestCache;
-            int found = cache->FindPrefix(descent->Space, TFormat.Prefixed(address));
+            found = cache->FindPrefix(descent->Space, TFormat.Prefixed(address));
             if (found < 0)
             {
                 cache = SearchCachesAbove(cache, level, descent->Space, TFormat.Prefixed(address), out int foundAbove);
                 found = foundAbove;
             }
+        }
 
-            if (found >= 0)
+        if (found >= 0)
+        {
+            cache->Hits++;
+            cache->Touch(found);
+            ulong data = cache->Data(found);
+            table = data & PagingEntry.AddressMask;
+            rights = data | ~TFormat.RightsMask;
+            level = cache->Level - 1;
+            if (TAccess.IsNested)
             {
-                cache->Hits++;
-                cache->Touch(found);
-                ulong data = cache->Data(found);
-                table = data & PagingEntry.AddressMask;
-                rights = data | ~TFormat.RightsMask;
-                level = cache->Level - 1;
-                if (TAccess.IsNested)
-                {
-                    guestTable = cache->GuestTable(found);
-                    isLocated = true;
-                    isWritable = (data & StructureCache.TableWritable) != 0;
-                }
-
-                if (TWalk.Records)
-                    Recorder.Cached(TFormat.Dimension, cache->Level, new HostPhysicalAddress(cache->Source(found)), data, WalkRecorder.CacheOf(TFormat.Dimension, cache->Level));
+                guestTable = cache->GuestTable(found);
+                descent->IsTableWritable = (data & StructureCache.TableWritable) != 0;
             }
+
+            if (TWalk.Records)
+                Recorder.Cached(TFormat.Dimension, cache->Level, new HostPhysicalAddress(cache->Source(found)), data, WalkRecorder.CacheOf(TFormat.Dimension, cache->Level));
+        }
+        else if (TAccess.IsNested)
+        {
+            // A local of its own: what is passed by address is never kept in a register.
+            if (!TryLocateTable<TAccess, TWalk>(descent, guestTable, Offset<TFormat>(address, level), out ulong root))
+                return DescentEnd.Refused;
+            table = root;
         }
 
         descent->StartLevel = level;
-        for (; ; level--)
+        ulong offset = Offset<TFormat>(address, level);
+        while (true)
         {
-            ulong offset = (address >> (TFormat.IndexBits * level)) & (ulong)(4096 - TFormat.EntryBytes);
-            if (TAccess.IsNested)
-            {
-                if (!isLocated)
-                {
-                    // Locals of their own: what is passed by address is never kept in a register.
-                    if (!TryLocateTable<TAccess, TWalk>(guestTable, offset, out ulong located, out bool permitsWrites))
-                        return DescentEnd.Refused;
-                    table = located;
-                    isWritable = permitsWrites;
-                }
-
-                isLocated = false;
-            }
-
-            // The entry above points to this table, whose place in host memory is known only now.
-            if (level < descent->StartLevel)
-                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | OwnAttributes<TFormat>(descent->Entry) | (isWritable ? StructureCache.TableWritable : 0), guestTable, descent->EntryHost);
             ulong host = table + offset;
             entry = ReadEntry<TFormat, TWalk>(host);
             if (TFormat.Dimension == WalkDimension.Guest)
@@ -230,18 +217,14 @@ internal sealed unsafe partial class Walker
             descent->Entry = entry;
             descent->EntryHost = host;
             if (TAccess.IsNested)
-            {
                 descent->EntryGuest = guestTable + offset;
-                descent->IsTableWritable = isWritable;
-            }
-
             if (TWalk.Records)
                 descent->Step = Recorder.Read(TFormat.Dimension, level, host, TAccess.IsNested ? new GuestPhysicalAddress(guestTable + offset) : null, entry);
 
             if ((entry & TFormat.PresentMask) == 0)
                 return DescentEnd.NotPresent;
-            bool mapsPage = level == 1 || ((entry & PagingEntry.PageSizeBit) != 0 && ((layout->LargeLevels >> level) & 1) != 0);
-            if ((entry & layout->Reserved(level, mapsPage)) != 0 || TFormat.IsMalformed(*layout, entry, mapsPage))
+            bool mapsPage = level == 1 || ((entry & PagingEntry.PageSizeBit) != 0 && ((descent->Layout->LargeLevels >> level) & 1) != 0);
+            if ((entry & descent->Layout->Reserved(level, mapsPage)) != 0 || TFormat.IsMalformed(*descent->Layout, entry, mapsPage))
                 return DescentEnd.Malformed;
             if (TFormat.MayRestart && (entry & PagingEntry.Restart) != 0)
                 return Restart<TAccess, TWalk>(descent);
@@ -256,11 +239,33 @@ internal sealed unsafe partial class Walker
                     return end;
             }
 
+            // Down to the table that the entry points to. What is known of it before its own entry is read belongs here, so that a walk whose table a
+            // cache gave does not pass by it.
+            level--;
             guestTable = entry & PagingEntry.AddressMask;
+            offset = Offset<TFormat>(address, level);
             if (!TAccess.IsNested)
+            {
                 table = guestTable;
+            }
+            else
+            {
+                if (!TryLocateTable<TAccess, TWalk>(descent, guestTable, offset, out ulong located))
+                    return DescentEnd.Refused;
+                table = located;
+            }
+
+            if (descent->LowestCache != null)
+            {
+                ulong attributes = OwnAttributes<TFormat>(descent->Entry) | (!TAccess.IsNested || descent->IsTableWritable ? StructureCache.TableWritable : 0);
+                descent->Note(level + 1, table | (rights & TFormat.RightsMask) | attributes, guestTable, descent->EntryHost);
+            }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Offset<TFormat>(ulong address, int level)
+        where TFormat : struct, ITableFormat => (address >> (TFormat.IndexBits * level)) & (ulong)(4096 - TFormat.EntryBytes);
 
     // PWT and PCD of an entry, where they type the memory of the table it points to. EPT's entries have none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

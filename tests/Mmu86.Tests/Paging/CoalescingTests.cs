@@ -162,6 +162,27 @@ public sealed class CoalescingTests
         Assert.Equal(EptEntry.Dirty, world.Read(world.EptEntryAt(Frame + 0x6000, 1)) & EptEntry.Dirty);
     }
 
+    // What the guest's tables grant is asked again for the neighbours, and must be what this walk found, not the one before.
+    [Fact]
+    public void NestedWalk_AnsweredByTheNestedTlbBehindAWalkWithOtherRights_AnswersForItsGroup()
+    {
+        using World world = Mapped(pages: 16, nested: true, PageSize.Size4K);
+        world.Map(Page + 0x2_0000, Frame + 0x10_0000, PageSize.Size4K, Flags & ~PagingEntry.Writable);
+        Mmu<Unobserved> mmu = world.Mmu(Machine() with { StructureCaches = Machines.Caches() });
+        Touch(mmu, 5);
+        mmu.InvalidatePage(new LinearAddress(Page + 0x5000));
+        Touch(mmu, 5);
+        Touch(mmu, 32);
+        mmu.InvalidatePage(new LinearAddress(Page + 0x5000));
+        ulong answered = mmu.Statistics.Walks.StructureCaches.Single(cache => cache.Name == "nestedTlb").Hits;
+
+        Touch(mmu, 5);
+        Touch(mmu, 6);
+
+        Assert.Equal(4ul, mmu.Statistics.Walks.Count);
+        Assert.True(mmu.Statistics.Walks.StructureCaches.Single(cache => cache.Name == "nestedTlb").Hits > answered);
+    }
+
     [Fact]
     public void Walk_OfFramesThatAreContiguousAndNotAligned_LeavesEachPageItsOwnEntry()
     {
