@@ -29,6 +29,9 @@ public sealed class GuestMemoryCounts
     /// <summary>Those of them that were copied.</summary>
     public ulong SharedCopied { get; internal set; }
 
+    /// <summary>Shared frames written to the page store, counted in <see cref="SwappedOut"/> too.</summary>
+    public ulong SharedEvicted { get; internal set; }
+
     /// <summary>Large pages taken apart.</summary>
     public ulong Splits { get; internal set; }
 

@@ -122,8 +122,6 @@ public sealed partial class GuestMemoryManager
     {
         StopDirtyLogging();
         List<(HostPhysicalAddress, PageSize)> freed = [];
-        foreach (ResidentFrame frame in SharedLeaves())
-            ForgetShared(frame.Host);
         Collect(_root, RootLevel, freed);
         for (int index = 0; index < EntriesOfTable; index++)
             _host.Write(EntryAddress(_root, index), 0UL);
@@ -193,7 +191,11 @@ public sealed partial class GuestMemoryManager
                 Collect(Address(entry), level - 1, freed);
                 freed.Add((Address(entry), PageSize.Size4K));
             }
-            else if (_host.IsRam(Address(entry)) && !IsShared(entry))
+            else if (IsShared(entry))
+            {
+                ForgetShared(Address(entry).Frame);
+            }
+            else if (_host.IsRam(Address(entry)))
             {
                 freed.Add((Address(entry), (PageSize)(level - 1)));
             }

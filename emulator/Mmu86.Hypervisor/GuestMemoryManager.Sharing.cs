@@ -79,6 +79,40 @@ public sealed partial class GuestMemoryManager
         _givenUp.Add((Address(entry), PageSize.Size4K));
     }
 
+    /// <summary>Takes a frame back that nobody else shares any more: it is the guest's own as before.</summary>
+    /// <returns>False where others do, or the frame is not shared.</returns>
+    internal bool TryTakeBack(GuestFrameNumber frame)
+    {
+        HostPhysicalAddress at = FindEntry(frame.Address, out int level, out ulong entry);
+        if (!IsLeaf(entry, level) || !IsShared(entry) || !_frames.TryTakeBack(Address(entry).Frame))
+            return false;
+
+        // The same frame with one more right: what an MMU remembers sends it back to the tables, no more.
+        _host.Write(at, Address(entry).Value | OwnFlags(entry));
+        SharedFrames--;
+        NoteResident(frame.Address, PageSize.Size4K, wasSwapped: false);
+        return true;
+    }
+
+    /// <summary>Moves a shared frame to the guest's part of the page store: the guest shares it no more, and the host has it back behind the last who does.</summary>
+    /// <returns>How many were moved: 0 where the frame is not shared or the store takes no more.</returns>
+    internal int EvictShared(GuestFrameNumber frame)
+    {
+        HostPhysicalAddress at = FindEntry(frame.Address, out int level, out ulong entry);
+        if (!IsLeaf(entry, level) || !IsShared(entry) || _store is null)
+            return 0;
+        ReadOnlySpan<byte> page = _host.Frame(Address(entry).Frame);
+        if (!_store.TryStore(page, out ulong slot) && !(ForgetCopies() && _store.TryStore(page, out slot)))
+            return 0;
+        _host.Write(at, (slot << SlotShift) | SwappedMark);
+        SwappedFrames++;
+        Counts.SwappedOut++;
+        Counts.SharedEvicted++;
+        ForgetShared(Address(entry).Frame);
+        Release([]);
+        return 1;
+    }
+
     /// <summary>Tells every MMU what became read-only or another frame, and frees what was given up.</summary>
     internal void FinishSharing()
     {
@@ -91,32 +125,35 @@ public sealed partial class GuestMemoryManager
     // The guest writes: it gets a copy, or the frame itself if nobody else has it any more.
     private PopulateResult BreakSharing(GuestPhysicalAddress address)
     {
-        HostPhysicalAddress at = FindEntry(address, out _, out ulong entry);
-        HostFrameNumber shared = Address(entry).Frame;
-        ulong flags = (entry & ~(EptEntry.AddressMask | SharedMark)) | _format.Write;
-        if (_frames.TryTakeBack(shared))
-        {
-            // The same frame with one more right: what an MMU remembers sends it back to the tables, no more.
-            _host.Write(at, shared.Address.Value | flags);
-            SharedFrames--;
-        }
-        else
+        if (!TryTakeBack(address.Frame))
         {
             if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress copy))
                 return PopulateResult.NoFrame;
+            HostPhysicalAddress at = FindEntry(address, out _, out ulong entry);
+            if (!IsPresent(entry))
+            {
+                // The frame was made free by taking this very page.
+                _frames.Return(PageSize.Size4K, copy);
+                return BringIn(address);
+            }
+
+            HostFrameNumber shared = Address(entry).Frame;
             _frames.Audit?.RequireUnchanged(shared);
             _host.Write(copy, _host.Frame(shared));
-            _host.Write(at, copy.Value | flags);
+            _host.Write(at, copy.Value | OwnFlags(entry));
             ForgetShared(shared);
             Release([]);
+            NoteResident(address, PageSize.Size4K, wasSwapped: false);
             Counts.SharedCopied++;
         }
 
         _dirtyLog?.Add(address.Frame);
         Counts.SharingBroken++;
-        NoteResident(address, PageSize.Size4K, wasSwapped: false);
         return PopulateResult.Mapped;
     }
+
+    // What the entry of a shared page has beside its address when the page is the guest's own: accessed and dirty flags stay.
+    private ulong OwnFlags(ulong entry) => (entry & ~(EptEntry.AddressMask | SharedMark)) | _format.Write;
 
     // A copy in the store is let go: the frame is not evicted, and what it is later begins anew.
     private void BecomeShared(GuestFrameNumber frame)

@@ -68,7 +68,7 @@ public sealed partial class GuestMemoryManager
     {
         writer.Begin(Section);
         Counts.Save(writer);
-        SavePagesIn(writer, _pagesIn2M);
+        SavePagesIn(writer, PagesIn2MAlone());
         SavePagesIn(writer, _pagesIn1G);
         writer.Write(_whole.Count);
         foreach ((GuestPhysicalAddress start, PageSize size) in _whole)
@@ -179,6 +179,21 @@ public sealed partial class GuestMemoryManager
             counts.Add(range, count);
     }
 
+    // As if what is shared were the guest's own.
+    private Dictionary<ulong, int> PagesIn2MAlone()
+    {
+        if (SharedFrames == 0 || PageSize.Size2M > _largestPage)
+            return _pagesIn2M;
+        Dictionary<ulong, int> pages = new(_pagesIn2M);
+        foreach (ResidentFrame frame in SharedLeaves())
+        {
+            ulong range = frame.Guest.Address.Value >> PageSize.Size2M.Shift();
+            pages[range] = pages.GetValueOrDefault(range) + 1;
+        }
+
+        return pages;
+    }
+
     private static void SavePagesIn(StateWriter writer, Dictionary<ulong, int> pages)
     {
         writer.Write(pages.Count);
@@ -256,6 +271,8 @@ public sealed partial class GuestMemoryManager
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
             if (entry == 0)
                 continue;
+            if (IsPresent(entry) && IsShared(entry))
+                entry = Address(entry).Value | OwnFlags(entry); // whom it is shared with is no part of the machine
             Entry kind = entry == BalloonedMark ? Entry.Ballooned
                 : !IsPresent(entry) ? Entry.Swapped
                 : !IsLeaf(entry, level) ? Entry.Table

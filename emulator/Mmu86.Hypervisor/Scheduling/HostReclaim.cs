@@ -73,6 +73,8 @@ internal sealed class HostReclaim
                 spent.Add(machine);
         }
 
+        if (_frames.FramesFree < wanted)
+            SharedReclaim.Free(_frames, _machines, wanted, now);
         _isBusy = false;
         return _frames.FramesFree > 0;
     }

@@ -113,6 +113,9 @@ public sealed class PageSharing
 
     private bool TryLookAt(VirtualMachine machine, GuestFrameNumber guest)
     {
+        // A frame that others have left is no burden that is shared: it may be evicted, and joined, again. While writes are logged it stays as it is.
+        if (!machine.Memory.IsLoggingDirty)
+            _ = machine.Memory.TryTakeBack(guest);
         if (!machine.Memory.TryFindOwn(guest, out HostFrameNumber frame))
             return false;
         Counts.Scanned++;

@@ -180,6 +180,7 @@ public sealed class ScenarioRunner
             EndedAt = scheduled.Time,
             SharingBroken = _memory?.SharingBroken ?? 0,
             SharedCopied = _memory?.SharedCopied ?? 0,
+            SharedSwapped = _memory?.SharedEvicted ?? 0,
             Invalidations = _memory?.Invalidations ?? 0,
             LargePagesJoined = _memory?.Joins ?? 0,
             LargePagesSplit = _memory?.Splits ?? 0,

@@ -180,6 +180,9 @@ public sealed record VmsMachineReport
     /// <summary>Those among them that had to be copied.</summary>
     public required ulong SharedCopied { get; init; }
 
+    /// <summary>Shared pages of it that went to swap, because nothing else could.</summary>
+    public required ulong SharedSwapped { get; init; }
+
     /// <summary>How often its translations were invalidated because memory was taken or watched.</summary>
     public required ulong Invalidations { get; init; }
 

@@ -27,6 +27,9 @@ public sealed record VmsSharing
     /// <summary>Those among them that had to be copied; the last sharer has its frame back without.</summary>
     public required ulong Copied { get; init; }
 
+    /// <summary>Entries that led to shared frames and went to swap, because nothing else could.</summary>
+    public required ulong Swapped { get; init; }
+
     /// <summary>The most frames that were saved at once: entries that led to shared frames, less those frames.</summary>
     public required ulong MostFramesSaved { get; init; }
 
@@ -39,6 +42,7 @@ public sealed record VmsSharing
         Merged = sharing.Counts.Merged,
         Broken = machines.Aggregate(0UL, (sum, machine) => sum + machine.SharingBroken),
         Copied = machines.Aggregate(0UL, (sum, machine) => sum + machine.SharedCopied),
+        Swapped = machines.Aggregate(0UL, (sum, machine) => sum + machine.SharedSwapped),
         MostFramesSaved = frames.MostFramesSaved,
     };
 }

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Mmu86.Hypervisor;
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Hypervisor.Sharing;
+using Mmu86.Hypervisor.Snapshots;
+using Mmu86.Memory;
 using Mmu86.Paging;
 using Mmu86.X86;
 using Xunit;
@@ -215,6 +217,65 @@ public sealed class PageSharingTests
         world.Memory.Remove(machines[third]);
 
         Assert.Equal(0UL, world.Frames.FramesUsed);
+    }
+
+    [Fact]
+    public void ScanAll_NobodyElseSharesAnyMore_GivesTheLastItsFramesBack()
+    {
+        using SharingWorld world = new(4);
+        VirtualMachine gone = world.Add(NestedFormat.Ept, i => i + 1);
+        GuestMemoryManager memory = world.Add(NestedFormat.Ept, i => i + 1).Memory;
+        world.Share();
+        Assert.True(memory.TryTranslate(default, out HostPhysicalAddress shared));
+        world.Memory.Remove(gone);
+
+        world.Share();
+
+        Assert.Equal((0UL, Pages, 0UL), (memory.SharedFrames, memory.ResidentFrames, memory.Counts.SharingBroken));
+        Assert.True(memory.TryTranslate(default, out HostPhysicalAddress kept));
+        Assert.Equal(shared, kept);
+    }
+
+    [Fact]
+    public void Forget_SharedPages_AreLeftToTheOthers()
+    {
+        using SharingWorld world = new(4);
+        GuestMemoryManager left = world.Add(NestedFormat.Ept, i => i + 1).Memory;
+        GuestMemoryManager right = world.Add(NestedFormat.Ept, i => i + 1).Memory;
+        world.Share();
+
+        left.Forget();
+
+        world.Memory.Check();
+        Assert.Equal((0UL, Pages, Pages), (left.SharedFrames, right.SharedFrames, world.Frames.SharedEntries));
+        Assert.Equal(8UL, SharingWorld.Read(right, 7));
+    }
+
+    [Fact]
+    public void LoadTables_SavedWhileShared_AreTheMachinesOwn()
+    {
+        using SharingWorld world = new(4);
+        GuestMemoryManager left = world.Add(NestedFormat.Ept, i => i + 1).Memory;
+        _ = world.Add(NestedFormat.Ept, i => i + 1);
+        world.Share();
+        var file = new MemoryStream();
+        var writer = new SnapshotWriter(file);
+        var state = new StateWriter(ForgottenHostAddresses.All);
+        left.SaveTables(state);
+        left.SavePages(new PageSectionWriter(writer));
+        writer.Complete();
+        file.Position = 0;
+        GuestMemoryManager again = world.Memory.Add(1 << 20, PageSize.Size4K, NestedFormat.Ept, null).Memory;
+
+        again.LoadTables(new StateReader(state.Sections, ForgottenHostAddresses.All), FramePlacement.Other);
+        for (var reader = new SnapshotReader(file); reader.TryRead(out StateSection section);)
+            PageSection.Load(section, again.TryLoadPage);
+        again.CompletePages();
+
+        Assert.Equal((Pages, 0UL), (again.ResidentFrames, again.SharedFrames));
+        for (ulong i = 0; i < Pages; i++)
+            Assert.Equal(i + 1, SharingWorld.Read(again, i));
+        world.Memory.Check();
     }
 
     [Fact]

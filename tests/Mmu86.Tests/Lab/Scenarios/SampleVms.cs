@@ -59,6 +59,7 @@ internal static class SampleVms
         EndedAt = 9_000_000,
         SharingBroken = 0,
         SharedCopied = 0,
+        SharedSwapped = 0,
         Invalidations = 3,
         LargePagesJoined = 0,
         LargePagesSplit = 0,

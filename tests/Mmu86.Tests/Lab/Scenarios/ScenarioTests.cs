@@ -121,6 +121,27 @@ public sealed class ScenarioTests
         Assert.Equal(0UL, sharing.FramesOwnedAtEnd);
     }
 
+    [Fact]
+    public void Run_NothingElseMayGo_SwapsWhatIsSharedAndChangesNoOutput()
+    {
+        // The clones have next to nothing that they do not share, and the minimum of the last one protects what it has.
+        const string Crowd = """
+            { "schema": "mmu86.scenario/1", "hostMemory": "24M", "swap": { "size": "64M" },
+              "policy": { "sharing": true, "sharingPagesPerSecond": 1000000 },
+              "machines": [
+                { "name": "clone", "program": "memory-kernel", "args": ["random", "60%", "2000", "20", "200", "1", "90", "5"], "memory": "16M", "count": 3 },
+                { "name": "hog", "program": "memory-kernel", "args": ["sequential", "80%", "20000", "20", "20", "9", "0", "0"], "memory": "20M", "min": "19M",
+                  "startAt": 150000000 } ] }
+            """;
+        VmsReport enough = Run(Crowd.Replace("\"sharing\": true", "\"sharing\": false", StringComparison.Ordinal), 96 << 20, 1);
+        VmsReport scarce = Run(Crowd, null, 2);
+
+        Assert.Equal(enough.Machines.Select(machine => machine.OutputSha256), scarce.Machines.Select(machine => machine.OutputSha256));
+        Assert.True(scarce.Sharing!.Swapped > 1000, $"{scarce.Sharing.Swapped} shared pages swapped");
+        Assert.Equal(scarce.Sharing.Swapped, scarce.Machines.Aggregate(0UL, (sum, machine) => sum + machine.SharedSwapped));
+        Assert.Equal(0UL, scarce.FramesOwnedAtEnd);
+    }
+
     [Theory]
     [InlineData("opt", "policy.replacement: 'opt' needs the accesses to come, which a host that runs does not know")]
     [InlineData("arx", "policy.replacement: must be fifo, clock, lru, 2q, arc, wsclock, mglru, random, not 'arx'; did you mean 'arc'?")]
