@@ -17,6 +17,9 @@ internal unsafe struct TlbArray
     /// <summary>How many lanes an array may have: the range of <see cref="Lane"/>.</summary>
     public const int LaneCount = 4;
 
+    // 4096 bits: some for each large page of a gibibyte.
+    private const int FragmentPageWords = 64;
+
     /// <summary>The lane of each page size; null for sizes not held.</summary>
     public TlbLane* Lane4K;
     public TlbLane* Lane2M;
@@ -28,6 +31,10 @@ internal unsafe struct TlbArray
     /// <summary>An upper bound of the live entries that are smaller than their guest page. While it is not 0, INVLPG must look for all fragments
     /// of a page.</summary>
     public long Fragments;
+
+    /// <summary>A bit for each guest page that live entries may be fragments of, by a hash. While the bits of an address are clear, INVLPG need
+    /// not look: of all the large pages that a kernel maps memory with, hardly any is the one that it invalidates.</summary>
+    public ulong* FragmentPages;
 
     /// <summary>Position among all arrays: with the entry's index it is the entry's identity.</summary>
     public int Ordinal;
@@ -52,6 +59,7 @@ internal unsafe struct TlbArray
                 array->Entries.Replacement.Unsettle(array->Recent);
         }
 
+        array->FragmentPages = arena.Allocate<ulong>(FragmentPageWords);
         array->SideCapacity = array->Entries.Capacity;
         if (service == FilterService.Served)
             array->SlotTables = arena.Allocate<byte>(array->Entries.Capacity);
@@ -122,7 +130,7 @@ internal unsafe struct TlbArray
                 Lane(size)->Load(reader);
         }
 
-        Fragments = 0;
+        ForgetFragments();
         for (int entry = 0; entry < Entries.ScanEnd; entry++)
         {
             ulong tag = Entries.Tags[entry];
@@ -141,12 +149,42 @@ internal unsafe struct TlbArray
             }
 
             lane->Resident++;
-            Fragments += Tag.Size(tag) < TlbEntry.GuestSize(Entries.Data[entry]) ? 1 : 0;
+            PageSize guest = TlbEntry.GuestSize(Entries.Data[entry]);
+            if (Tag.Size(tag) >= guest)
+                continue;
+            Fragments++;
+            NoteFragmentOf(Tag.Address(tag), guest);
         }
     }
 
     // SAFETY: as many as Build allocated.
     private readonly Span<int> Recents => new(Recent, Recent == null ? 0 : Entries.IsSkewed ? 1 : Entries.Sets);
+
+    /// <summary>Begins a new count of <see cref="Fragments"/>.</summary>
+    public void ForgetFragments()
+    {
+        Fragments = 0;
+        new Span<ulong>(FragmentPages, FragmentPageWords).Clear();
+    }
+
+    /// <summary>An entry becomes a fragment of a guest page.</summary>
+    /// <param name="address">Any address in the page.</param>
+    /// <param name="guest">The page's size.</param>
+    public readonly void NoteFragmentOf(ulong address, PageSize guest)
+    {
+        int bit = FragmentPageBit(address, guest);
+        FragmentPages[bit >> 6] |= 1UL << bit;
+    }
+
+    /// <summary>Whether entries may be fragments of a guest page that has an address. False is certain.</summary>
+    public readonly bool MayHaveFragmentsOf(ulong address) =>
+        Fragments > 0 && (IsNoted(FragmentPageBit(address, PageSize.Size2M)) || IsNoted(FragmentPageBit(address, PageSize.Size1G)));
+
+    private readonly bool IsNoted(int bit) => (FragmentPages[bit >> 6] & (1UL << bit)) != 0;
+
+    // The upper bits of the product, 2 to the power of 64 over the golden ratio as in Knuth's multiplicative hashing.
+    private static int FragmentPageBit(ulong address, PageSize guest) =>
+        (int)(((address >> guest.Shift()) * 0x9E37_79B9_7F4A_7C15) >> 52);
 
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)

@@ -32,7 +32,7 @@ internal sealed unsafe partial class TlbLevel
 
         foreach (TlbArray* array in _arrays)
         {
-            if (array->Fragments > 0)
+            if (array->MayHaveFragmentsOf(address))
                 RemoveFragments(array, address, space);
         }
     }
@@ -93,6 +93,7 @@ internal sealed unsafe partial class TlbLevel
     private void RemoveFragments(TlbArray* array, ulong address, uint space)
     {
         long left = 0;
+        array->ForgetFragments();
         int end = array->Entries.ScanEnd;
         for (int entry = 0; entry < end; entry++)
         {
@@ -101,9 +102,14 @@ internal sealed unsafe partial class TlbLevel
             if (!array->Entries.IsLive(entry) || Tag.Size(tag) >= guest)
                 continue;
             if (Tag.Space(tag) == space && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
+            {
                 Remove(array, entry);
+            }
             else
+            {
+                array->NoteFragmentOf(Tag.Address(tag), guest);
                 left++;
+            }
         }
 
         // Everything was seen, so the bound is exact again.

@@ -295,6 +295,8 @@ internal sealed unsafe partial class TlbLevel
         bool isFragment = size < TlbEntry.GuestSize(flags);
         if (array->Fragments != 0 || isFragment)
             array->CountFragments(entry, isFragment);
+        if (isFragment)
+            array->NoteFragmentOf(address, TlbEntry.GuestSize(flags));
         lane->Fills++;
         lane->Resident++;
         if (isEviction)
@@ -328,7 +330,10 @@ internal sealed unsafe partial class TlbLevel
     {
         TlbArray* array = hit.Lane->Array;
         _filter.Kill(array, hit.Entry);
-        array->CountFragments(hit.Entry, hit.Lane->Size < TlbEntry.GuestSize(flags));
+        bool isFragment = hit.Lane->Size < TlbEntry.GuestSize(flags);
+        array->CountFragments(hit.Entry, isFragment);
+        if (isFragment)
+            array->NoteFragmentOf(Tag.Address(array->Entries.Tags[hit.Entry]), TlbEntry.GuestSize(flags));
         array->Entries.Data[hit.Entry] = DataWord(host, hit.Lane, flags);
         Touch(_filter, hit.Lane, hit.Entry, hit.Set);
     }

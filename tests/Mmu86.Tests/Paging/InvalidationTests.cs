@@ -156,6 +156,31 @@ public sealed class InvalidationTests
     }
 
     [Fact]
+    public void Invlpg_OneOfManyLargePagesInPieces_LeavesTheOthersUntilItIsTheirTurn()
+    {
+        // The look at all entries that one INVLPG needs must not let the next one forget what is there.
+        const int Pages = 20;
+        using var world = new World(nested: true, PageSize.Size4K);
+        for (ulong page = 1; page <= Pages; page++)
+            world.Map(page << 21, page << 21, PageSize.Size2M, UserPage);
+        Mmu<Unobserved> mmu = world.Mmu(Machines.Skylake);
+        for (ulong page = 1; page <= Pages; page++)
+        {
+            Assert.False(IsCached(mmu, page << 21));
+            Assert.False(IsCached(mmu, (page << 21) + 0x5000));
+        }
+
+        for (ulong page = 1; page <= Pages; page++)
+        {
+            mmu.InvalidatePage(new LinearAddress((page << 21) + 0x1F_F000));
+            mmu.InvalidatePage(new LinearAddress(0x7F00_0000_0000));
+            for (ulong other = page + 1; other <= Pages; other++)
+                Assert.True(IsCached(mmu, (other << 21) + 0x5000));
+            Assert.False(IsCached(mmu, (page << 21) + 0x5000));
+        }
+    }
+
+    [Fact]
     [Rule("T07")]
     [Rule("T21")]
     public void Invpcid0_AnotherPcid_RemovesItsPageAndNoGlobal()
