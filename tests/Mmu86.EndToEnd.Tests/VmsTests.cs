@@ -162,4 +162,22 @@ public sealed class VmsTests
         ProcessResult result = Mmu86Process.RunInside(words.Split(' '));
         Assert.Equal((status, "", error), (result.Status, result.Output, result.Error));
     }
+
+    [Fact]
+    public void Vms_LiveMigration_MovesBothMachinesAndSaysHow()
+    {
+        ProcessResult result = Mmu86Process.RunInside("vms", "live-migration", "--json", "-", "--scale", "1/1");
+
+        Assert.Equal(0, result.Status);
+        JsonNode report = JsonNode.Parse(result.Output)!;
+        Assert.Equal(0, (int)report["framesOwnedAtEnd"]!);
+        JsonNode[] moves = [.. report["migrations"]!.AsArray().Select(node => node!)];
+        Assert.All(moves, move => Assert.Equal("completed", (string?)move["outcome"]));
+
+        // One stops when little is left; the other writes faster than the stream carries, and no round helps.
+        Assert.True((long)moves[0]["downtime"]! <= 2_500_000);
+        Assert.Equal(5, moves[1]["rounds"]!.AsArray().Count);
+        Assert.True((long)moves[1]["downtime"]! > 3 * (long)moves[0]["downtime"]!);
+        Assert.Contains("moves to another host", result.Error, StringComparison.Ordinal);
+    }
 }

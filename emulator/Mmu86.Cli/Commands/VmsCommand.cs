@@ -108,6 +108,12 @@ internal static class VmsCommand
                 streams.Diagnose($"{machine.Name}: {detail}");
         }
 
+        foreach (VmsMigration migration in report.Migrations ?? [])
+        {
+            if (migration.Detail is { } detail)
+                streams.Diagnose($"{migration.Machine} did not move: {detail}");
+        }
+
         if (interruption.Token.IsCancellationRequested)
             return interruption.Status;
         return report.Machines.FirstOrDefault(machine => machine.Exit is { IsSuccess: false })?.Exit!.Status ?? ExitStatus.Success;

@@ -38,13 +38,28 @@ internal static class VmsView
         }
 
         console.Write(table);
+        if (report.Migrations is { } migrations)
+            WriteMigrations(console, migrations);
+    }
+
+    private static void WriteMigrations(IAnsiConsole console, IReadOnlyList<VmsMigration> migrations)
+    {
+        Table table = Make("moves to another host", "machine", "outcome", "rounds", "sent", "pages", "zero pages", "total ms", "downtime ms");
+        foreach (VmsMigration migration in migrations)
+        {
+            Add(
+                table, migration.Machine, migration.Outcome, Number((ulong)migration.Rounds.Count), Size(migration.Bytes), Number(migration.Pages), Number(migration.ZeroPages),
+                migration.TotalTime is { } total ? Milliseconds(total) : "", migration.Downtime is { } downtime ? Milliseconds(downtime) : "");
+        }
+
+        console.Write(table);
     }
 
     private static Table Make(string title, params string[] columns)
     {
         var table = new Table { Title = new TableTitle(Markup.Escape(title)), Border = TableBorder.Simple };
         foreach (string column in columns)
-            table.AddColumn(new TableColumn(column) { Alignment = column is "machine" or "end" or "output" ? Justify.Left : Justify.Right, NoWrap = true });
+            table.AddColumn(new TableColumn(column) { Alignment = column is "machine" or "end" or "outcome" or "output" ? Justify.Left : Justify.Right, NoWrap = true });
         return table;
     }
 

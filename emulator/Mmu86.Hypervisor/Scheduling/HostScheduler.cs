@@ -78,7 +78,7 @@ public sealed class HostScheduler
         Watch();
         if (Sharing is not null)
         {
-            Sharing.Scan([.. _machines.Where(machine => machine.Guest is not null).Select(machine => machine.Guest!.Machine)], Now - _lastScan);
+            Sharing.Scan([.. _machines.Where(machine => machine.Guest is not null && !machine.IsElsewhere).Select(machine => machine.Guest!.Machine)], Now - _lastScan);
             _lastScan = Now;
         }
 
@@ -118,6 +118,12 @@ public sealed class HostScheduler
         EndQuantum(until);
         return true;
     }
+
+    /// <summary>Between two quanta: a machine goes on as a guest of another host that has its state, and is served here as before. The one before is destroyed.</summary>
+    /// <param name="machine">It has a guest.</param>
+    /// <param name="guest">Its clock stands where the other's stood.</param>
+    /// <param name="moment">Virtual nanoseconds at which it runs on.</param>
+    public void Move(ScheduledMachine machine, IScheduledGuest guest, ulong moment) => machine.MoveTo(guest, moment);
 
     /// <summary>Ends every machine that is left.</summary>
     public void Abandon(string reason)

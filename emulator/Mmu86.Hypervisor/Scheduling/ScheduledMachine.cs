@@ -56,9 +56,12 @@ public sealed class ScheduledMachine
     /// <summary>The part of its resident memory that it uses, in millionths; null where nobody estimates it.</summary>
     public uint? ActivePartsPerMillion => _options.Sampler?.ActivePartsPerMillion;
 
-    internal WorkingSetSampler? Sampler => _options.Sampler;
+    internal WorkingSetSampler? Sampler => IsElsewhere ? null : _options.Sampler;
 
-    internal ITimedPageStore? Store => _options.Store;
+    /// <summary>Whether it went to another host, where nobody takes frames from it.</summary>
+    public bool IsElsewhere { get; private set; }
+
+    internal ITimedPageStore? Store => IsElsewhere ? null : _options.Store;
 
     internal VictimChooser Chooser => _options.Chooser;
 
@@ -118,6 +121,16 @@ public sealed class ScheduledMachine
     {
         SwapWaitNanoseconds += moment > Time ? moment - Time : 0;
         WaitUntil(moment);
+    }
+
+    /// <summary>It goes on as a guest of another host that has its state. The one before is destroyed.</summary>
+    internal void MoveTo(IScheduledGuest guest, ulong moment)
+    {
+        Guest!.Dispose();
+        Guest = guest;
+        IsElsewhere = true;
+        WaitUntil(moment);
+        Account();
     }
 
     /// <summary>Notes what it has. At a barrier.</summary>

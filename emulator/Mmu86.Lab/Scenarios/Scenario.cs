@@ -34,6 +34,9 @@ public sealed record Scenario
     /// <summary>The machines, in the order in which they are served.</summary>
     public required IReadOnlyList<ScenarioMachine> Machines { get; init; }
 
+    /// <summary>Machines that move to another host.</summary>
+    public IReadOnlyList<ScenarioMigration> Migrations { get; init; } = [];
+
     /// <summary>Virtual nanoseconds after which machines that run are ended; null for no limit.</summary>
     public required ulong? LimitNanoseconds { get; init; }
 

@@ -21,6 +21,9 @@ internal sealed record ScenarioDescription
     /// <summary>The machines.</summary>
     public required IReadOnlyList<ScenarioMachineDescription> Machines { get; init; }
 
+    /// <summary>Machines that move to another host while they run.</summary>
+    public IReadOnlyList<MigrationDescription>? Migrations { get; init; }
+
     /// <summary>When it is over at the latest.</summary>
     public LimitsDescription? Limits { get; init; }
 }
@@ -95,6 +98,28 @@ internal sealed record ScenarioMachineDescription
 
     /// <summary>How many there are; named <c>NAME-1</c> and so on where more than one.</summary>
     public int? Count { get; init; }
+}
+
+/// <summary>A migration of a scenario file.</summary>
+internal sealed record MigrationDescription
+{
+    /// <summary>The name of a machine.</summary>
+    public required string Machine { get; init; }
+
+    /// <summary>When it begins.</summary>
+    public required ulong At { get; init; }
+
+    /// <summary>Bytes that go in a second, as a size; <c>1G</c> where absent.</summary>
+    public string? Bandwidth { get; init; }
+
+    /// <summary>Nanoseconds one way.</summary>
+    public ulong? Latency { get; init; }
+
+    /// <summary>Rounds while the machine runs, at most.</summary>
+    public int? Rounds { get; init; }
+
+    /// <summary>Nanoseconds of standing still that are aimed at.</summary>
+    public ulong? Downtime { get; init; }
 }
 
 /// <summary>Limits of a scenario file.</summary>

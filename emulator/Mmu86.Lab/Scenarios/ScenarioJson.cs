@@ -1,10 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
+using Mmu86.Hypervisor.DirtyLogging;
+using Mmu86.Hypervisor.Migration;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Scheduling;
 using Mmu86.Hypervisor.Sharing;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
+using Mmu86.Paging;
 using Mmu86.X86;
 
 namespace Mmu86.Lab.Scenarios;
@@ -35,6 +38,9 @@ public static class ScenarioJson
     private const ulong LeastSamplePeriod = 100_000;
 
     private const string DefaultReplacement = "clock";
+
+    private const ulong MostMigrationNanoseconds = 1_000_000_000_000;
+    private const int MostMigrationRounds = 1000;
 
     /// <summary>Reads a scenario and checks it.</summary>
     /// <param name="json">UTF-8.</param>
@@ -77,6 +83,9 @@ public static class ScenarioJson
                 Refuse("machines", "has no members");
             for (int i = 0; i < description.Machines.Count; i++)
                 Add(machines, names, description.Machines[i], $"machines[{i}]");
+            List<ScenarioMigration> migrations = [];
+            for (int i = 0; i < (description.Migrations?.Count ?? 0); i++)
+                Add(migrations, machines, description.Migrations![i], $"migrations[{i}]");
             CheckTogether(host, machines);
             return new Scenario
             {
@@ -89,6 +98,7 @@ public static class ScenarioJson
                 Swap = swap,
                 Sharing = sharing,
                 Machines = machines,
+                Migrations = migrations,
                 LimitNanoseconds = description.Limits?.Time,
                 Seed = reading.Seed,
             };
@@ -212,6 +222,49 @@ public static class ScenarioJson
             }
         }
 
+        private void Add(List<ScenarioMigration> migrations, List<ScenarioMachine> machines, MigrationDescription migration, string path)
+        {
+            ulong bandwidth = migration.Bandwidth is null ? MigrationOptions.DefaultBandwidth : Bandwidth($"{path}.bandwidth", migration.Bandwidth);
+            if (migration.Latency > MostMigrationNanoseconds)
+                Refuse($"{path}.latency", $"must be 0 to {MostMigrationNanoseconds}, not {migration.Latency}");
+            if (migration.Downtime > MostMigrationNanoseconds)
+                Refuse($"{path}.downtime", $"must be 0 to {MostMigrationNanoseconds}, not {migration.Downtime}");
+            if (migration.Rounds is < 1 or > MostMigrationRounds)
+                Refuse($"{path}.rounds", $"must be 1 to {MostMigrationRounds}, not {migration.Rounds}");
+            int machine = machines.FindIndex(known => known.Name == migration.Machine);
+            if (machine < 0)
+            {
+                Refuse($"{path}.machine", $"there is no machine '{migration.Machine}'{Suggestion.Ending(migration.Machine, [.. machines.Select(known => known.Name)])}");
+                return;
+            }
+
+            if (migrations.Exists(other => other.Machine == machine))
+                Refuse($"{path}.machine", $"'{migration.Machine}' moves already; a machine moves once");
+            bool hasLog = reading.Machine.Mmu.Nested is { Format: NestedFormat.Ept, AccessedAndDirty: true };
+            migrations.Add(new ScenarioMigration
+            {
+                Machine = machine,
+                AtNanoseconds = migration.At,
+                Options = new MigrationOptions
+                {
+                    BandwidthBytesPerSecond = bandwidth,
+                    LatencyNanoseconds = migration.Latency ?? MigrationOptions.DefaultLatencyNanoseconds,
+                    MostRounds = migration.Rounds ?? MigrationOptions.DefaultMostRounds,
+                    DowntimeNanoseconds = migration.Downtime ?? MigrationOptions.DefaultDowntimeNanoseconds,
+                    Method = hasLog ? DirtyLogMethod.PageModificationLog : DirtyLogMethod.WriteProtection,
+                },
+            });
+        }
+
+        // Not scaled: it is no size of the scenario's.
+        private ulong Bandwidth(string path, string text)
+        {
+            if (TryReadSize(text, out ulong bytes) && bytes >= 4096)
+                return bytes;
+            Refuse(path, $"'{text}' is not a number of bytes a second from 4K to 1T; it looks like 125M or 1G");
+            return MigrationOptions.DefaultBandwidth;
+        }
+
         private void CheckTogether(ulong host, List<ScenarioMachine> machines)
         {
             if (errors.Count > 0)
@@ -226,6 +279,21 @@ public static class ScenarioJson
 
         private ulong Size(string path, string text, ulong least)
         {
+            if (!TryReadSize(text, out ulong bytes))
+            {
+                Refuse(path, $"'{text}' is not a size of at most 1T; sizes look like 64M or 1G");
+                return least;
+            }
+
+            ulong scaled = (ulong)((UInt128)bytes * reading.ScaleFactor / reading.ScaleDivisor) & ~0xFFFUL;
+            if (scaled >= least && scaled <= RunOptions.MaximumMemoryBytes)
+                return scaled;
+            Refuse(path, $"'{text}'{(reading.ScaleFactor == reading.ScaleDivisor ? "" : " after scaling")} must be {(least >= 1 << 20 ? $"{least >> 20}M" : $"{least >> 10}K")} to 1T");
+            return least;
+        }
+
+        private static bool TryReadSize(string text, out ulong bytes)
+        {
             int shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch
             {
                 'K' => 10,
@@ -234,18 +302,10 @@ public static class ScenarioJson
                 'T' => 40,
                 _ => 0,
             };
-            if (!ulong.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
-                || value > RunOptions.MaximumMemoryBytes >> shift)
-            {
-                Refuse(path, $"'{text}' is not a size of at most 1T; sizes look like 64M or 1G");
-                return least;
-            }
-
-            ulong scaled = (ulong)((UInt128)(value << shift) * reading.ScaleFactor / reading.ScaleDivisor) & ~0xFFFUL;
-            if (scaled >= least && scaled <= RunOptions.MaximumMemoryBytes)
-                return scaled;
-            Refuse(path, $"'{text}'{(reading.ScaleFactor == reading.ScaleDivisor ? "" : " after scaling")} must be {(least >= 1 << 20 ? $"{least >> 20}M" : $"{least >> 10}K")} to 1T");
-            return least;
+            bool isSize = ulong.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
+                && value <= RunOptions.MaximumMemoryBytes >> shift;
+            bytes = value << shift;
+            return isSize;
         }
 
         private void Refuse(string path, string message) => errors.Add(new ConfigurationError(path, message));

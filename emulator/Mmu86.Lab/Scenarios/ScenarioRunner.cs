@@ -58,10 +58,13 @@ public sealed class ScenarioRunner
         });
         for (int i = 0; i < _records.Length; i++)
             scheduler.Add(Schedule(host, i, swap));
+        using ScenarioMigrations? migrations = _scenario.Migrations.Count == 0 ? null
+            : new ScenarioMigrations(_scenario, scheduler, AuditsIsolation, index => swap?.StoreOf(index), (index, other) => Make(index, new SharedHost(other, null, null)));
         try
         {
             while (scheduler.RunQuantum())
             {
+                migrations?.Step(scheduler);
                 if (_timeline.Add(scheduler, host.Frames) is { } moment)
                     Progress?.Invoke(moment);
                 if (scheduler.Now >= _scenario.LimitNanoseconds)
@@ -77,7 +80,13 @@ public sealed class ScenarioRunner
 
         _timeline.Close(scheduler, host.Frames);
         process.Refresh();
-        return Report(scheduler, host, swap, process.TotalProcessorTime - cpu, wall.Elapsed);
+        return Report(scheduler, host, swap, migrations, process.TotalProcessorTime - cpu, wall.Elapsed);
+    }
+
+    private ScenarioGuest Make(int index, SharedHost host)
+    {
+        MachineRecord record = _records[index];
+        return new ScenarioGuest(host, record.Machine.Options, new GuestOutput(record.Output, record.Output, record.Debug), record.Note);
     }
 
     private ScheduledMachineOptions Schedule(VirtualHost host, int index, HostSwap? swap)
@@ -91,8 +100,7 @@ public sealed class ScenarioRunner
         return new ScheduledMachineOptions
         {
             Name = machine.Name,
-            Create = () => new ScenarioGuest(
-                new SharedHost(host, store, store is null ? null : chooser), machine.Options, new GuestOutput(record.Output, record.Output, record.Debug), record.Note),
+            Create = () => Make(index, new SharedHost(host, store, store is null ? null : chooser)),
             StartNanoseconds = machine.StartNanoseconds,
             Shares = machine.Shares,
             LeastFrames = machine.LeastFrames,
@@ -103,7 +111,7 @@ public sealed class ScenarioRunner
         };
     }
 
-    private VmsReport Report(HostScheduler scheduler, VirtualHost host, HostSwap? swap, TimeSpan cpu, TimeSpan wall)
+    private VmsReport Report(HostScheduler scheduler, VirtualHost host, HostSwap? swap, ScenarioMigrations? migrations, TimeSpan cpu, TimeSpan wall)
     {
         List<VmsMachineReport> machines = [];
         for (int i = 0; i < _records.Length; i++)
@@ -122,7 +130,8 @@ public sealed class ScenarioRunner
             Sharing = scheduler.Sharing is { } sharing ? VmsSharing.Of(_scenario.Sharing!, sharing, host.Frames, machines) : null,
             Timeline = _timeline.Moments,
             Machines = machines,
-            FramesOwnedAtEnd = host.Frames.FramesUsed,
+            Migrations = migrations?.Report(),
+            FramesOwnedAtEnd = host.Frames.FramesUsed + (migrations?.FramesOwned ?? 0),
             Host = HostReport.From(machines.Sum(machine => machine.Instructions), cpu, wall),
         };
     }

@@ -17,7 +17,7 @@ public static class VmsPage
         Facts = Facts(report),
         Cautions = report.FramesOwnedAtEnd == 0 ? [] : [$"{Number(report.FramesOwnedAtEnd)} frames were still owned when every machine was gone."],
         Answers = Answers(report),
-        Sections = [.. VmsCharts.Sections(report), Machines(report)],
+        Sections = [.. VmsCharts.Sections(report), Machines(report), .. report.Migrations is { } migrations ? [Migrations(migrations)] : Array.Empty<PageSection>()],
     });
 
     private static PageFact[] Facts(VmsReport report) =>
@@ -47,6 +47,31 @@ public static class VmsPage
         answers.AddRange(failed.Take(MostAnswersOfMachines).Select(machine => $"{Printable(machine.Name)}: {Printable(machine.Exit?.Detail ?? End(machine))}."));
         return answers;
     }
+
+    private static PageSection Migrations(IReadOnlyList<VmsMigration> migrations)
+    {
+        DataTable[] tables =
+        [
+            .. migrations.Select(migration => new DataTable(
+                $"{Printable(migration.Machine)}: {Told(migration)}",
+                [.. new[] { "round", "pages", "zero pages", "sent", "ms", "written meanwhile" }.Select(name => new DataColumn(name, DataColumnKind.Number))],
+                [
+                    .. migration.Rounds.Select((round, index) => (IReadOnlyList<string>)
+                    [
+                        Number((ulong)index + 1), Number(round.Pages), Number(round.ZeroPages), Size(round.Bytes), Milliseconds(round.Nanoseconds), Number(round.Dirtied),
+                    ]),
+                ])),
+        ];
+        return new PageSection("Machines that moved to another host", "In the last round of a move that was completed the machine stood still.", [], tables);
+    }
+
+    private static string Told(VmsMigration migration) => migration.Outcome switch
+    {
+        "completed" => $"moved in {Milliseconds(migration.TotalTime!.Value)} ms, of which it stood still {Milliseconds(migration.Downtime!.Value)} ms",
+        "failed" => $"stayed: {Printable(migration.Detail!)}",
+        "machineEnded" => "it had ended before it was moved",
+        _ => "the move never began",
+    };
 
     private static PageSection Machines(VmsReport report)
     {

@@ -44,6 +44,9 @@ public sealed record VmsReport
     /// <summary>The machines.</summary>
     public required IReadOnlyList<VmsMachineReport> Machines { get; init; }
 
+    /// <summary>The migrations. Null where there are none.</summary>
+    public IReadOnlyList<VmsMigration>? Migrations { get; init; }
+
     /// <summary>Frames that somebody owns after every machine was destroyed: 0.</summary>
     public required ulong FramesOwnedAtEnd { get; init; }
 

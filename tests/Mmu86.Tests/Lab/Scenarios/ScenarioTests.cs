@@ -162,6 +162,51 @@ public sealed class ScenarioTests
     }
 
     [Fact]
+    public void Run_MachinesMoveToAnotherHost_PrintWhatTheyPrintWithout()
+    {
+        const string Migrations = """
+            "migrations": [ { "machine": "random", "at": 300000, "bandwidth": "4G" }, { "machine": "tree-2", "at": 200000, "bandwidth": "2G", "latency": 20000, "rounds": 3 },
+              { "machine": "sorting", "at": 900000000 } ], "hostMemory"
+            """;
+        string moving = Three.Replace("\"hostMemory\"", Migrations, StringComparison.Ordinal);
+        VmsReport stayed = Run(Three, null, 1);
+
+        foreach (ulong? host in new ulong?[] { null, 3 << 20 })
+        {
+            VmsReport moved = Run(moving, host, 1);
+
+            Assert.Equal(stayed.Machines.Select(machine => machine.OutputSha256), moved.Machines.Select(machine => machine.OutputSha256));
+            Assert.Equal(stayed.Machines.Select(machine => machine.Instructions), moved.Machines.Select(machine => machine.Instructions));
+            Assert.Equal(["completed", "completed", "neverBegun"], moved.Migrations!.Select(migration => migration.Outcome));
+            Assert.Equal(0UL, moved.FramesOwnedAtEnd);
+            VmsMigration first = moved.Migrations![0];
+            Assert.True(first.Began is >= 300_000 and < 600_000);
+            Assert.True(first.Downtime > 0 && first.TotalTime > first.Downtime && first.Rounds.Count > 1);
+            Assert.True(moved.Machines[0].EndedAt >= stayed.Machines[0].EndedAt + first.Downtime!.Value);
+            Assert.Equal(VmsJson.Write(WithoutHost(moved)), VmsJson.Write(WithoutHost(Run(moving, host, 3))));
+        }
+
+        static VmsReport WithoutHost(VmsReport report) => report with { Host = HostReport.From(0, TimeSpan.Zero, TimeSpan.Zero) };
+    }
+
+    [Fact]
+    public void Read_MigrationsThatCannotBe_AreToldWithTheirPaths()
+    {
+        const string Migrations = """
+            "migrations": [ { "machine": "randm", "at": 0 }, { "machine": "tree-1", "at": 0, "bandwidth": "fast", "rounds": 0 },
+              { "machine": "tree-1", "at": 5, "latency": 99999999999999, "downtime": 99999999999999 } ], "hostMemory"
+            """;
+        Assert.Null(Read(Encoding.UTF8.GetBytes(Three.Replace("\"hostMemory\"", Migrations, StringComparison.Ordinal)), null, out IReadOnlyList<ConfigurationError> errors));
+
+        Assert.Equal(
+            [
+                "migrations[0].machine", "migrations[1].bandwidth", "migrations[1].rounds", "migrations[2].latency", "migrations[2].downtime", "migrations[2].machine",
+            ],
+            errors.Select(error => error.Path));
+        Assert.Contains("did you mean 'random'?", errors[0].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Bundled_EveryScenario_IsAccepted() => Assert.All(ScenarioCatalogue.Names, name =>
     {
         byte[] file = ScenarioCatalogue.Find(name)!;
