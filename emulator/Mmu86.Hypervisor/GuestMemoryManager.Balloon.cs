@@ -155,6 +155,15 @@ public sealed partial class GuestMemoryManager
         Counts.BalloonedTouched++;
     }
 
+    // Splitting takes only what is free. To make a frame free for it, reclaim may split the same page, or take it: look again.
+    private bool TryMakeRoom()
+    {
+        if (!_frames.TryTake(PageSize.Size4K, out HostPhysicalAddress frame))
+            return false;
+        _frames.Return(PageSize.Size4K, frame);
+        return true;
+    }
+
     // The entry of 4 KiB of an address, with tables made on the way. False where a table is not to be had.
     private bool TryReachSmall(GuestPhysicalAddress address, out HostPhysicalAddress at)
     {
@@ -165,7 +174,7 @@ public sealed partial class GuestMemoryManager
                 return true;
             if (IsLeaf(entry, level))
             {
-                if (!TrySplitOnce(address))
+                if (!TrySplitOnce(address) && !TryMakeRoom())
                     return false;
             }
             else if (TryTakeTable(out HostPhysicalAddress table))

@@ -62,6 +62,7 @@ internal sealed class ScenarioTimeline
             Shared = scheduler.Sharing is null ? null : machine.Usage.SharedFrames,
             Active = machine.Guest is null || machine.ActivePartsPerMillion is not { } active ? null
                 : machine.Usage.ResidentFrames * active / WorkingSetSampler.Whole,
+            Ballooned = machine.Peak.BalloonedFrames == 0 ? null : machine.Usage.BalloonedFrames,
             Instructions = machine.Instructions,
             SwapInBytes = machine.Usage.SwappedIn << 12,
             SwapOutBytes = machine.Usage.SwappedOut << 12,

@@ -85,7 +85,7 @@ public sealed record VmsMachineMoment
     /// <summary>Frames of its memory that it has together with others. Null where nothing shares.</summary>
     public ulong? Shared { get; init; }
 
-    /// <summary>Frames of its memory that its balloon holds. Null where it has none.</summary>
+    /// <summary>Frames of its memory that its balloon holds. Null where it never held one.</summary>
     public ulong? Ballooned { get; init; }
 
     /// <summary>Frames that it uses, as estimated from samples. Null where nobody estimates them.</summary>

@@ -105,6 +105,13 @@ internal sealed class BalloonWorld : IDisposable
 
     public GuestFrameState State(uint frame) => Memory.StateOf(new GuestFrameNumber(frame));
 
+    /// <summary>Leaves the host without a free frame until what is returned is disposed.</summary>
+    public IDisposable TakeAllFree() => new Hoard(_world.Host.Frames);
+
+    /// <summary>Where a frame is needed and there is none, reclaim takes two from the neighbour, and one of a large page of the machine's, which it splits.</summary>
+    public void ReliefSplits(GuestFrameNumber frame) =>
+        _world.Host.Frames.Relief = () => _neighbour.Memory.Evict([new GuestFrameNumber(5), new GuestFrameNumber(6)]) + Memory.Evict([frame]) == 3;
+
     /// <summary>Every frame is accounted for, and the neighbour has what it wrote.</summary>
     public void Check()
     {
@@ -123,5 +130,22 @@ internal sealed class BalloonWorld : IDisposable
         _world.Remove(_neighbour);
         Assert.Equal((0UL, 0), (_world.Host.Frames.FramesUsed, _world.Store.Count));
         _world.Dispose();
+    }
+
+    private sealed class Hoard : IDisposable
+    {
+        private const ushort Owner = 999;
+
+        private readonly HostFrameAllocator _frames;
+        private readonly List<HostPhysicalAddress> _taken = [];
+
+        public Hoard(HostFrameAllocator frames)
+        {
+            _frames = frames;
+            while (frames.TryTake(Owner, PageSize.Size4K, out HostPhysicalAddress start))
+                _taken.Add(start);
+        }
+
+        public void Dispose() => _taken.ForEach(start => _frames.Return(Owner, PageSize.Size4K, start));
     }
 }

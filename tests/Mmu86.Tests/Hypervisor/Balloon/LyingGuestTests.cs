@@ -153,13 +153,28 @@ public sealed class LyingGuestTests
         world.Fill(0x200, 1);
         world.Bytes.TryWrite((ulong)BalloonWorld.ListFrame << 12, BitConverter.GetBytes(0x200));
         world.Driver.Offer(BalloonWorld.Inflate, ((ulong)BalloonWorld.ListFrame << 12, 4, false));
-        world.Machine.Frames.Close(); // as if the host had none left
-        world.Driver.Notify(BalloonWorld.Inflate);
-        world.Transport.Serve();
-        world.Machine.Frames.Open();
+        using (world.TakeAllFree())
+            world.NotifyAndServe(BalloonWorld.Inflate);
 
         Assert.Equal((1UL, 0UL), (world.Control.Counts.WithoutTable, world.Memory.BalloonedFrames));
         Assert.Equal(0xABCD_0000_0200UL, world.ReadWord(0x200));
+        world.Check();
+    }
+
+    [Fact]
+    public void Inflate_HostHasOnlyWhatReclaimMakes_SplitsWithThat()
+    {
+        using BalloonWorld world = new BalloonWorld(PageSize.Size2M).Start();
+        world.Fill(0x200, 1);
+        world.Bytes.TryWrite((ulong)BalloonWorld.ListFrame << 12, [0x00, 2, 0, 0, 0x01, 2, 0, 0]);
+        world.Driver.Offer(BalloonWorld.Inflate, ((ulong)BalloonWorld.ListFrame << 12, 8, false));
+        using (world.TakeAllFree())
+        {
+            world.ReliefSplits(new GuestFrameNumber(0x200));
+            world.NotifyAndServe(BalloonWorld.Inflate);
+        }
+
+        Assert.Equal((0UL, 2UL, 0UL), (world.Control.Counts.WithoutTable, world.Memory.BalloonedFrames, world.Memory.SwappedFrames));
         world.Check();
     }
 
