@@ -44,8 +44,6 @@ public sealed partial class GuestMemoryManager
     {
         foreach (ResidentFrame frame in Residents())
             _residency?.LeftResidence(frame.Guest, Removal.Discarded);
-        foreach (ResidentFrame frame in SharedLeaves())
-            ForgetShared(frame.Host);
         List<(HostPhysicalAddress, PageSize)> freed = [];
         Collect(_root, RootLevel, freed);
         for (int index = 0; index < EntriesOfTable; index++)
@@ -271,8 +269,6 @@ public sealed partial class GuestMemoryManager
             ulong entry = _host.Read<ulong>(EntryAddress(table, index));
             if (entry == 0)
                 continue;
-            if (IsPresent(entry) && IsShared(entry))
-                entry = Address(entry).Value | OwnFlags(entry); // whom it is shared with is no part of the machine
             Entry kind = entry == BalloonedMark ? Entry.Ballooned
                 : !IsPresent(entry) ? Entry.Swapped
                 : !IsLeaf(entry, level) ? Entry.Table
