@@ -11,8 +11,10 @@ internal sealed class HostReclaim
     private readonly HostFrameAllocator _frames;
     private readonly IReadOnlyList<ScheduledMachine> _machines;
     private readonly HostShortage _shortage;
-    private readonly ReclaimOrder _order;
-    private readonly ulong _idleTaxPercent;
+    private readonly MemoryClaims _claims;
+
+    // Null where balloons are left alone.
+    private readonly BalloonTargets? _balloons;
     private readonly List<GuestFrameNumber> _victims = [];
 
     // Splitting a large page takes a frame itself.
@@ -23,8 +25,8 @@ internal sealed class HostReclaim
         _frames = frames;
         _machines = machines;
         _shortage = new HostShortage(frames.FramesTotal);
-        _order = options.Order;
-        _idleTaxPercent = (ulong)options.IdleTaxPercent;
+        _claims = new MemoryClaims(options.Order, options.IdleTaxPercent);
+        _balloons = options.UsesBalloons ? new BalloonTargets(machines, _claims) : null;
     }
 
     /// <summary>Below so many free frames reclaim begins.</summary>
@@ -32,6 +34,9 @@ internal sealed class HostReclaim
 
     /// <summary>With so many free frames it ends.</summary>
     public ulong HighFrames => _shortage.HighFrames;
+
+    // What is beyond this is given back to guests: twice what reclaim stops at, so that it is not taken again at once.
+    private ulong PlentyFrames => 2 * HighFrames;
 
     /// <summary>How short the host was when it was last looked at.</summary>
     public HostState State => _shortage.State;
@@ -51,9 +56,29 @@ internal sealed class HostReclaim
         }
 
         Look();
-        if (State != HostState.High)
-            _ = TryFree(HighFrames, now);
+        if (_balloons is null)
+        {
+            if (State != HostState.High)
+                _ = TryFree(HighFrames, now);
+        }
+        else
+        {
+            BalanceBalloons(_balloons, now);
+        }
+
         Look();
+    }
+
+    // Soft: guests give by themselves what they need least. Hard and low, or where no balloon can take more: the host takes what it can.
+    private void BalanceBalloons(BalloonTargets balloons, ulong now)
+    {
+        ulong free = _frames.FramesFree;
+        ulong missing = State == HostState.High ? 0 : HighFrames - Math.Min(HighFrames, free);
+        balloons.Set(missing, free - Math.Min(free, PlentyFrames), now);
+        if (State == HostState.Soft && !balloons.CanTake)
+            _ = TryFree(HighFrames, now);
+        else if (State is HostState.Hard or HostState.Low)
+            _ = TryFree(SoftFrames, now);
     }
 
     /// <summary>Makes frames free.</summary>
@@ -93,17 +118,8 @@ internal sealed class HostReclaim
         return chosen;
     }
 
-    private bool HasMore(ScheduledMachine machine, ScheduledMachine than) => _order == ReclaimOrder.Shares
-        ? Price(machine) * than.Shares > Price(than) * machine.Shares
-        : machine.Guest!.Machine.Memory.ResidentFrames > than.Guest!.Machine.Memory.ResidentFrames;
-
-    // What its memory costs it. ESX compares shares / (pages * (f + k * (1 - f))) with the used part f and k = 1 / (1 - tax); times (1 - tax) that is
-    // pages * (1 - tax * f), which has no fraction.
-    private UInt128 Price(ScheduledMachine machine)
-    {
-        ulong untaxed = WorkingSetSampler.Whole - (_idleTaxPercent * (machine.ActivePartsPerMillion ?? WorkingSetSampler.Whole) / 100);
-        return (UInt128)machine.Guest!.Machine.Memory.ResidentFrames * untaxed;
-    }
+    private bool HasMore(ScheduledMachine machine, ScheduledMachine than) =>
+        _claims.ShouldGive(machine, machine.Guest!.Machine.Memory.ResidentFrames, than, than.Guest!.Machine.Memory.ResidentFrames);
 
     private int TakeFrom(ScheduledMachine machine, ulong frames, ulong now)
     {

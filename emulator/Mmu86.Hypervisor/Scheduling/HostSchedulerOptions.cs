@@ -21,6 +21,9 @@ public sealed record HostSchedulerOptions
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
 
+    /// <summary>Whether guests with a balloon are asked for memory before it is taken from them.</summary>
+    public bool UsesBalloons { get; init; }
+
     /// <summary>How much of an idle page is taken from it when shares are weighed, in percent, 0 to 99: 75 makes an idle page cost four times what a used one does.</summary>
     public required int IdleTaxPercent { get; init; }
 

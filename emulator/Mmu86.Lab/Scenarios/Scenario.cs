@@ -16,6 +16,9 @@ public sealed record Scenario
     /// <summary>From whom frames are taken.</summary>
     public required ReclaimOrder Order { get; init; }
 
+    /// <summary>Whether guests with a balloon are asked for memory before it is taken from them.</summary>
+    public required bool UsesBalloons { get; init; }
+
     /// <summary>The tax on idle memory, in percent; 0 for none.</summary>
     public required int IdleTaxPercent { get; init; }
 

@@ -62,6 +62,9 @@ internal sealed record PolicyDescription
     /// <summary>How many pages are looked at in a virtual second, of all machines together.</summary>
     public ulong? SharingPagesPerSecond { get; init; }
 
+    /// <summary>Whether guests with a balloon are asked for memory before it is taken from them.</summary>
+    public bool? Balloon { get; init; }
+
     /// <summary>How much more an idle page costs.</summary>
     public int? IdleTaxPercent { get; init; }
 

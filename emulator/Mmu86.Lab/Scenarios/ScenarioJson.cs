@@ -92,6 +92,7 @@ public static class ScenarioJson
                 Name = reading.Name,
                 HostMemoryBytes = host,
                 Order = order,
+                UsesBalloons = description.Policy?.Balloon == true,
                 IdleTaxPercent = description.Policy?.IdleTaxPercent ?? 0,
                 SamplePeriodNanoseconds = description.Policy?.SamplePeriod ?? (description.Policy?.IdleTaxPercent is > 0 ? DefaultSamplePeriod : null),
                 Replacement = replacement,
@@ -160,7 +161,7 @@ public static class ScenarioJson
                 case "shares":
                     return ReclaimOrder.Shares;
                 case "balloon":
-                    Later("policy.reclaim", "the balloon is not available yet");
+                    Refuse("policy.reclaim", "says who gives way: largest or shares; the balloon is 'policy.balloon': true");
                     return ReclaimOrder.Largest;
                 case var other:
                     Refuse("policy.reclaim", $"must be largest or shares, not '{other}'{Suggestion.Ending(other, ["largest", "shares"])}");

@@ -52,6 +52,7 @@ public sealed class ScenarioRunner
             QuantumNanoseconds = HostSchedulerOptions.DefaultQuantumNanoseconds,
             Threads = Threads,
             Order = _scenario.Order,
+            UsesBalloons = _scenario.UsesBalloons,
             IdleTaxPercent = _scenario.IdleTaxPercent,
             Swap = swap,
             Sharing = _scenario.Sharing,
