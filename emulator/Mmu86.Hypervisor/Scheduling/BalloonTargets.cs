@@ -26,6 +26,9 @@ internal sealed class BalloonTargets
         _claims = claims;
     }
 
+    /// <summary>Whether a machine's balloon could still take something.</summary>
+    public static bool CanTakeFrom(ScheduledMachine machine) => Room(machine) > 0;
+
     /// <summary>Whether a balloon could still take something.</summary>
     public bool CanTake
     {
@@ -51,6 +54,13 @@ internal sealed class BalloonTargets
             return;
         _next = now + PeriodNanoseconds;
         _asked.Clear();
+        foreach (ScheduledMachine machine in _machines)
+        {
+            // What a machine has beyond its maximum it gives first.
+            if (machine.Guest is { } guest && guest.Machine.Memory.ResidentFrames > machine.MostFrames)
+                _asked[machine] = Math.Min(Room(machine), guest.Machine.Memory.ResidentFrames - machine.MostFrames);
+        }
+
         while (missing > 0 && Choose() is { } machine)
         {
             ulong step = Math.Min(Math.Min(StepFrames, missing), Room(machine) - Asked(machine));

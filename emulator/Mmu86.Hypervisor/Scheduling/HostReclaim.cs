@@ -49,6 +49,8 @@ internal sealed class HostReclaim
     {
         foreach (ScheduledMachine machine in _machines)
         {
+            if (_balloons is not null && BalloonTargets.CanTakeFrom(machine))
+                continue;
             while (machine.Guest is { } guest && guest.Machine.Memory.ResidentFrames > machine.MostFrames
                 && TakeFrom(machine, guest.Machine.Memory.ResidentFrames - machine.MostFrames, now) > 0)
             {

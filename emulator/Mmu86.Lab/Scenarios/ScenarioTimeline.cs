@@ -42,7 +42,7 @@ internal sealed class ScenarioTimeline
         _moments.Add(Look(scheduler, frames));
     }
 
-    private static VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames) => new()
+    private VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames) => new()
     {
         Time = scheduler.Now,
         Free = frames.FramesFree,
@@ -55,7 +55,7 @@ internal sealed class ScenarioTimeline
             HostState.Low => "low",
             _ => throw new System.Diagnostics.UnreachableException(),
         },
-        Machines = [.. scheduler.Machines.Select(machine => new VmsMachineMoment
+        Machines = [.. scheduler.Machines.Select((machine, index) => new VmsMachineMoment
         {
             Resident = machine.Usage.ResidentFrames,
             Swapped = machine.Usage.SwappedFrames,
@@ -64,9 +64,20 @@ internal sealed class ScenarioTimeline
                 : machine.Usage.ResidentFrames * active / WorkingSetSampler.Whole,
             Ballooned = machine.Peak.BalloonedFrames == 0 ? null : machine.Usage.BalloonedFrames,
             Instructions = machine.Instructions,
+            SwapWait = machine.SwapWaitNanoseconds,
+            Thrashing = IsThrashing(index, machine, scheduler.Now),
             SwapInBytes = machine.Usage.SwappedIn << 12,
             SwapOutBytes = machine.Usage.SwappedOut << 12,
             Faults = machine.Usage.PagesPopulated + machine.Usage.SwappedIn,
         })],
     };
+
+    // More than half of the time since the last moment went by waiting for pages: what was taken was in use.
+    private bool IsThrashing(int index, ScheduledMachine machine, ulong now)
+    {
+        if (_moments.Count == 0 || machine.HasEnded)
+            return false;
+        VmsMoment before = _moments[^1];
+        return machine.SwapWaitNanoseconds - before.Machines[index].SwapWait > (now - before.Time) / 2;
+    }
 }

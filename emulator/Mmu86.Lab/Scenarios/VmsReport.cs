@@ -94,6 +94,12 @@ public sealed record VmsMachineMoment
     /// <summary>Instructions retired so far.</summary>
     public required ulong Instructions { get; init; }
 
+    /// <summary>Virtual nanoseconds for which it waited for swap so far.</summary>
+    public required ulong SwapWait { get; init; }
+
+    /// <summary>Whether it waited for swap for more than half of the time since the moment before: it thrashes.</summary>
+    public required bool Thrashing { get; init; }
+
     /// <summary>Bytes of pages that came from swap so far.</summary>
     public required ulong SwapInBytes { get; init; }
 

@@ -33,6 +33,8 @@ internal static class SampleVms
             Resident = (ulong)((machine + 1) * 256),
             Swapped = machine == 0 ? (ulong)i * 16 : 0,
             Instructions = (ulong)i * 1_000_000 * (ulong)(machine + 1),
+            SwapWait = 0,
+            Thrashing = false,
             SwapInBytes = 0,
             SwapOutBytes = machine == 0 ? (ulong)i * 65536 : 0,
             Faults = (ulong)(i * 10),
