@@ -45,7 +45,6 @@ internal static class Application
             {
                 ConfigurationOrigin.CommandLine => ExitStatus.Usage,
                 ConfigurationOrigin.File => ExitStatus.BadInput,
-                ConfigurationOrigin.NotYet => ExitStatus.Unavailable,
                 _ => ExitStatus.Internal,
             };
             return Fail(streams, status, error.Message);

@@ -241,6 +241,12 @@ public sealed class HostScheduler
         Now = until;
         _options.Swap?.Settle(Now);
         _reclaim.Look();
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is { } guest)
+                machine.Coupling.Note(guest);
+        }
+
         if (_fruitless > MostFruitlessQuanta)
         {
             // The last one is given up, and its frames help the others.

@@ -41,6 +41,9 @@ public sealed class ScheduledMachine
     /// <summary>Virtual nanoseconds for which it waited for pages from swap.</summary>
     public ulong SwapWaitNanoseconds { get; private set; }
 
+    /// <summary>What reclaim cost its translations.</summary>
+    public ReclaimCoupling Coupling { get; } = new();
+
     /// <summary>Retired instructions.</summary>
     public ulong Instructions { get; private set; }
 
@@ -159,6 +162,7 @@ public sealed class ScheduledMachine
     internal void End()
     {
         Account();
+        Coupling.Note(Guest!);
         Guest!.Dispose();
         Guest = null;
         Stop = null;

@@ -5,9 +5,6 @@ namespace Mmu86.Lab.Configuration;
 /// <param name="Message">What is wrong, without the path and without a full stop.</param>
 public sealed record ConfigurationError(string Path, string Message)
 {
-    /// <summary>Whether the value is in order and only Mmu86 does not have it yet.</summary>
-    public bool IsNotYet { get; init; }
-
     /// <inheritdoc/>
     public override string ToString() => Path.Length == 0 ? Message : $"{Path}: {Message}";
 }

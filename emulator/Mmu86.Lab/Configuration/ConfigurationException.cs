@@ -10,11 +10,11 @@ public sealed class ConfigurationException : Exception
     public ConfigurationException(string what, ConfigurationOrigin kind, IReadOnlyList<ConfigurationError> errors)
         : base(string.Join(Environment.NewLine, errors.Select(error => $"{what}: {error}")))
     {
-        Origin = errors.All(error => error.IsNotYet) ? ConfigurationOrigin.NotYet : kind;
+        Origin = kind;
         Errors = errors;
     }
 
-    /// <summary>Where the configuration came from, or <see cref="ConfigurationOrigin.NotYet"/> where nothing else is wrong with it.</summary>
+    /// <summary>Where the configuration came from.</summary>
     public ConfigurationOrigin Origin { get; }
 
     /// <summary>Everything that is wrong, in the order of the document.</summary>

@@ -8,7 +8,4 @@ public enum ConfigurationOrigin
 
     /// <summary>The command line.</summary>
     CommandLine,
-
-    /// <summary>A value that is in order but that Mmu86 does not have yet.</summary>
-    NotYet,
 }

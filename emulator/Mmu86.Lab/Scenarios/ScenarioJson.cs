@@ -310,7 +310,5 @@ public static class ScenarioJson
         }
 
         private void Refuse(string path, string message) => errors.Add(new ConfigurationError(path, message));
-
-        private void Later(string path, string message) => errors.Add(new ConfigurationError(path, message) { IsNotYet = true });
     }
 }

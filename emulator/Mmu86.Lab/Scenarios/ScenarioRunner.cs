@@ -194,6 +194,7 @@ public sealed class ScenarioRunner
             Invalidations = _memory?.Invalidations ?? 0,
             LargePagesJoined = _memory?.Joins ?? 0,
             LargePagesSplit = _memory?.Splits ?? 0,
+            Coupling = _counts?.Walks is null ? null : VmsCoupling.Of(scheduled.Coupling, machine.Options.Machine.Mmu.Latencies, _memory?.Invalidations ?? 0),
             Faults = _counts?.Faults,
             Walks = _counts?.Walks,
         };

@@ -201,6 +201,9 @@ public sealed record VmsMachineReport
     /// <summary>As there.</summary>
     public required ulong LargePagesSplit { get; init; }
 
+    /// <summary>What reclaim cost its translations. Null where translations are not modelled, or it never started.</summary>
+    public VmsCoupling? Coupling { get; init; }
+
     /// <summary>Faults and VM exits. Null where it never started.</summary>
     public FaultCounts? Faults { get; init; }
 
