@@ -178,7 +178,8 @@ internal unsafe struct TlbArray
 
     /// <summary>Whether entries may be fragments of a guest page that has an address. False is certain.</summary>
     public readonly bool MayHaveFragmentsOf(ulong address) =>
-        Fragments > 0 && (IsNoted(FragmentPageBit(address, PageSize.Size2M)) || IsNoted(FragmentPageBit(address, PageSize.Size1G)));
+        Fragments > 0 && (IsNoted(FragmentPageBit(address, PageSize.Size2M)) || IsNoted(FragmentPageBit(address, PageSize.Size4M))
+            || IsNoted(FragmentPageBit(address, PageSize.Size1G)));
 
     private readonly bool IsNoted(int bit) => (FragmentPages[bit >> 6] & (1UL << bit)) != 0;
 
