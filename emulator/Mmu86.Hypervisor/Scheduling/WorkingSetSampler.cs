@@ -1,4 +1,3 @@
-using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -106,7 +105,7 @@ public sealed class WorkingSetSampler
         GuestFrameNumber frame = default;
         for (int i = 0; i < Tries; i++)
         {
-            frame = RamFrame(_random.Next() % (memory.SizeInBytes >> 12));
+            frame = GuestMemoryManager.RamFrame(_random.Next() % memory.RamFrames);
             if (memory.StateOf(frame) == GuestFrameState.Resident)
                 return frame;
         }
@@ -115,8 +114,4 @@ public sealed class WorkingSetSampler
             _ = memory.TryFindResident(default, out next);
         return next;
     }
-
-    // The frame of an index into RAM, which has a hole.
-    private static GuestFrameNumber RamFrame(ulong index) =>
-        new(index < HostMemory.HoleStart >> 12 ? index : index + ((HostMemory.HoleEnd - HostMemory.HoleStart) >> 12));
 }

@@ -18,7 +18,7 @@ namespace Mmu86.Tests.Hypervisor.Shadow;
 /// <summary>A guest on shadow tables sees what it sees on a processor of its own.</summary>
 public sealed class ShadowPagingTests
 {
-    private static readonly int Programs = TestTiers.Pick(standard: 6, ci: 30, soak: 400);
+    private static readonly int Programs = TestTiers.Pick(standard: 6, ci: 15, soak: 400);
 
     public static TheoryData<string, PageSize> Guests()
     {
