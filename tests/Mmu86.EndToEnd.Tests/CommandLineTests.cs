@@ -141,7 +141,8 @@ public sealed class CommandLineTests
     {
         ProcessResult result = Mmu86Process.RunInside("list", "scenarios");
         Assert.Equal((0, ""), (result.Status, result.Error));
-        Assert.Contains(result.Output.Split('\n'), line => line.StartsWith("enough-memory  three machines", StringComparison.Ordinal));
+        Assert.Contains(result.Output.Split('\n'), line => line.StartsWith("enough-memory        three machines", StringComparison.Ordinal));
+        Assert.Contains(result.Output.Split('\n'), line => line.StartsWith("six-on-four-balloon  the same", StringComparison.Ordinal));
     }
 
     [Theory]
