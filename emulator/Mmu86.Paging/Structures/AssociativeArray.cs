@@ -192,6 +192,51 @@ internal unsafe struct AssociativeArray
         return -1;
     }
 
+    /// <summary>Finds the first entry of a range whose tag agrees with another where a mask has bits.</summary>
+    /// <param name="entry">Where to begin.</param>
+    /// <param name="end">One past the last entry.</param>
+    /// <param name="mask">The bits that count; among them the lowest, so that no free way agrees.</param>
+    /// <param name="wanted">What they are to be; the others are clear.</param>
+    /// <returns>The entry, which may be dead, or -1.</returns>
+    public readonly int FindMasked(int entry, int end, ulong mask, ulong wanted)
+    {
+        // SAFETY: a block is read only where all of it is below the end, and that is at most the capacity.
+        Vector256<ulong> bits = Vector256.Create(mask);
+        Vector256<ulong> value = Vector256.Create(wanted);
+        for (; entry + (4 * Lanes) <= end; entry += 4 * Lanes)
+        {
+            ulong* tags = Tags + entry;
+            Vector256<ulong> any = Vector256.Equals(Vector256.Load(tags) & bits, value)
+                | Vector256.Equals(Vector256.Load(tags + Lanes) & bits, value)
+                | Vector256.Equals(Vector256.Load(tags + (2 * Lanes)) & bits, value)
+                | Vector256.Equals(Vector256.Load(tags + (3 * Lanes)) & bits, value);
+            if (any != Vector256<ulong>.Zero)
+                break;
+        }
+
+        for (; entry < end; entry++)
+        {
+            if ((Tags[entry] & mask) == wanted)
+                return entry;
+        }
+
+        return -1;
+    }
+
+    /// <summary>The entries that pages of one aligned run may be in.</summary>
+    /// <param name="pageNumber">One of the pages.</param>
+    /// <param name="pagesShift">Log2 of how many they are.</param>
+    /// <returns>The first, and one past the last.</returns>
+    public readonly (int First, int End) RangeOf(ulong pageNumber, int pagesShift)
+    {
+        // What an index by shift and mask adds to a page's lower bits is the same for the whole run: it takes neighbouring sets in one order or another.
+        if (!IsPlain || 1L << pagesShift >= Sets)
+            return (0, ScanEnd);
+        int sets = 1 << pagesShift;
+        int first = SetOf(pageNumber) & ~(sets - 1);
+        return (first * Stride, (first + sets) * Stride);
+    }
+
     /// <summary>Chooses where a new entry goes: a free way if there is one, else the victim's.</summary>
     /// <param name="arena">Where an unbounded array grows.</param>
     /// <param name="set">The set of the new entry.</param>

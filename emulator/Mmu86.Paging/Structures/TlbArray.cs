@@ -32,9 +32,12 @@ internal unsafe struct TlbArray
     /// of a page.</summary>
     public long Fragments;
 
-    /// <summary>A bit for each guest page that live entries may be fragments of, by a hash. While the bits of an address are clear, INVLPG need
+    /// <summary>A bit for each guest page of each space that live entries may be fragments of, by a hash. While the bits of an address are clear, INVLPG need
     /// not look: of all the large pages that a kernel maps memory with, hardly any is the one that it invalidates.</summary>
     public ulong* FragmentPages;
+
+    // Entries that were looked at for fragments since the bound was exact, by looks that found none.
+    private long _seenInVain;
 
     /// <summary>Position among all arrays: with the entry's index it is the entry's identity.</summary>
     public int Ordinal;
@@ -130,7 +133,6 @@ internal unsafe struct TlbArray
                 Lane(size)->Load(reader);
         }
 
-        ForgetFragments();
         for (int entry = 0; entry < Entries.ScanEnd; entry++)
         {
             ulong tag = Entries.Tags[entry];
@@ -149,48 +151,79 @@ internal unsafe struct TlbArray
             }
 
             lane->Resident++;
-            PageSize guest = TlbEntry.GuestSize(Entries.Data[entry]);
-            if (Tag.Size(tag) >= guest)
-                continue;
-            Fragments++;
-            NoteFragmentOf(Tag.Address(tag), guest);
         }
+
+        RecountFragments();
     }
 
     // SAFETY: as many as Build allocated.
     private readonly Span<int> Recents => new(Recent, Recent == null ? 0 : Entries.IsSkewed ? 1 : Entries.Sets);
 
-    /// <summary>Begins a new count of <see cref="Fragments"/>.</summary>
-    public void ForgetFragments()
-    {
-        Fragments = 0;
-        new Span<ulong>(FragmentPages, FragmentPageWords).Clear();
-    }
-
     /// <summary>An entry becomes a fragment of a guest page.</summary>
     /// <param name="address">Any address in the page.</param>
+    /// <param name="space">The entry's space.</param>
     /// <param name="guest">The page's size.</param>
-    public readonly void NoteFragmentOf(ulong address, PageSize guest)
+    public readonly void NoteFragmentOf(ulong address, uint space, PageSize guest)
     {
-        int bit = FragmentPageBit(address, guest);
+        int bit = FragmentPageBit(address, space, guest);
         FragmentPages[bit >> 6] |= 1UL << bit;
     }
 
-    /// <summary>Whether entries may be fragments of a guest page that has an address. False is certain.</summary>
-    public readonly bool MayHaveFragmentsOf(ulong address) =>
-        Fragments > 0 && (IsNoted(FragmentPageBit(address, PageSize.Size2M)) || IsNoted(FragmentPageBit(address, PageSize.Size4M))
-            || IsNoted(FragmentPageBit(address, PageSize.Size1G)));
+    /// <summary>The same for the entry of a tag. Not of a <see cref="Tag.Group"/>.</summary>
+    public readonly void NoteFragment(ulong tag, PageSize guest) => NoteFragmentOf(Tag.Address(tag), Tag.Space(tag), guest);
 
-    private readonly bool IsNoted(int bit) => (FragmentPages[bit >> 6] & (1UL << bit)) != 0;
+    /// <summary>Which guest pages that have an address may have fragments here.</summary>
+    /// <returns>Log2 of the largest one's size in bytes; 0 where there are certainly none.</returns>
+    public readonly int FragmentsAt(ulong address, uint space)
+    {
+        if (Fragments <= 0)
+            return 0;
+        PageSize guest = IsNoted(address, space, PageSize.Size1G) ? PageSize.Size1G
+            : IsNoted(address, space, PageSize.Size4M) ? PageSize.Size4M
+            : PageSize.Size2M;
+        return guest == PageSize.Size2M && !IsNoted(address, space, guest) ? 0 : guest.Shift();
+    }
 
-    // The upper bits of the product, 2 to the power of 64 over the golden ratio as in Knuth's multiplicative hashing.
-    private static int FragmentPageBit(ulong address, PageSize guest) =>
-        (int)(((address >> guest.Shift()) * 0x9E37_79B9_7F4A_7C15) >> 52);
+    /// <summary>Fragments were looked for, and there were none. When that has cost as much as making the bound exact does, it is made so.</summary>
+    /// <param name="seen">How many entries were looked at.</param>
+    public void NoteInVain(long seen)
+    {
+        _seenInVain += seen;
+        if (_seenInVain >= Entries.ScanEnd)
+            RecountFragments();
+    }
+
+    private void RecountFragments()
+    {
+        _seenInVain = 0;
+        Fragments = 0;
+        new Span<ulong>(FragmentPages, FragmentPageWords).Clear();
+        int end = Entries.ScanEnd;
+        for (int entry = 0; entry < end; entry++)
+        {
+            PageSize guest = TlbEntry.GuestSize(Entries.Data[entry]);
+            if (!Entries.IsLive(entry) || Tag.Size(Entries.Tags[entry]) >= guest)
+                continue;
+            Fragments++;
+            NoteFragment(Entries.Tags[entry], guest);
+        }
+    }
+
+    private readonly bool IsNoted(ulong address, uint space, PageSize guest)
+    {
+        int bit = FragmentPageBit(address, space, guest);
+        return (FragmentPages[bit >> 6] & (1UL << bit)) != 0;
+    }
+
+    // The upper bits of the product, 2 to the power of 64 over the golden ratio as in Knuth's multiplicative hashing. A page number has no bits
+    // where the space goes.
+    private static int FragmentPageBit(ulong address, uint space, PageSize guest) =>
+        (int)((((Tag.PageNumber(address, guest) << 13) | space) * 0x9E37_79B9_7F4A_7C15) >> 52);
 
     /// <summary>Keeps <see cref="Fragments"/> right where an entry is about to be overwritten or emptied.</summary>
     public void CountFragments(int entry, bool becomesFragment)
     {
-        // A group is none: it counts as larger than any page that it could be of. Dead fragments are written off by the next scan that looks for fragments. Taking one off here as well would hide a live one.
+        // A group is none: it counts as larger than any page that it could be of. Dead fragments are written off when the bound is made exact. Taking one off here as well would hide a live one.
         if (Entries.IsLive(entry) && Tag.Size(Entries.Tags[entry]) < TlbEntry.GuestSize(Entries.Data[entry]))
             Fragments--;
         if (becomesFragment)

@@ -32,8 +32,9 @@ internal sealed unsafe partial class TlbLevel
 
         foreach (TlbArray* array in _arrays)
         {
-            if (array->MayHaveFragmentsOf(address))
-                RemoveFragments(array, address, space);
+            int guestShift = array->FragmentsAt(address, space);
+            if (guestShift != 0)
+                RemoveFragments(array, address, space, guestShift);
         }
     }
 
@@ -89,30 +90,35 @@ internal sealed unsafe partial class TlbLevel
             array->Entries.Sweep();
     }
 
+    // Only entries that may be of the page by their tags are looked at: where a machine has large guest pages above small ones of EPT, every EPT violation
+    // comes here.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RemoveFragments(TlbArray* array, ulong address, uint space)
+    private void RemoveFragments(TlbArray* array, ulong address, uint space, int guestShift)
     {
-        long left = 0;
-        array->ForgetFragments();
-        int end = array->Entries.ScanEnd;
-        for (int entry = 0; entry < end; entry++)
+        long seen = 0;
+        bool isInVain = true;
+        for (PageSize size = PageSize.Size4K; size < PageSize.Size1G && size.Shift() < guestShift; size++)
         {
-            ulong tag = array->Entries.Tags[entry];
-            PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
-            if (!array->Entries.IsLive(entry) || Tag.Size(tag) >= guest)
+            TlbLane* lane = array->Lane((int)size);
+            if (lane == null || lane->Resident == 0)
                 continue;
-            if (Tag.Space(tag) == space && (Tag.Address(tag) ^ address) >> guest.Shift() == 0)
+            int pagesShift = guestShift - size.Shift();
+            ulong page = Tag.PageNumber(address, size);
+            ulong mask = (~0UL << (Tag.PageNumberShift + pagesShift)) | ((1UL << Tag.PageNumberShift) - 1);
+            ulong wanted = Tag.Make(space, size, page) & mask;
+            (int first, int end) = array->Entries.RangeOf(page, pagesShift);
+            seen += end - first;
+            for (int entry = array->Entries.FindMasked(first, end, mask, wanted); entry >= 0; entry = array->Entries.FindMasked(entry + 1, end, mask, wanted))
             {
+                PageSize guest = TlbEntry.GuestSize(array->Entries.Data[entry]);
+                if (!array->Entries.IsLive(entry) || size >= guest || (Tag.Address(array->Entries.Tags[entry]) ^ address) >> guest.Shift() != 0)
+                    continue;
                 Remove(array, entry);
-            }
-            else
-            {
-                array->NoteFragmentOf(Tag.Address(tag), guest);
-                left++;
+                isInVain = false;
             }
         }
 
-        // Everything was seen, so the bound is exact again.
-        array->Fragments = left;
+        if (isInVain)
+            array->NoteInVain(seen);
     }
 }

@@ -296,7 +296,7 @@ internal sealed unsafe partial class TlbLevel
         if (array->Fragments != 0 || isFragment)
             array->CountFragments(entry, isFragment);
         if (isFragment)
-            array->NoteFragmentOf(address, TlbEntry.GuestSize(flags));
+            array->NoteFragmentOf(address, space, TlbEntry.GuestSize(flags));
         lane->Fills++;
         lane->Resident++;
         if (isEviction)
@@ -333,7 +333,7 @@ internal sealed unsafe partial class TlbLevel
         bool isFragment = hit.Lane->Size < TlbEntry.GuestSize(flags);
         array->CountFragments(hit.Entry, isFragment);
         if (isFragment)
-            array->NoteFragmentOf(Tag.Address(array->Entries.Tags[hit.Entry]), TlbEntry.GuestSize(flags));
+            array->NoteFragment(array->Entries.Tags[hit.Entry], TlbEntry.GuestSize(flags));
         array->Entries.Data[hit.Entry] = DataWord(host, hit.Lane, flags);
         Touch(_filter, hit.Lane, hit.Entry, hit.Set);
     }

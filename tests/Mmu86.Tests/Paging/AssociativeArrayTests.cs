@@ -11,6 +11,75 @@ public sealed unsafe class AssociativeArrayTests : IDisposable
     private readonly Arena _arena = new();
 
     [Theory]
+    [InlineData(1, 7, IndexHash.Linear)]
+    [InlineData(1, 33, IndexHash.Linear)]
+    [InlineData(3, 5, IndexHash.Linear)]
+    [InlineData(64, 4, IndexHash.Linear)]
+    [InlineData(64, 3, IndexHash.Xor)]
+    [InlineData(8, 3, IndexHash.Masks)]
+    [InlineData(16, 3, IndexHash.Skewed)]
+    public void FindMasked_RandomTagsAndMasks_AgreesWithALookAtEach(int sets, int ways, IndexHash hash)
+    {
+        AssociativeArray* array = Bounded(sets, ways, hash);
+        var random = new Random(13);
+        for (int step = 0; step < 20_000; step++)
+        {
+            int changed = random.Next(array->ScanEnd);
+            array->Tags[changed] = random.Next(3) == 0 ? 0 : Tag.Make((uint)random.Next(1, 4), (PageSize)random.Next(2), (ulong)random.Next(64));
+            ulong mask = (~0UL << random.Next(16, 23)) | (random.Next(2) == 0 ? 0xFFFFUL : 1);
+            ulong wanted = Tag.Make((uint)random.Next(1, 4), (PageSize)random.Next(2), (ulong)random.Next(64)) & mask;
+            int first = random.Next(array->ScanEnd);
+            int end = random.Next(first, array->ScanEnd + 1);
+            int expected = first;
+            while (expected < end && (array->Tags[expected] & mask) != wanted)
+                expected++;
+
+            Assert.Equal(expected < end ? expected : -1, array->FindMasked(first, end, mask, wanted));
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 24, IndexHash.Linear)]
+    [InlineData(3, 5, IndexHash.Linear)]
+    [InlineData(1024, 4, IndexHash.Linear)]
+    [InlineData(1024, 4, IndexHash.Xor)]
+    [InlineData(8, 3, IndexHash.Masks)]
+    public void RangeOf_AlignedRunOfPages_HoldsTheSetOfEachAndNoOtherWhereItIsPart(int sets, int ways, IndexHash hash)
+    {
+        AssociativeArray* array = Bounded(sets, ways, hash);
+        var random = new Random(17);
+        for (int shift = 0; shift <= 18; shift++)
+        {
+            ulong page = (ulong)random.NextInt64(1L << 45);
+            (int first, int end) = array->RangeOf(page, shift);
+
+            var found = new HashSet<int>();
+            for (ulong i = 0; i < 1UL << shift; i++)
+            {
+                int set = array->SetOf((page & (~0UL << shift)) + i);
+                Assert.InRange(set * array->Stride, first, end - array->Stride);
+                found.Add(set);
+            }
+
+            if (end - first < array->ScanEnd)
+                Assert.Equal((end - first) / array->Stride, found.Count);
+            else
+                Assert.Equal(0, first);
+        }
+
+        Assert.Equal(array->IsPlain && sets > 1 ? array->Stride : array->ScanEnd, Length(array->RangeOf(5, 0)));
+        static int Length((int First, int End) range) => range.End - range.First;
+    }
+
+    private AssociativeArray* Bounded(int sets, int ways, IndexHash hash)
+    {
+        AssociativeArray* array = _arena.Allocate<AssociativeArray>(1);
+        TlbArrayConfiguration shape = Machines.Array("any", ["4k"], sets, ways, Replacement.Lru, hash);
+        array->Initialize(_arena, new TagPool(_arena), hash == IndexHash.Masks ? shape with { IndexMasks = ["0x9", "0x12", "0x24"] } : shape, 1);
+        return array;
+    }
+
+    [Theory]
     [InlineData(0, 0, IndexHash.Linear)]
     [InlineData(1, 24, IndexHash.Linear)]
     [InlineData(16, 4, IndexHash.Linear)]

@@ -1,4 +1,6 @@
 using Mmu86.Paging;
+using Mmu86.TestKit;
+using Mmu86.TestKit.Paging;
 using Mmu86.TestKit.Rules;
 using Mmu86.X86;
 using Xunit;
@@ -153,6 +155,46 @@ public sealed class InvalidationTests
 
         for (ulong page = 0x20_0000; page < 0x20_0000 + (300 << 12); page += 0x1000)
             Assert.False(IsCached(mmu, page));
+    }
+
+    [Theory]
+    [InlineData(0, 0, IndexHash.Linear)]
+    [InlineData(8192, 4, IndexHash.Linear)]
+    [InlineData(8192, 4, IndexHash.Xor)]
+    [InlineData(512, 40, IndexHash.Linear)]
+    [InlineData(7, 2000, IndexHash.Linear)]
+    public void Invlpg_RandomPagesInPieces_RemovesThePiecesAndNoOther(int sets, int ways, IndexHash hash)
+    {
+        // Room for all: what is cached is known. The last page is small pages, and some spaces end with their pieces in the array.
+        const ulong Pages = 24;
+        using var world = new World();
+        for (ulong page = 0; page < Pages - 1; page++)
+            world.Map(Far + (page << 21), page << 21, PageSize.Size2M, UserPage);
+        for (ulong at = 0; at < 1UL << 21; at += 4096)
+            world.Map(Far + ((Pages - 1) << 21) + at, at, PageSize.Size4K, UserPage);
+        Mmu<Unobserved> mmu = world.Mmu(Machines.Uncached with { L1Data = Machines.Level(Machines.Array("l1d", ["4k"], sets, ways, Replacement.Lru, hash)) });
+        var random = TestSeed.Case(sets + ways);
+        var cached = new HashSet<ulong>();
+        for (int step = 0; step < 30_000; step++)
+        {
+            ulong address = Far + ((ulong)random.Next((int)Pages << 9) << 12);
+            switch (random.Next(200))
+            {
+                case 0 when random.Next(20) == 0:
+                    mmu.InvalidateAll();
+                    cached.Clear();
+                    break;
+                case < 20:
+                    mmu.InvalidatePage(new LinearAddress(address));
+                    ulong large = address - Far >= (Pages - 1) << 21 ? address >> 12 : address >> 21;
+                    int shift = large == address >> 12 ? 12 : 21;
+                    cached.RemoveWhere(page => page >> shift == large);
+                    break;
+                default:
+                    Assert.Equal(!cached.Add(address), IsCached(mmu, address));
+                    break;
+            }
+        }
     }
 
     [Fact]
