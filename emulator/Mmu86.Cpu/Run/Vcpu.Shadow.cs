@@ -11,6 +11,9 @@ public sealed unsafe partial class Vcpu
     /// <summary>Whether a hypervisor keeps shadow tables.</summary>
     internal bool ShadowsPaging => _configuration.ShadowsPaging;
 
+    /// <summary>Whether a hypervisor may load CR3 with a PCID of its own choice: the processor has CR4.PCIDE.</summary>
+    public bool HasPcids => (Features.Cr4Bits & Cr4.PcidEnable) != 0;
+
     /// <summary>From now on the processor walks these tables. Nothing is invalidated: that is the caller's.</summary>
     public void EnterShadow(ShadowRoot root)
     {
@@ -44,4 +47,11 @@ public sealed unsafe partial class Vcpu
     /// <summary>The same for a control register.</summary>
     internal ManagedOutcome ExitBehindControlRegister(int register, bool isWrite) =>
         ExitBehind(new VmExit { Reason = VmExitReason.ControlRegisterAccess, ControlRegister = new ControlRegisterAccess(register, isWrite) });
+
+    /// <summary>The same for a write of CR3.</summary>
+    internal ManagedOutcome ExitBehindRoot(bool keepsTranslations) => ExitBehind(new VmExit
+    {
+        Reason = VmExitReason.ControlRegisterAccess,
+        ControlRegister = new ControlRegisterAccess(3, IsWrite: true) { KeepsTranslations = keepsTranslations },
+    });
 }

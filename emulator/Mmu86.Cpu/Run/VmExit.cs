@@ -52,11 +52,15 @@ public enum VmExitReason
     /// <summary>WRMSR of IA32_EFER while <see cref="VcpuConfiguration.ShadowsPaging"/>. Otherwise as <see cref="ControlRegisterAccess"/>.</summary>
     WriteMsr,
 
-    /// <summary>INVLPG of <see cref="VmExit.Linear"/> while <see cref="VcpuConfiguration.ShadowsPaging"/>. RIP is behind it, and nothing was invalidated.</summary>
+    /// <summary>INVLPG or INVLPGA of <see cref="VmExit.Linear"/> while <see cref="VcpuConfiguration.ShadowsPaging"/>. RIP is behind it, and nothing was invalidated.</summary>
     Invlpg,
 
-    /// <summary>INVPCID while <see cref="VcpuConfiguration.ShadowsPaging"/>: <see cref="VmExit.InvpcidType"/>. RIP is behind it, and nothing was invalidated.</summary>
+    /// <summary>INVPCID while <see cref="VcpuConfiguration.ShadowsPaging"/>: <see cref="VmExit.InvpcidType"/> and <see cref="VmExit.Pcid"/>. RIP is behind it, and nothing
+    /// was invalidated.</summary>
     Invpcid,
+
+    /// <summary>INVLPGB while <see cref="VcpuConfiguration.ShadowsPaging"/>. RIP is behind it, and nothing was invalidated.</summary>
+    Invlpgb,
 
     /// <summary>Something that is not there yet: <see cref="VmExit.Detail"/> names it. RIP is at the instruction.</summary>
     NotSupported,
@@ -90,6 +94,9 @@ public readonly record struct VmExit
 
     /// <summary>For INVPCID: 0 one address, 1 one PCID, 2 and 3 all.</summary>
     public ulong InvpcidType { get; init; }
+
+    /// <summary>For INVPCID of one address or one PCID.</summary>
+    public ushort Pcid { get; init; }
 
     /// <summary>The guest-physical address, for EPT exits.</summary>
     public GuestPhysicalAddress GuestPhysical { get; init; }

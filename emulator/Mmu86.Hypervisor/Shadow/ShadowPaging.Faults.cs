@@ -147,9 +147,9 @@ public sealed partial class ShadowPaging
         if ((rights & TranslationRights.Executable) == 0)
             entry |= PagingEntry.ExecuteDisable;
 
-        // Keys are in the entry that maps the page; without keys the bits are ignored.
+        // Keys are in the entry that maps the page, and so is G; without keys, and with CR4.PGE=0, the bits are ignored.
         if (EntryAt(walk, 1 + (int)walk.GuestPageSize!.Value) is { } leaf)
-            entry |= leaf.After & (0xFUL << PagingEntry.ProtectionKeyShift);
+            entry |= leaf.After & ((0xFUL << PagingEntry.ProtectionKeyShift) | PagingEntry.Global);
         bool isWritable = isWrite || (rights & TranslationRights.Writable) != 0;
 
         // A page that is clean, or a table of the guest, is read-only until it is written to; so is a frame of which the host says so.

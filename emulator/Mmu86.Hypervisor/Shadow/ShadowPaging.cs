@@ -57,6 +57,7 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
         _processor = processor;
         if (!ShadowKey.Has(ContextOf(processor).Mode))
             throw new NotSupportedException(Refusal(ContextOf(processor).Mode));
+        DemandAll();
         if (!TryReload(processor))
             throw new HostMemoryExhaustedException();
     }
@@ -97,10 +98,8 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
     /// <summary>Drops what is known of a page: someone changed the guest's tables for it who is not the guest.</summary>
     public void Invalidate(Vcpu processor, LinearAddress address)
     {
-        if (_tables.Drop(address.Value))
-            processor.Mmu.InvalidatePage(address);
-        else
-            _tables.IsFlushDue = true;
+        DropPage(processor, address);
+        DemandForPage(processor);
         Flush(processor);
     }
 
@@ -140,9 +139,14 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
                 return true;
             case VmExitReason.ControlRegisterAccess:
                 Counts.ControlRegisterWrites++;
+                if (exit.ControlRegister.Register != 3)
+                    DemandAll();
+                else if (!exit.ControlRegister.KeepsTranslations)
+                    _tables.Demands.Add(ContextOf(processor).Pcid);
                 return TryFollow(processor, ref exit, out memory);
             case VmExitReason.WriteMsr:
                 Counts.MsrWrites++;
+                DemandAll();
                 return TryFollow(processor, ref exit, out memory);
             case VmExitReason.Invlpg:
                 Counts.Invalidations++;
@@ -150,12 +154,12 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
                 return true;
             case VmExitReason.Invpcid:
                 Counts.Invalidations++;
-
-                // What other PCIDs have is compared when they are loaded.
-                if (exit.InvpcidType == 0)
-                    Invalidate(processor, exit.Linear);
-                else
-                    _tables.Synchronise();
+                Obey(processor, exit);
+                return true;
+            case VmExitReason.Invlpgb:
+                Counts.Invalidations++;
+                DemandAll();
+                _tables.Obey();
                 return true;
             case VmExitReason.InstructionLimit when wasStep:
                 Counts.SingleSteps++;
@@ -163,6 +167,53 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
             default:
                 return false;
         }
+    }
+
+    // INVPCID. What concerns other tables than those in force is done when they are loaded.
+    private void Obey(Vcpu processor, in VmExit exit)
+    {
+        switch (exit.InvpcidType)
+        {
+            case 0:
+                if (exit.Pcid == _tables.Current!.Key.Pcid)
+                    DropPage(processor, exit.Linear);
+                _tables.Demands.Add(exit.Pcid);
+                break;
+            case 1:
+                _tables.Demands.Add(exit.Pcid);
+                _tables.Obey();
+                break;
+            case 2:
+                DemandAll();
+                _tables.Obey();
+                break;
+            default:
+                _tables.Demands.AddForAll();
+                _tables.Obey();
+                break;
+        }
+    }
+
+    // Global translations may be of other tables than those in force, which may say something else of the page.
+    private void DemandAll()
+    {
+        _tables.Demands.AddForAll();
+        _tables.IsFlushOfAllDue = true;
+    }
+
+    // A page was dropped from the tables in force. Others of the same PCID may have it too, and where it is global those of all.
+    private void DemandForPage(Vcpu processor)
+    {
+        if ((ContextOf(processor).Cr4 & Cr4.PageGlobalEnable) != 0)
+            _tables.Demands.AddForAll();
+        else
+            _tables.Demands.Add(_tables.Current!.Key.Pcid);
+    }
+
+    private void DropPage(Vcpu processor, LinearAddress address)
+    {
+        _tables.Drop(address.Value);
+        processor.Mmu.InvalidatePage(address);
     }
 
     private bool TryFollow(Vcpu processor, ref VmExit exit, out PopulateResult memory)
@@ -185,34 +236,42 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
     {
         if (!_tables.TryEnter(ShadowKey.Of(ContextOf(processor), _physicalAddressBits)))
             return false;
-        processor.EnterShadow(Root);
+        if (!processor.HasPcids)
+            _tables.Current!.IsFlushDue = true;
+        processor.EnterShadow(RootFor(processor));
         Flush(processor);
         return true;
     }
 
-    private ShadowRoot Root => new(_tables.Current!.Top!.Host, IgnoresWriteDisable: _windows.Count != 0);
+    private ShadowRoot RootFor(Vcpu processor) =>
+        new(_tables.Current!.Top!.Host, processor.HasPcids ? _tables.Current.Pcid : null, IgnoresWriteDisable: _windows.Count != 0);
 
     private void OpenWindow(Vcpu processor, LinearAddress address)
     {
         _windows.Add(address);
-        processor.EnterShadow(Root);
+        processor.EnterShadow(RootFor(processor));
     }
 
     private void CloseWindows(Vcpu processor)
     {
         foreach (LinearAddress address in _windows)
-            _tables.Drop(address.Value);
+            DropPage(processor, address);
         _windows.Clear();
-        _tables.IsFlushDue = true;
-        processor.EnterShadow(Root);
+        processor.EnterShadow(RootFor(processor));
     }
 
-    // Before the guest runs on, nothing may remember what was taken away; and only then are frames of tables used anew.
+    // Before the guest runs on, nothing may be remembered that was taken away. Without PCIDs of the processor all tables have the same.
     private void Flush(Vcpu processor)
     {
-        if (!_tables.IsFlushDue)
-            return;
-        _tables.IsFlushDue = false;
-        processor.Mmu.InvalidateAll();
+        if (_tables.IsFlushOfAllDue)
+        {
+            processor.Mmu.InvalidateAll();
+            _tables.NoteFlushOfAll();
+        }
+        else if (_tables.Current is { IsFlushDue: true } space)
+        {
+            processor.Mmu.InvalidatePcid(processor.HasPcids ? space.Pcid : (ushort)0);
+            space.IsFlushDue = false;
+        }
     }
 }

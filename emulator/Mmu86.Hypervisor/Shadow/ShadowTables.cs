@@ -7,11 +7,15 @@ namespace Mmu86.Hypervisor.Shadow;
 /// <summary>All shadow tables of one machine, and which frames of the guest they depend on.</summary>
 /// <remarks>
 /// A frame that shadow tables depend on is write-protected while they are in step with it. The first write is noticed: the frame is
-/// made writable, and the tables are marked stale. When the guest makes its translations forgotten, stale tables of the root in force are
-/// compared, what differs is dropped, and the frame is protected again. Between the two the guest sees what a TLB would let it see.
+/// made writable, and the tables are marked stale. When the guest demands that translations be forgotten, stale tables of the root in force are
+/// compared, what differs is dropped, and the frame is protected again; those of other roots and PCIDs follow when they are next in force and the demand concerned
+/// them. Between the two the guest sees what a TLB would let it see. The processor's TLB never holds more of a PCID than its tables say, but for what is to be
+/// flushed before they are used.
 /// </remarks>
 internal sealed class ShadowTables
 {
+    // As many as the processor has.
+    private const int MostSpaces = 4096;
     private const ulong Table = PagingEntry.Present | PagingEntry.Writable | PagingEntry.User | PagingEntry.Accessed;
 
     private readonly HostMemory _host;
@@ -23,6 +27,8 @@ internal sealed class ShadowTables
     private readonly WritableMappings _writable = new();
     private readonly Dictionary<ShadowKey, ShadowSpace> _spaces = [];
     private readonly Stack<HostPhysicalAddress> _free = [];
+    private readonly Stack<ushort> _freePcids = [];
+    private ushort _pcidsMade;
     private ulong _uses;
 
     /// <summary>Makes none yet.</summary>
@@ -44,25 +50,27 @@ internal sealed class ShadowTables
     /// <summary>The most tables so far.</summary>
     public int Peak { get; private set; }
 
-    /// <summary>An entry of the tables in force lost rights: the processor may remember it.</summary>
-    public bool IsFlushDue { get; set; }
+    /// <summary>What the guest demanded so far.</summary>
+    public ForgettingDemands Demands { get; } = new();
 
-    /// <summary>Puts the tables of a root in force, in step with the guest's.</summary>
+    /// <summary>The processor may remember something that no tables say, under any PCID: a global page.</summary>
+    public bool IsFlushOfAllDue { get; set; }
+
+    /// <summary>Puts the tables of a root in force, in step with the guest's as far as the guest demanded.</summary>
     /// <returns>False where there is no frame for the highest table.</returns>
     public bool TryEnter(ShadowKey key)
     {
-        bool isKnown = _spaces.TryGetValue(key, out ShadowSpace? space);
-        if (!isKnown)
-            _spaces.Add(key, space = new ShadowSpace(key));
-        Current = space!;
+        if (!_spaces.TryGetValue(key, out ShadowSpace? space))
+            _spaces.Add(key, space = new ShadowSpace(key, TakePcid()));
+        Current = space;
         Current.LastUse = ++_uses;
-        IsFlushDue = true;
-        if (isKnown && Current.Top is not null)
+        if (Current.Top is not null)
         {
-            Synchronise(Current);
+            Obey();
             return true;
         }
 
+        Current.ObeyedDemand = Demands.Last;
         while (true)
         {
             if (TryMakeTable(Current, Current.Key.Levels, key.Mode == GuestPagingMode.None ? null : key.Root, out ShadowTable? top))
@@ -76,19 +84,18 @@ internal sealed class ShadowTables
         }
     }
 
-    /// <summary>Makes all of the tables in force what the guest's are.</summary>
-    public void Synchronise()
+    /// <summary>Makes the tables in force what the guest's are, where it demanded that since they were.</summary>
+    public void Obey()
     {
-        Synchronise(Current!);
-        IsFlushDue = true;
+        ShadowSpace space = Current!;
+        if (!Demands.AnySince(space.ObeyedDemand, space.Key.Pcid))
+            return;
+        space.ObeyedDemand = Demands.Last;
+        Synchronise(space);
     }
 
     /// <summary>Drops everything that the tables in force map: the guest's changed and nobody noticed.</summary>
-    public void Clear()
-    {
-        ClearTable(Current!.Top!);
-        IsFlushDue = true;
-    }
+    public void Clear() => ClearTable(Current!.Top!);
 
     /// <summary>Drops everything that any tables map.</summary>
     public void ClearAll()
@@ -97,11 +104,20 @@ internal sealed class ShadowTables
             GiveUp(space);
         if (Current is not null)
             Clear();
+        IsFlushOfAllDue = true;
+    }
+
+    /// <summary>The processor has forgotten all PCIDs.</summary>
+    public void NoteFlushOfAll()
+    {
+        IsFlushOfAllDue = false;
+        foreach (ShadowSpace space in _spaces.Values)
+            space.IsFlushDue = false;
     }
 
     /// <summary>Drops what the tables in force know of a page of the guest.</summary>
-    /// <returns>Whether no more than one entry went, so that the processor need not forget more than one page either.</returns>
-    public bool Drop(ulong linear)
+    /// <remarks>The processor is to forget that page too. What else it must forget is noted.</remarks>
+    public void Drop(ulong linear)
     {
         ShadowTable table = Current!.Top!;
         while (true)
@@ -109,14 +125,17 @@ internal sealed class ShadowTables
             int index = ShadowTable.IndexOf(linear, table.Level);
             ShadowTable? child = table.ChildAt(index);
 
-            // Parts of a large page go together.
-            bool isLarge = child is not null && child.Guest is null && table.Guest is not null;
-            if (child is null || isLarge)
+            if (child is null)
             {
-                bool wasDue = IsFlushDue;
+                DropPage(table, index);
+                return;
+            }
+
+            // Parts of a large page go together.
+            if (child.Guest is null && table.Guest is not null)
+            {
                 DropEntry(table, index);
-                IsFlushDue = wasDue;
-                return child is null;
+                return;
             }
 
             table = child;
@@ -174,9 +193,10 @@ internal sealed class ShadowTables
     public void Map(ShadowPlace place, PageSize size, ulong entry, GuestFrameNumber frame)
     {
         // The fault made the processor forget the page; only what it knows of tables is left.
-        bool isFlushDue = IsFlushDue || place.Table.ChildAt(place.Index) is not null;
-        DropEntry(place.Table, place.Index);
-        IsFlushDue = isFlushDue;
+        if (place.Table.ChildAt(place.Index) is null)
+            DropPage(place.Table, place.Index);
+        else
+            DropEntry(place.Table, place.Index);
         _host.Write(place.Table.EntryAt(place.Index), entry);
         place.Table.RememberFrame(place.Index, frame);
         if ((entry & PagingEntry.Writable) != 0)
@@ -225,6 +245,14 @@ internal sealed class ShadowTables
         if (space.Top is { } top)
             FreeTable(top);
         _spaces.Remove(space.Key);
+        _freePcids.Push(space.Pcid);
+    }
+
+    private ushort TakePcid()
+    {
+        if (_spaces.Count == MostSpaces)
+            TryMakeRoom();
+        return _freePcids.TryPop(out ushort pcid) ? pcid : _pcidsMade++;
     }
 
     private void Synchronise(ShadowSpace space)
@@ -275,10 +303,10 @@ internal sealed class ShadowTables
     private void MakeReadOnly(ShadowPlace place, GuestFrameNumber frame)
     {
         HostPhysicalAddress at = place.Table.EntryAt(place.Index);
-        _host.Write(at, _host.Read<ulong>(at) & ~(PagingEntry.Writable | PagingEntry.Dirty));
+        ulong entry = _host.Read<ulong>(at);
+        _host.Write(at, entry & ~(PagingEntry.Writable | PagingEntry.Dirty));
         _writable.Remove(frame, PageSize.Size4K, place);
-        if (place.Table.Space == Current)
-            IsFlushDue = true;
+        NoteLoss(place.Table, entry);
     }
 
     private bool TryMakeTable(ShadowSpace space, int level, GuestFrameNumber? guest, out ShadowTable? table)
@@ -305,15 +333,31 @@ internal sealed class ShadowTables
         return true;
     }
 
+    // The processor must forget the entry before it uses the table again; a global page, before it uses any.
+    private void NoteLoss(ShadowTable table, ulong entry)
+    {
+        table.Space.IsFlushDue = true;
+        if ((entry & PagingEntry.Global) != 0)
+            IsFlushOfAllDue = true;
+    }
+
     private void DropEntry(ShadowTable table, int index)
+    {
+        ulong entry = _host.Read<ulong>(table.EntryAt(index));
+        if (entry == 0)
+            return;
+        NoteLoss(table, entry);
+        DropPage(table, index);
+    }
+
+    // The processor forgets the page, or is told otherwise.
+    private void DropPage(ShadowTable table, int index)
     {
         HostPhysicalAddress at = table.EntryAt(index);
         ulong entry = _host.Read<ulong>(at);
         if (entry == 0)
             return;
         _host.Write(at, 0UL);
-        if (table.Space == Current)
-            IsFlushDue = true;
         if (table.ChildAt(index) is { } child)
         {
             table.SetChild(index, null);

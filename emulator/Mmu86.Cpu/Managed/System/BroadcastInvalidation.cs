@@ -46,6 +46,8 @@ internal static class BroadcastInvalidation
             || (ushort)pages > vcpu.Features.MostBroadcastPages
             || ((what & PcidValid) != 0 && pcid != 0 && !hasPcids))
             return Raise.GeneralProtection(vcpu, 0);
+        if (vcpu.ShadowsPaging)
+            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invlpgb });
 
         // In a guest the ASID is the guest's own, whatever it asks for.
         IMmu mmu = vcpu.Mmu;

@@ -78,7 +78,7 @@ internal static class ControlRegisters
                 return ManagedOutcome.EndBlock;
             case 3:
                 return WriteCr3(vcpu, value) is var written && written == ManagedOutcome.EndBlock && vcpu.ShadowsPaging
-                    ? vcpu.ExitBehindControlRegister(number, isWrite: true)
+                    ? vcpu.ExitBehindRoot(KeepsTranslations(vcpu.System, value))
                     : written;
             case 4:
                 return WriteCr4(vcpu, value);
@@ -121,13 +121,16 @@ internal static class ControlRegisters
         if (!vcpu.ShadowsPaging && ControlRegisterRules.IsPaePaging(system.Cr0, system.Cr4, system.Efer) && !TryLoadPdptes(vcpu, value))
             return ManagedOutcome.Fault;
         bool hasPcids = (system.Cr4 & Cr4.PcidEnable) != 0;
-        bool keeps = hasPcids && (value & ControlRegisterRules.KeepTranslations) != 0;
+        bool keeps = KeepsTranslations(system, value);
         system.Cr3 = value & ~ControlRegisterRules.KeepTranslations;
         if (!keeps && !vcpu.ShadowsPaging)
             vcpu.Mmu.InvalidatePcid(hasPcids ? (ushort)(value & 0xFFF) : (ushort)0);
         vcpu.ContextChanged();
         return ManagedOutcome.EndBlock;
     }
+
+    private static bool KeepsTranslations(SystemState system, ulong cr3) =>
+        (system.Cr4 & Cr4.PcidEnable) != 0 && (cr3 & ControlRegisterRules.KeepTranslations) != 0;
 
     private static ManagedOutcome WriteCr4(Vcpu vcpu, ulong value)
     {

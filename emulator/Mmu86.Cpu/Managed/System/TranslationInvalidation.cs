@@ -39,7 +39,7 @@ internal static class TranslationInvalidation
         if (!IsAllowed(vcpu, type, pcid, address.Value))
             return Raise.GeneralProtection(vcpu, 0);
         if (vcpu.ShadowsPaging)
-            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invpcid, InvpcidType = type, Linear = address });
+            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invpcid, InvpcidType = type, Pcid = (ushort)pcid, Linear = address });
         switch (type)
         {
             case IndividualAddress:
@@ -66,7 +66,17 @@ internal static class TranslationInvalidation
             return Raise.InvalidOpcode(vcpu);
         if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
-        vcpu.Mmu.InvalidatePageOfAsid(new LinearAddress(vcpu.Registers.Read(instruction.Op0Register)), (ushort)vcpu.Registers.Rcx);
+
+        // The decoder names no operands: rAX by the address size, and ECX.
+        LinearAddress address = new(vcpu.Registers.Read(instruction.Code switch
+        {
+            Code.Invlpgaq => Register.RAX,
+            Code.Invlpgad => Register.EAX,
+            _ => Register.AX,
+        }));
+        if (vcpu.ShadowsPaging)
+            return vcpu.ExitBehind(new VmExit { Reason = VmExitReason.Invlpg, Linear = address });
+        vcpu.Mmu.InvalidatePageOfAsid(address, (ushort)vcpu.Registers.Rcx);
         return ManagedOutcome.EndBlock;
     }
 

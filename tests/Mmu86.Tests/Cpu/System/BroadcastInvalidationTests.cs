@@ -7,7 +7,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Mmu86.Tests.Cpu;
 
-/// <summary>INVLPGB and TLBSYNC where CPUID names them.</summary>
+/// <summary>INVLPGB and TLBSYNC where CPUID names them, and INVLPGA, which IA32_EFER.SVME allows.</summary>
 public sealed class BroadcastInvalidationTests
 {
     private const ulong Window = 0x5000_0000;
@@ -49,6 +49,38 @@ public sealed class BroadcastInvalidationTests
             c.mov(edx, spaces);
             c.db(0x0F, 0x01, 0xFE);
             c.db(0x0F, 0x01, 0xFF);
+            c.mov(rbx, __qword_ptr[rsi]);
+            c.hlt();
+        });
+
+        Assert.Equal(outcome, MachineOutcome.Run(machine));
+    }
+
+    // APM 3, "INVLPGA": the page in rAX of the ASID in ECX, globals too.
+    [Theory]
+    [InlineData(BareMachine.Data, 0, false, "#PF 0x0")]
+    [InlineData(BareMachine.Data + 0x123, 0, true, "#PF 0x0")]
+    [InlineData(BareMachine.Data, 5, false, "halt")] // another ASID
+    [InlineData(BareMachine.Data - 0x1000, 0, false, "halt")] // another page
+    public void Invlpga_OfAPageTakenAway_MakesItSeenInItsAsid(ulong address, uint asid, bool isGlobal, string outcome)
+    {
+        using BareMachine machine = Machine();
+        machine.System.Efer |= Efer.SvmEnable;
+        machine.System.Cr4 |= Cr4.PageGlobalEnable;
+        machine.Vcpu.ContextChanged();
+        if (isGlobal)
+            machine.Tables.Change(new LinearAddress(BareMachine.Data), 1, PagingEntry.Global, 0);
+        ulong entry = machine.Tables.EntryAddress(new LinearAddress(BareMachine.Data), 1).Value;
+        machine.Tables.Map(new LinearAddress(Window), new GuestPhysicalAddress(entry), PageSize.Size4K, PagingEntry.Present | PagingEntry.Writable);
+        machine.Assemble(c =>
+        {
+            c.mov(rsi, BareMachine.Data);
+            c.mov(rbx, __qword_ptr[rsi]);
+            c.mov(rdi, Window | (entry & 0xFFF));
+            c.and(__byte_ptr[rdi], 0xFE);
+            c.mov(rax, address);
+            c.mov(ecx, asid);
+            c.db(0x0F, 0x01, 0xDF);
             c.mov(rbx, __qword_ptr[rsi]);
             c.hlt();
         });

@@ -115,19 +115,67 @@ public sealed class ShadowExitTests
     public void Invpcid_Exits_WithItsType(int type)
     {
         using BareMachine machine = Machine();
-        machine.Write(Linear, 0);
+        machine.Write(Linear, 0xABC);
         machine.Write(Linear + 8, 0x1234_5000);
         machine.Assemble(c =>
         {
+            c.mov(rax, cr4);
+            c.or(rax, (int)Cr4.PcidEnable);
+            c.mov(cr4, rax);
             c.mov(eax, type);
             c.mov(rcx, Linear);
             c.invpcid(rax, __xmmword_ptr[rcx]);
             c.hlt();
         });
+        Assert.Equal(VmExitReason.ControlRegisterAccess, machine.Run().Reason);
 
         VmExit exit = machine.Run();
 
-        Assert.Equal((VmExitReason.Invpcid, (ulong)type, 0x1234_5000UL), (exit.Reason, exit.InvpcidType, exit.Linear.Value));
+        Assert.Equal((VmExitReason.Invpcid, (ulong)type, (ushort)0xABC, 0x1234_5000UL), (exit.Reason, exit.InvpcidType, exit.Pcid, exit.Linear.Value));
+        Assert.Equal(VmExitReason.Halt, machine.Run().Reason);
+    }
+
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, false)]
+    [InlineData(true, true, true)]
+    public void MovToCr3_Exits_WithWhetherTranslationsAreKept(bool hasPcids, bool keeps, bool isKept)
+    {
+        using BareMachine machine = Machine();
+        machine.System.Cr4 |= hasPcids ? Cr4.PcidEnable : Cr4.None;
+        machine.Assemble(c =>
+        {
+            c.mov(rax, machine.Tables.Root.Value | (keeps ? 1UL << 63 : 0));
+            c.mov(cr3, rax);
+        });
+
+        Assert.Equal(isKept, machine.Run().ControlRegister.KeepsTranslations);
+        Assert.Equal(machine.Tables.Root.Value, machine.System.Cr3);
+    }
+
+    // INVLPGB and INVLPGA reach what the processor remembers, and so must what shadow tables say.
+    [Theory]
+    [InlineData(0xFE, VmExitReason.Invlpgb, 0UL)]
+    [InlineData(0xDF, VmExitReason.Invlpg, Linear)]
+    public void InvalidationOfAmd_Exits_WithTheTranslationStillThere(byte opcode, VmExitReason reason, ulong address)
+    {
+        using var machine = new BareMachine(new BareMachineOptions { ShadowsPaging = true, Cpuid = new FullCpuid { AddressEbx = 1u << 3 } });
+        machine.System.Efer |= Efer.SvmEnable;
+        machine.Assemble(c =>
+        {
+            c.mov(rax, __[Linear]);
+            c.mov(rax, opcode == 0xFE ? 8UL : Linear);
+            c.xor(ecx, ecx);
+            c.xor(edx, edx);
+            c.db(0x0F, 0x01, opcode);
+            c.mov(rax, __[Linear]);
+            c.hlt();
+        });
+
+        VmExit exit = machine.Run();
+        machine.Tables.Change(new LinearAddress(Linear), 1, 0, PagingEntry.Present);
+
+        Assert.Equal((reason, address), (exit.Reason, exit.Linear.Value));
         Assert.Equal(VmExitReason.Halt, machine.Run().Reason);
     }
 

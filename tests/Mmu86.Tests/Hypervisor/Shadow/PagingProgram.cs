@@ -14,8 +14,8 @@ namespace Mmu86.Tests.Hypervisor.Shadow;
 /// 0x420000  8 frames of data      0x430000 IDT, GDT
 /// </code>
 /// Entry 0 of every PML4 table is the identity map; entries 1 and 2 lead to tables that change. Pages may be of any size, may be the tables
-/// themselves, and tables may be used at several places, by several roots. Behind every change everything is invalidated that the
-/// manual allows a processor to remember, so every processor must write down the same.
+/// themselves, and tables may be used at several places, by several roots. Before a PCID is used, everything is invalidated that the manual allows a
+/// processor to remember of it and that has changed meanwhile, and no more need be, so every processor must write down the same.
 /// </remarks>
 internal sealed class PagingProgram
 {
@@ -25,7 +25,9 @@ internal sealed class PagingProgram
     private const ulong Tables = 0x40_0000, Directories = 0x40_4000, Pointers = 0x40_8000, Roots = 0x40_C000;
     private const ulong Identity = 0x41_0000, HighRoots = 0x41_3000, Data = 0x42_0000, Idt = 0x43_0000, Gdt = 0x43_1000, Log = 0x80_0000, Stack = 0x70_0000;
     private const int RootCount = 4, PointerCount = 3, DirectoryCount = 4, TableCount = 4, DataCount = 8;
+    private const int PcidCount = 3;
     private const int PointersUsed = 2, DirectoriesUsed = 4, PagesUsed = 8;
+    private const int Pages = 2 * PointersUsed * DirectoriesUsed * PagesUsed;
     private const ulong DataOffset = 0xF80, CodeOffset = 0xE00;
     private const ulong Frame = 4096;
     private const byte Return = 0xC3;
@@ -37,6 +39,14 @@ internal sealed class PagingProgram
     private readonly PagingVariant _variant;
     private readonly ulong _roots;
     private readonly Dictionary<ulong, ulong> _entries = [];
+    private readonly bool _hasGlobals;
+    private Label _invlpgOfEveryPage;
+    private Label _invpcidOfEveryPage;
+
+    // For each PCID: whether something may be remembered of it that is not so any more, and which root it was last used with.
+    private readonly bool[] _isOutdated = new bool[PcidCount];
+    private readonly ulong?[] _rootOf = new ulong?[PcidCount];
+    private int _pcid;
     private bool _hasPcids;
     private bool _hasKeys;
 
@@ -45,6 +55,7 @@ internal sealed class PagingProgram
         _random = random;
         _variant = variant;
         _roots = variant == PagingVariant.FiveLevelsWithKeys ? HighRoots : Roots;
+        _hasGlobals = variant == PagingVariant.FourLevelsWithGlobals;
     }
 
     /// <summary>Where the image goes.</summary>
@@ -59,13 +70,15 @@ internal sealed class PagingProgram
     private byte[] Build(int operations)
     {
         Label pageFault = _code.CreateLabel();
+        _invlpgOfEveryPage = _code.CreateLabel();
+        _invpcidOfEveryPage = _code.CreateLabel();
         WriteIdentityMap();
         for (int i = 0; i < RootCount; i++)
         {
             Put(Roots + ((ulong)i * Frame), Identity | 3);
             Put(HighRoots + ((ulong)i * Frame), (Roots + ((ulong)i * Frame)) | 7);
-            foreach (int index in new[] { 1, 2 })
-                Put(Roots + ((ulong)i * Frame) + ((ulong)index * 8), AnyEntry(level: 4));
+            foreach (ulong index in new ulong[] { 1, 2 })
+                Put(Roots + ((ulong)i * Frame) + (index * 8), _hasGlobals && i > 0 ? _entries[Roots + (index * 8)] : AnyEntry(level: 4));
         }
 
         Fill(Pointers, PointerCount, PointersUsed, level: 3);
@@ -79,6 +92,7 @@ internal sealed class PagingProgram
         _code.hlt();
         _code.Label(ref pageFault);
         EmitPageFault();
+        EmitInvalidationsOfEveryPage();
         using var stream = new MemoryStream();
         AssemblerResult result = _code.Assemble(new StreamCodeWriter(stream), Code, BlockEncoderOptions.ReturnNewInstructionOffsets);
         byte[] code = stream.ToArray();
@@ -102,8 +116,12 @@ internal sealed class PagingProgram
                 break;
             case < 78:
                 // Nothing is remembered of an entry that is not present.
-                if (EmitChange() || _random.Next(2) == 0)
+                if (EmitChange())
+                {
+                    _isOutdated.AsSpan().Fill(true);
                     EmitInvalidation();
+                }
+
                 break;
             case < 84:
                 EmitLookAtEntry();
@@ -128,8 +146,9 @@ internal sealed class PagingProgram
         _code.lgdt(__[rax]);
         _code.mov(rax, Idt + 0xF00);
         _code.lidt(__[rax]);
-        _code.mov(rax, _roots);
-        _code.mov(cr3, rax);
+        EmitLoadRoot(0, 0, keeps: false);
+        if (_hasGlobals)
+            EmitFlip(Cr4.PageGlobalEnable);
         _code.mov(r15, Log);
         for (ulong megabytes = 0; megabytes < 8; megabytes += 2)
         {
@@ -200,68 +219,150 @@ internal sealed class PagingProgram
     private bool EmitChange()
     {
         ulong address = AnyEntryAddress(out int level);
-        _code.mov(rsi, address);
-        if (_random.Next(4) == 0)
+        bool isOfEveryRoot = _hasGlobals && level == 4;
+        if (_random.Next(4) == 0 && !isOfEveryRoot)
         {
+            _code.mov(rsi, address);
             _code.mov(rax, ~(PagingEntry.Accessed | PagingEntry.Dirty));
             _code.and(__[rsi], rax);
             return true;
         }
 
         bool wasPresent = (_entries[address] & PagingEntry.Present) != 0;
-        _entries[address] = AnyEntry(level);
-        _code.mov(rax, _entries[address]);
-        _code.mov(__[rsi], rax);
+        ulong entry = AnyEntry(level);
+        for (ulong root = 0; root < (isOfEveryRoot ? RootCount : 1UL); root++)
+        {
+            ulong at = isOfEveryRoot ? Roots + (root * Frame) + (address & (Frame - 1)) : address;
+            _entries[at] = entry;
+            _code.mov(rsi, at);
+            _code.mov(rax, entry);
+            _code.mov(__[rsi], rax);
+        }
+
         return wasPresent;
     }
 
-    // Each of these makes the processor forget all that it may remember of the tables, of every PCID and global.
+    // Each of these makes the processor forget all that it may remember of the tables under the PCID in force, and of global pages.
     private void EmitInvalidation()
     {
-        switch (_random.Next(_hasPcids ? 3 : 4))
+        // The first four spare what is global.
+        switch (_random.Next(_hasGlobals ? 4 : 0, _variant == PagingVariant.FourLevelsWithBroadcast ? 10 : 8))
         {
             case 0:
-                EmitFlip(Cr4.PageGlobalEnable);
-                EmitFlip(Cr4.PageGlobalEnable);
+                EmitLoadRoot(_random.Next(RootCount), _pcid, keeps: false);
                 break;
             case 1:
+                EmitInvpcid(type: 1, _pcid);
+                break;
             case 2:
-                _code.sub(rsp, 16);
-                _code.xor(eax, eax);
-                _code.mov(__[rsp], rax);
-                _code.mov(__[rsp + 8], rax);
-                _code.mov(eax, 2);
-                _code.invpcid(rax, __xmmword_ptr[rsp]);
-                _code.add(rsp, 16);
+                EmitInvpcidOfEveryPage(_pcid);
+                break;
+            case 3:
+                EmitInvpcid(type: 3, 0);
+                _isOutdated.AsSpan().Clear();
+                break;
+            case 4:
+            case 5:
+                _code.call(_invlpgOfEveryPage);
+                _isOutdated[_pcid] = false;
+                break;
+            case 6:
+                EmitInvpcid(type: 2, 0);
+                _isOutdated.AsSpan().Clear();
+                break;
+            case 7:
+                EmitFlip(Cr4.PageGlobalEnable);
+                EmitFlip(Cr4.PageGlobalEnable);
+                _isOutdated.AsSpan().Clear();
                 break;
             default:
-                // Without PCIDs other roots have nothing but global translations, which INVLPG takes too.
-                for (int page = 0; page < 2 * PointersUsed * DirectoriesUsed * PagesUsed; page++)
-                {
-                    _code.mov(rsi, Linear(page, 0));
-                    _code.invlpg(__byte_ptr[rsi]);
-                }
-
+                _code.mov(eax, 1 << 3); // globals too
+                _code.xor(ecx, ecx);
+                _code.xor(edx, edx);
+                _code.db(0x0F, 0x01, 0xFE); // INVLPGB RAX, ECX, EDX
+                _isOutdated.AsSpan().Clear();
                 break;
         }
     }
 
+    private void EmitInvpcidOfEveryPage(int pcid)
+    {
+        _code.mov(edi, pcid);
+        _code.call(_invpcidOfEveryPage);
+        _isOutdated[pcid] = false;
+    }
+
+    private void EmitInvalidationsOfEveryPage()
+    {
+        _code.Label(ref _invlpgOfEveryPage);
+        for (int page = 0; page < Pages; page++)
+        {
+            _code.mov(rsi, Linear(page, 0));
+            _code.invlpg(__byte_ptr[rsi]);
+        }
+
+        _code.ret();
+        _code.Label(ref _invpcidOfEveryPage);
+        _code.sub(rsp, 16);
+        _code.mov(__[rsp], rdi);
+        _code.xor(eax, eax);
+        for (int page = 0; page < Pages; page++)
+        {
+            _code.mov(rsi, Linear(page, 0));
+            _code.mov(__[rsp + 8], rsi);
+            _code.invpcid(rax, __xmmword_ptr[rsp]);
+        }
+
+        _code.add(rsp, 16);
+        _code.ret();
+    }
+
+    private void EmitInvpcid(int type, int pcid)
+    {
+        _code.sub(rsp, 16);
+        _code.mov(eax, pcid);
+        _code.mov(__[rsp], rax);
+        _code.xor(eax, eax);
+        _code.mov(__[rsp + 8], rax);
+        _code.mov(eax, type);
+        _code.invpcid(rax, __xmmword_ptr[rsp]);
+        _code.add(rsp, 16);
+        if (type == 1)
+            _isOutdated[pcid] = false;
+    }
+
+    // What is kept of a PCID must be so still; where roots differ it must be of the same.
     private void EmitRoot()
     {
-        ulong root = _roots + ((ulong)_random.Next(RootCount) * Frame);
-        if (_hasPcids)
-            root |= (ulong)(uint)_random.Next(3) | ((ulong)(uint)_random.Next(2) << 63);
-        _code.mov(rax, root);
-        _code.mov(cr3, rax);
+        int root = _random.Next(RootCount), pcid = _hasPcids ? _random.Next(PcidCount) : 0;
+        if (_isOutdated[pcid] && _hasPcids && _random.Next(3) == 0)
+        {
+            if (_random.Next(2) == 0)
+                EmitInvpcid(type: 1, pcid);
+            else
+                EmitInvpcidOfEveryPage(pcid);
+        }
+
+        bool mayKeep = _hasPcids && !_isOutdated[pcid] && (_hasGlobals || _rootOf[pcid] is not { } last || last == (ulong)root);
+        EmitLoadRoot(root, pcid, keeps: mayKeep && _random.Next(4) != 0);
         if (_random.Next(3) != 0)
             return;
         _code.mov(rax, cr3);
         EmitLog();
     }
 
+    private void EmitLoadRoot(int root, int pcid, bool keeps)
+    {
+        _code.mov(rax, (_roots + ((ulong)root * Frame)) | (ulong)(uint)pcid | (keeps ? 1UL << 63 : 0));
+        _code.mov(cr3, rax);
+        _pcid = pcid;
+        _rootOf[pcid] = (ulong)root;
+        _isOutdated[pcid] &= keeps;
+    }
+
     private void EmitControl()
     {
-        switch (_random.Next(_variant == PagingVariant.FourLevels ? 6 : 9))
+        switch (_random.Next(_variant is PagingVariant.FourLevelsWithKeys or PagingVariant.FiveLevelsWithKeys ? 9 : 6))
         {
             case 6:
                 EmitFlip(Cr4.ProtectionKeyEnable);
@@ -300,14 +401,16 @@ internal sealed class PagingProgram
                 _code.rdmsr();
                 _code.xor(eax, (int)Efer.NoExecuteEnable);
                 _code.wrmsr();
+                _isOutdated.AsSpan().Fill(true);
                 EmitInvalidation();
                 break;
             default:
-                // PCIDs begin with that of 0.
-                _code.mov(rax, _roots);
-                _code.mov(cr3, rax);
+                // PCIDs begin with that of 0, and end with nothing that is remembered.
+                EmitLoadRoot(0, 0, keeps: false);
                 EmitFlip(Cr4.PcidEnable);
                 _hasPcids = !_hasPcids;
+                if (!_hasPcids)
+                    _isOutdated.AsSpan().Clear();
                 break;
         }
     }
@@ -319,7 +422,7 @@ internal sealed class PagingProgram
         _code.mov(cr4, rax);
     }
 
-    private ulong AnyLinear(ulong offset) => Linear(_random.Next(2 * PointersUsed * DirectoriesUsed * PagesUsed), offset);
+    private ulong AnyLinear(ulong offset) => Linear(_random.Next(Pages), offset);
 
     private static ulong Linear(int page, ulong offset)
     {
@@ -358,7 +461,7 @@ internal sealed class PagingProgram
             | Often(PagingEntry.Present, 85)
             | Often(PagingEntry.Writable, 80)
             | Often(PagingEntry.User, 60)
-            | Often(PagingEntry.Accessed, 30)
+            | Often(PagingEntry.Accessed, level == 4 && _hasGlobals ? 100 : 30) // or a global page would spare another root's entry the flag
             | Often(PagingEntry.Dirty, 30)
             | Often(PagingEntry.Global, 20)
             | Often(PagingEntry.ExecuteDisable, 10)

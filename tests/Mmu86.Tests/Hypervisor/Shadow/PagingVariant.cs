@@ -11,4 +11,10 @@ internal enum PagingVariant
 
     /// <summary>5-level paging, with protection keys. CR4.LA57 is set from outside, and CR3 to <see cref="PagingProgram.FiveLevelRoot"/>.</summary>
     FiveLevelsWithKeys,
+
+    /// <summary>4-level paging with CR4.PGE=1: all roots map the same, so that any page may be global.</summary>
+    FourLevelsWithGlobals,
+
+    /// <summary>4-level paging with AMD's INVLPGB.</summary>
+    FourLevelsWithBroadcast,
 }

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Mmu86.Cpu;
 using Mmu86.GuestPrograms;
 using Mmu86.Hypervisor.Shadow;
 using Mmu86.Lab;
@@ -18,7 +19,9 @@ namespace Mmu86.Tests.Hypervisor.Shadow;
 /// <summary>A guest on shadow tables sees what it sees on a processor of its own.</summary>
 public sealed class ShadowPagingTests
 {
-    private static readonly int Programs = TestTiers.Pick(standard: 6, ci: 15, soak: 400);
+    private const int Variants = 5;
+
+    private static readonly int Programs = TestTiers.Pick(standard: 10, ci: 20, soak: 400);
 
     public static TheoryData<string, PageSize> Guests()
     {
@@ -103,7 +106,7 @@ public sealed class ShadowPagingTests
     {
         var cases = new TheoryData<int, PageSize, string>();
         for (int number = 0; number < Programs; number++)
-            cases.Add(number, number % 2 == 0 ? PageSize.Size4K : PageSize.Size2M, number % 5 == 0 ? "uncached" : "skylake");
+            cases.Add(number, number % 2 == 0 ? PageSize.Size4K : PageSize.Size2M, number / Variants % 4 == 3 ? "uncached" : "skylake");
         return cases;
     }
 
@@ -111,15 +114,19 @@ public sealed class ShadowPagingTests
     [MemberData(nameof(PagingPrograms))]
     public void Run_KernelThatChangesItsTablesByTheRules_SeesWhatAProcessorWithoutCachesShows(int number, PageSize hostPage, string machine)
     {
-        var variant = (PagingVariant)(number % 3);
+        var variant = (PagingVariant)(number % Variants);
         byte[] image = PagingProgram.Make(TestSeed.Case(number), 1500, variant);
 
-        (byte[] native, _) = Run(image, variant, PagingMode.Native, Machine("uncached", variant), PageSize.Size4K);
-        (byte[] shadow, ShadowCounts? counts) = Run(image, variant, PagingMode.Shadow, Machine(machine, variant), hostPage);
+        Ending reference = Run(image, variant, PagingMode.Native, Machine("uncached", variant), PageSize.Size4K);
+        Ending native = Run(image, variant, PagingMode.Native, Machine("skylake", variant), PageSize.Size4K);
+        Ending nested = Run(image, variant, PagingMode.Nested, Machine("skylake", variant), hostPage);
+        Ending shadow = Run(image, variant, PagingMode.Shadow, Machine(machine, variant), hostPage);
 
-        int difference = native.AsSpan().CommonPrefixLength(shadow);
-        Assert.True(difference == native.Length, $"seed {TestSeed.Base}, program {number}: memory differs at 0x{difference:x}");
-        Assert.True(counts!.WriteProtectFaults > 0 && counts.EntriesDropped > 0 && counts.HiddenPageFaults > 0 && counts.InjectedPageFaults > 0);
+        AssertSame(reference, native, $"native, seed {TestSeed.Base}, program {number}");
+        AssertSame(reference, nested, $"nested, seed {TestSeed.Base}, program {number}");
+        AssertSame(reference, shadow, $"shadow, seed {TestSeed.Base}, program {number}");
+        ShadowCounts counts = shadow.Counts!;
+        Assert.True(counts.WriteProtectFaults > 0 && counts.EntriesDropped > 0 && counts.HiddenPageFaults > 0 && counts.InjectedPageFaults > 0);
     }
 
     // Before frames return to the host, nothing may lead to them any more.
@@ -163,10 +170,14 @@ public sealed class ShadowPagingTests
     {
         RunOptions options = SmallRuns.Options("kernel-two-processes 2000", PagingMode.Shadow, Fidelity.Tlb, PageSize.Size4K);
 
-        ShadowPagingCounts shadow = Run(options).Counts.Shadow!;
+        RunCounts counts = Run(options).Counts;
+        ShadowPagingCounts shadow = counts.Shadow!;
 
         Assert.True(shadow.Exits.CrWrites > 4000);
         Assert.InRange(shadow.Exits.HiddenPageFaults, 10, 100);
+
+        // And what the processor remembers of them: nothing changed.
+        Assert.InRange(counts.Walks!.Count + counts.Walks.Faulted, 10, 300);
     }
 
     // A fiftieth of 16 MiB are 81 tables; four roots with and without execute-disable want more.
@@ -175,11 +186,11 @@ public sealed class ShadowPagingTests
     {
         byte[] image = PagingProgram.Make(TestSeed.Case(7000), 6000, PagingVariant.FourLevels);
 
-        (byte[] native, _) = Run(image, PagingVariant.FourLevels, PagingMode.Native, MachineCatalogue.Find("uncached", []), PageSize.Size4K);
-        (byte[] shadow, ShadowCounts? counts) = Run(image, PagingVariant.FourLevels, PagingMode.Shadow, MachineCatalogue.Find("skylake", []), PageSize.Size4K);
+        Ending native = Run(image, PagingVariant.FourLevels, PagingMode.Native, MachineCatalogue.Find("uncached", []), PageSize.Size4K);
+        Ending shadow = Run(image, PagingVariant.FourLevels, PagingMode.Shadow, MachineCatalogue.Find("skylake", []), PageSize.Size4K);
 
-        Assert.Equal(native, shadow);
-        Assert.True(counts!.SpacesDropped > 0);
+        AssertSame(native, shadow, "shadow");
+        Assert.True(shadow.Counts!.SpacesDropped > 0);
     }
 
     // INVLPG of any address of a large page of the guest takes all parts that shadow tables and TLB have of it.
@@ -265,10 +276,22 @@ public sealed class ShadowPagingTests
     private static MachineDescription Machine(string name, PagingVariant variant)
     {
         MachineDescription machine = MachineCatalogue.Find(name, []);
-        return variant == PagingVariant.FourLevels ? machine : machine with { Cpuid = MachineCatalogue.Find("golden-cove", []).Cpuid };
+        return variant switch
+        {
+            PagingVariant.FourLevelsWithKeys or PagingVariant.FiveLevelsWithKeys => machine with { Cpuid = MachineCatalogue.Find("golden-cove", []).Cpuid },
+            PagingVariant.FourLevelsWithBroadcast => machine with { Cpuid = machine.Cpuid with { Features = [.. machine.Cpuid.Features, "invlpgb"] } },
+            _ => machine,
+        };
     }
 
-    private static (byte[] Memory, ShadowCounts? Counts) Run(byte[] image, PagingVariant variant, PagingMode paging, MachineDescription processor, PageSize hostPage)
+    private static void AssertSame(Ending expected, Ending actual, string what)
+    {
+        int difference = expected.Memory.AsSpan().CommonPrefixLength(actual.Memory);
+        Assert.True(difference == expected.Memory.Length, $"{what}: memory differs at 0x{difference:x}");
+        Assert.Equal(expected.Registers, actual.Registers);
+    }
+
+    private static Ending Run(byte[] image, PagingVariant variant, PagingMode paging, MachineDescription processor, PageSize hostPage)
     {
         var options = new RunOptions
         {
@@ -303,8 +326,18 @@ public sealed class ShadowPagingTests
                 memory.AsSpan(at, 4096).Clear();
         }
 
-        return (memory, machine.Virtual?.Shadow?.Counts);
+        SystemState system = machine.Vcpu.System;
+        ulong[] registers =
+        [
+            .. Enumerable.Range(0, 16).Select(number => machine.Vcpu.Registers.Read(Register.RAX + number)),
+            machine.Vcpu.Registers.Rip, (ulong)system.Cr0, system.Cr2, system.Cr3, (ulong)system.Cr4, (ulong)system.Efer, system.Pkru, system.Pkrs,
+            machine.Vcpu.Counters.Instructions, machine.Vcpu.Counters.PageFaults,
+        ];
+        return new Ending(memory, registers, machine.Virtual?.Shadow?.Counts);
     }
+
+    // Memory as the guest leaves it, registers, how many instructions and page faults there were.
+    private sealed record Ending(byte[] Memory, ulong[] Registers, ShadowCounts? Counts);
 
     private sealed record Outcome(string Output, string Exit, RunCounts Counts);
 }
