@@ -8,6 +8,9 @@ namespace Mmu86.Cli.Rendering;
 /// <summary>A scenario for people: a table that lives while it runs, and one of what became of it.</summary>
 internal static class VmsView
 {
+    // As wide as their numbers need, whatever the terminal: it wraps lines, which is easier to read than wrapped cells.
+    private const int MostWidth = 250;
+
     /// <summary>How things stand.</summary>
     /// <param name="scenario">What runs.</param>
     /// <param name="moment">Now.</param>
@@ -28,15 +31,16 @@ internal static class VmsView
     {
         Table table = Make(
             $"{report.Scenario}: {Size(report.Promised)} promised on {Size(report.HostMemory)}; {Size(report.PeakFramesUsed << 12)} used at most, {Milliseconds(report.Time)} ms",
-            "machine", "end", "at ms", "instructions", "most resident", "most shared", "most swapped", "in", "out", "waited ms", "output");
+            "machine", "end", "at ms", "million\ninstructions", "most\nresident", "most\nshared", "most\nballooned", "most\nswapped", "in", "out", "waited\nms", "output");
         foreach (VmsMachineReport machine in report.Machines)
         {
             Add(
                 table, machine.Name, machine.Exit is { } exit ? $"{exit.Kind.ToString().ToLowerInvariant()} {exit.Status}" : "never started",
-                Milliseconds(machine.EndedAt), Number((ulong)machine.Instructions), Size(machine.Peak.ResidentFrames << 12), Size(machine.Peak.SharedFrames << 12), Size(machine.Peak.SwappedFrames << 12),
-                Size(machine.SwapInBytes), Size(machine.SwapOutBytes), Milliseconds(machine.SwapWait), machine.OutputSha256[..12]);
+                Milliseconds(machine.EndedAt), Number((ulong)machine.Instructions / 1_000_000), Size(machine.Peak.ResidentFrames << 12), Size(machine.Peak.SharedFrames << 12),
+                Size(machine.Peak.BalloonedFrames << 12), Size(machine.Peak.SwappedFrames << 12), Size(machine.SwapInBytes), Size(machine.SwapOutBytes), Milliseconds(machine.SwapWait), machine.OutputSha256[..12]);
         }
 
+        console.Profile.Width = MostWidth;
         console.Write(table);
         if (report.Migrations is { } migrations)
             WriteMigrations(console, migrations);

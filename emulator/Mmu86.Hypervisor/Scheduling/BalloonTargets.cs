@@ -72,9 +72,10 @@ internal sealed class BalloonTargets
         {
             if (machine.Guest?.Machine.Balloon is not { IsDriven: true } balloon)
                 continue;
-            ulong given = Math.Min(spare, balloon.BalloonedFrames);
+            ulong held = Held(balloon, machine.Guest.Machine.Memory);
+            ulong given = Math.Min(spare, held);
             spare -= given;
-            balloon.TargetFrames = balloon.BalloonedFrames + Asked(machine) - given;
+            balloon.TargetFrames = held + Asked(machine) - given;
         }
     }
 
@@ -104,7 +105,12 @@ internal sealed class BalloonTargets
             return 0;
         GuestMemoryManager memory = guest.Machine.Memory;
         ulong most = (memory.SizeInBytes >> 12) * MostPercent / 100;
-        ulong room = most - Math.Min(most, balloon.BalloonedFrames);
+        ulong room = most - Math.Min(most, Held(balloon, memory));
         return Math.Min(room, memory.ResidentFrames - Math.Min(memory.ResidentFrames, machine.LeastFrames));
     }
+
+    // What the guest says that it gave: frames that were never touched are not in the tables, but its next ones lie beyond them. A guest that says too
+    // much is asked for nothing, and its memory is swapped; one that says too little is known by the tables.
+    private static ulong Held(BalloonControl balloon, GuestMemoryManager memory) =>
+        Math.Max(balloon.BalloonedFrames, Math.Min(balloon.ActualFrames, memory.SizeInBytes >> 12));
 }

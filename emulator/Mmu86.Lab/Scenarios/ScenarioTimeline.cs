@@ -12,6 +12,9 @@ internal sealed class ScenarioTimeline
     private ulong _period = 1_000_000;
     private ulong _next;
 
+    // A host that reclaims is well again a barrier later: looked at now and then only, it would never seem to have been short.
+    private HostState _worst;
+
     /// <summary>What was kept.</summary>
     public IReadOnlyList<VmsMoment> Moments => _moments;
 
@@ -19,6 +22,8 @@ internal sealed class ScenarioTimeline
     /// <returns>What was seen, where it was time to look.</returns>
     public VmsMoment? Add(HostScheduler scheduler, HostFrameAllocator frames)
     {
+        if (scheduler.State > _worst)
+            _worst = scheduler.State;
         if (scheduler.Now < _next)
             return null;
         if (_moments.Count == MostMoments)
@@ -42,12 +47,19 @@ internal sealed class ScenarioTimeline
         _moments.Add(Look(scheduler, frames));
     }
 
-    private VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames) => new()
+    private VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames)
+    {
+        HostState worst = _worst;
+        _worst = HostState.High;
+        return Describe(scheduler, frames, worst);
+    }
+
+    private VmsMoment Describe(HostScheduler scheduler, HostFrameAllocator frames, HostState state) => new()
     {
         Time = scheduler.Now,
         Free = frames.FramesFree,
         Saved = scheduler.Sharing is null ? null : frames.FramesSaved,
-        State = scheduler.State switch
+        State = state switch
         {
             HostState.High => "high",
             HostState.Soft => "soft",

@@ -1,6 +1,6 @@
 /*
  * The balloon. Frames that the host wants are free ones first; then reclaim.c finds more, the file's pages before memory's. The target is
- * looked at every millisecond, and each time some steps are made towards it.
+ * looked at every millisecond and when a device interrupts, and each time some steps are made towards it.
  */
 #include "virtio.h"
 

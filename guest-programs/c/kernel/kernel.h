@@ -25,6 +25,7 @@ void processor_start(void);
 void listen_to_line(u8 line);
 void wait_for_interrupt(void);
 void idle_until(u64 tick);
+void touch_interruptibly(u64 frame);
 
 /* frames.c. Frames are known by their numbers; 0 is never given out and means none. */
 void frames_start(u64 memory_bytes);

@@ -82,6 +82,7 @@ void page_fault(u64 address, u64 error, u64 instruction)
 
     events.faults++;
     u64 page = (address - region->base) / PAGE_BYTES, frame = frame_take();
+    touch_interruptibly(frame);
     u64 *entry = &region->entries[page];
     u64 flags = PRESENT | ACCESSED | (region->is_file ? 0 : WRITABLE) | (*entry & HAS_COPY);
     if (*entry & HAS_COPY) {

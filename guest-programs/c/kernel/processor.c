@@ -38,16 +38,21 @@ HANDLER void exception_14(struct frame *frame, u64 code)
     in_kernel = outer;
 }
 
-HANDLER void timer_interrupt(struct frame *frame)
+static void give_balloon_its_turn(void)
 {
-    (void)frame;
-    ticks++;
-    out8(FIRST_PIC, PIC_END);
     if (in_kernel)
         return;
     in_kernel = 1;
     balloon_task();
     in_kernel = 0;
+}
+
+HANDLER void timer_interrupt(struct frame *frame)
+{
+    (void)frame;
+    ticks++;
+    out8(FIRST_PIC, PIC_END);
+    give_balloon_its_turn();
 }
 
 /* A device's interrupt ends a HLT; what it has to say is found by looking. Lines may be shared, and a spurious one does no harm. */
@@ -56,6 +61,7 @@ HANDLER void line_interrupt(struct frame *frame)
     (void)frame;
     virtio_acknowledge();
     out8(FIRST_PIC, PIC_END);
+    give_balloon_its_turn();
 }
 
 HANDLER void upper_line_interrupt(struct frame *frame)
@@ -64,6 +70,7 @@ HANDLER void upper_line_interrupt(struct frame *frame)
     virtio_acknowledge();
     out8(SECOND_PIC, PIC_END);
     out8(FIRST_PIC, PIC_END);
+    give_balloon_its_turn();
 }
 
 static void set_gate(int vector, const void *handler)
@@ -140,6 +147,20 @@ void processor_start(void)
 void wait_for_interrupt(void)
 {
     __asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
+/* A host that has no frame lets the machine stand still at this write, but for interrupts: with them the balloon can give what the host lacks. */
+void touch_interruptibly(u64 frame)
+{
+    in_kernel = 0;
+    __asm__ volatile("sti\n"
+                     "nop\n" /* STI takes effect behind the next instruction */
+                     "movq $0, (%0)\n"
+                     "cli"
+                     :
+                     : "r"(frame * PAGE_BYTES)
+                     : "memory");
+    in_kernel = 1;
 }
 
 void idle_until(u64 tick)

@@ -35,6 +35,34 @@ public sealed class ScenarioTests
         Assert.Equal(enough.Machines.Select(machine => machine.Instructions), scarce.Machines.Select(machine => machine.Instructions));
     }
 
+    [Fact]
+    public void Run_BalloonsAloneAndNoFrameIsLeft_MachinesThatWaitStillGive()
+    {
+        const string Kernels = """
+            { "schema": "mmu86.scenario/1", "hostMemory": "96M", "policy": { "reclaim": "shares", "balloon": true },
+              "machines": [ { "name": "kernel", "program": "memory-kernel", "args": ["skewed", "70%", "2000"], "memory": "32M", "count": 3 } ] }
+            """;
+        VmsReport enough = Run(Kernels, null, 1);
+
+        VmsReport scarce = Run(Kernels, 48 << 20, 2);
+
+        Assert.Equal(enough.Machines.Select(machine => machine.OutputSha256), scarce.Machines.Select(machine => machine.OutputSha256));
+        Assert.All(scarce.Machines, machine => Assert.Equal((ExitKind.Exited, 1), (machine.Exit!.Kind, machine.Exit.Status)));
+        Assert.Contains(scarce.Timeline, moment => moment.Free == 0);
+        Assert.All(scarce.Machines, machine => Assert.True(machine.Peak.BalloonedFrames > 0));
+    }
+
+    [Fact]
+    public void Run_HostThatReclaimsInTime_TheTimelineStillTellsThatItWasShort()
+    {
+        VmsReport enough = Run(Three, null, 1);
+
+        VmsReport scarce = Run(Three, 3 << 20, 1);
+
+        Assert.All(enough.Timeline, moment => Assert.Equal("high", moment.State));
+        Assert.Contains(scarce.Timeline, moment => moment.State != "high");
+    }
+
     public static TheoryData<string> LivePolicies => [.. PageReplacement.All.Where(policy => !policy.NeedsFuture).Select(policy => policy.Name)];
 
     [Theory]
