@@ -49,6 +49,19 @@ public sealed class BundledScenarioTests
     }
 
     [Fact]
+    public void Run_UnderPressure_UsesEveryMeansPassesThroughItsStatesAndPrintsWhatAHostWithEnoughPrints()
+    {
+        VmsReport enough = Run("under-pressure", Enough, 64);
+
+        VmsReport scarce = Run("under-pressure", null, 64);
+
+        Assert.Equal(Outputs(enough), Outputs(scarce));
+        Assert.All(scarce.Machines, machine => Assert.True(machine.Peak.SharedFrames > 0 && machine.Peak.BalloonedFrames > 0 && machine.SwapOutBytes > 0, machine.Name));
+        Assert.Equal(["hard", "high", "soft"], scarce.Timeline.Select(moment => moment.State).Distinct().Order());
+        Assert.Equal(["high"], enough.Timeline.Select(moment => moment.State).Distinct());
+    }
+
+    [Fact]
     public void Run_IdleTax_GivesTheBusyMachineWhatTheIdleOneDoesNotUse()
     {
         VmsReport untaxed = Run("idle-tax-none", null, 2);
