@@ -6,13 +6,14 @@ namespace Mmu86.Cpu;
 /// <summary>The tables that the processor walks in place of its guest's: what a hypervisor with shadow paging loads into CR3, and the controls that go with it.</summary>
 /// <param name="Root">The host-physical address of the highest table: a PML5 table where the guest uses 5-level paging, else a PML4 table.</param>
 /// <param name="Pcid">The processor's PCID for these tables, 0 to 4095; null where it has none.</param>
+/// <param name="Pat">The processor's IA32_PAT.</param>
 /// <param name="IgnoresWriteDisable">Whether PKRU denies no writes: for single instructions of a supervisor whose CR0.WP is 0.</param>
 /// <remarks>
 /// CR0 and CR4 are as VMX has it: the hypervisor owns the bits below, and the guest reads its own. PG, WP, PAE, LME and NXE are 1: the
 /// tables have one format, and WP=0 would let writes by that the hypervisor must see. PCIDE is 1 where there is a PCID: the hypervisor gives each set of tables its own, whatever
 /// the guest's are. PGE is the guest's, for global translations are global by its word.
 /// </remarks>
-public readonly record struct ShadowRoot(HostPhysicalAddress Root, ushort? Pcid, bool IgnoresWriteDisable)
+public readonly record struct ShadowRoot(HostPhysicalAddress Root, ushort? Pcid, ulong Pat, bool IgnoresWriteDisable)
 {
     // CR3.LAM_U57 and CR3.LAM_U48.
     private const ulong UserMasking = 3UL << 61;
@@ -39,6 +40,7 @@ public readonly record struct ShadowRoot(HostPhysicalAddress Root, ushort? Pcid,
             Cr3 = Root.Value | Pcid.GetValueOrDefault() | (mode >= GuestPagingMode.FourLevel ? guest.Cr3 & UserMasking : 0),
             Cr4 = (guest.Cr4 & ~hidden) | Cr4.PhysicalAddressExtension | (Pcid is null ? Cr4.None : Cr4.PcidEnable),
             Efer = guest.Efer | Efer.LongModeEnable | Efer.NoExecuteEnable,
+            Pat = Pat,
             MemoryTypes = null,
         };
     }

@@ -49,7 +49,7 @@ public enum VmExitReason
     /// have what the instruction gives them; what the processor translates with is the hypervisor's to change. RIP is behind the instruction.</summary>
     ControlRegisterAccess,
 
-    /// <summary>WRMSR of IA32_EFER while <see cref="VcpuConfiguration.ShadowsPaging"/>. Otherwise as <see cref="ControlRegisterAccess"/>.</summary>
+    /// <summary>WRMSR of IA32_EFER or IA32_PAT while <see cref="VcpuConfiguration.ShadowsPaging"/>. Otherwise as <see cref="ControlRegisterAccess"/>.</summary>
     WriteMsr,
 
     /// <summary>INVLPG or INVLPGA of <see cref="VmExit.Linear"/> while <see cref="VcpuConfiguration.ShadowsPaging"/>. RIP is behind it, and nothing was invalidated.</summary>

@@ -9,7 +9,7 @@ public sealed record ShadowCounts
     /// <summary>Exits: reads of CR3.</summary>
     public ulong ControlRegisterReads { get; set; }
 
-    /// <summary>Exits: writes of IA32_EFER.</summary>
+    /// <summary>Exits: writes of IA32_EFER and IA32_PAT.</summary>
     public ulong MsrWrites { get; set; }
 
     /// <summary>Exits: INVLPG and INVPCID.</summary>

@@ -142,6 +142,7 @@ public sealed partial class ShadowPaging
         ulong entry = (walk.HostPhysical!.Value.Value & ~size.OffsetMask()) | PagingEntry.Present | PagingEntry.Accessed;
         if (size != PageSize.Size4K)
             entry |= PagingEntry.PageSizeBit;
+        entry |= ShadowMemoryTypes.AttributesOf(walk.MemoryType!.Value, size);
         if ((rights & TranslationRights.User) != 0)
             entry |= PagingEntry.User;
         if ((rights & TranslationRights.Executable) == 0)

@@ -127,7 +127,12 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
     private static string Refusal(GuestPagingMode mode) =>
         $"shadow tables for {(mode == GuestPagingMode.Pae ? "PAE" : "32-bit")} paging (there are some for 4-level and 5-level paging, and for none)";
 
-    private PagingContext ContextOf(Vcpu processor) => processor.GuestContext(_memory.Root, _vpid, null);
+    // CR0.CD is the processor's affair: it acts at once, whatever the types of entries are.
+    private PagingContext ContextOf(Vcpu processor)
+    {
+        PagingContext context = processor.GuestContext(_memory.Root, _vpid, null);
+        return context with { Cr0 = context.Cr0 & ~Cr0.CacheDisable };
+    }
 
     private bool TryHandleOther(Vcpu processor, ref VmExit exit, ulong instructionLimit, bool wasStep, out PopulateResult memory)
     {
@@ -244,7 +249,7 @@ public sealed partial class ShadowPaging : IMappingKeeper, IDisposable
     }
 
     private ShadowRoot RootFor(Vcpu processor) =>
-        new(_tables.Current!.Top!.Host, processor.HasPcids ? _tables.Current.Pcid : null, IgnoresWriteDisable: _windows.Count != 0);
+        new(_tables.Current!.Top!.Host, processor.HasPcids ? _tables.Current.Pcid : null, ShadowMemoryTypes.Pat, IgnoresWriteDisable: _windows.Count != 0);
 
     private void OpenWindow(Vcpu processor, LinearAddress address)
     {

@@ -9,7 +9,7 @@ public sealed record ShadowExitCounts
     /// <summary>Reads of CR3, which holds the hypervisor's root.</summary>
     public required long CrReads { get; init; }
 
-    /// <summary>Writes of IA32_EFER.</summary>
+    /// <summary>Writes of IA32_EFER and IA32_PAT.</summary>
     public required long MsrWrites { get; init; }
 
     /// <summary>INVLPG and INVPCID.</summary>

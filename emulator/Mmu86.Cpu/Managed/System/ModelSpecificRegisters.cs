@@ -56,7 +56,7 @@ internal static class ModelSpecificRegisters
         if (vcpu.System.Cpl != 0)
             return Raise.GeneralProtection(vcpu, 0);
         if (TryWrite(vcpu, number, value))
-            return number == ExtendedFeatures && vcpu.ShadowsPaging ? vcpu.ExitBehind(new VmExit { Reason = VmExitReason.WriteMsr }) : ManagedOutcome.EndBlock;
+            return number is ExtendedFeatures or PageAttributeTable && vcpu.ShadowsPaging ? vcpu.ExitBehind(new VmExit { Reason = VmExitReason.WriteMsr }) : ManagedOutcome.EndBlock;
 
         // Where it can be read, it was the value that was refused; those of the interrupt controller that can only be written are there too.
         if (vcpu.Events?.OwnsRegister(number) != true && !TryRead(vcpu, number, out _))

@@ -181,8 +181,9 @@ public sealed class ShadowExitTests
 
     [Theory]
     [InlineData(0xC000_0080, VmExitReason.WriteMsr)]
+    [InlineData(0x277, VmExitReason.WriteMsr)]
     [InlineData(0x174, VmExitReason.Halt)]
-    public void Wrmsr_OfEferAlone_Exits(uint number, VmExitReason reason)
+    public void Wrmsr_OfEferAndPatAlone_Exits(uint number, VmExitReason reason)
     {
         using BareMachine machine = Machine();
         machine.Assemble(c =>
