@@ -1,6 +1,7 @@
 using Mmu86.Bench;
 using Mmu86.Bench.Codegen;
 using Mmu86.Bench.Curves;
+using Mmu86.Bench.GuestPaging;
 using Mmu86.Bench.Nested;
 using Mmu86.Bench.Parts;
 using Mmu86.Bench.Peers;
@@ -20,6 +21,9 @@ try
             return 0;
         case "peers":
             PeerBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
+        case "paging":
+            PagingBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
         case "parts":
             PartsBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
@@ -43,7 +47,7 @@ try
             CodegenBench.CompileAll();
             return 0;
         default:
-            throw new UsageException("say parts, programs, peers, images, curves, silicon, nested, replacement or codegen; bench/README.md tells of each.");
+            throw new UsageException("say parts, programs, peers, paging, images, curves, silicon, nested, replacement or codegen; bench/README.md tells of each.");
     }
 }
 catch (UsageException exception)

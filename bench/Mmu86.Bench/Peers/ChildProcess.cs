@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace Mmu86.Bench.Peers;
 
-/// <summary>What a child process did: its status, its standard output, and the CPU time, user and system, of all its threads.</summary>
-internal readonly record struct ChildProcess(int Status, string Output, string Error, double CpuSeconds)
+/// <summary>What a child process did: its status, its standard output, the CPU time, user and system, of all its threads, and how long it took.</summary>
+internal readonly record struct ChildProcess(int Status, string Output, string Error, double CpuSeconds, double WallSeconds)
 {
     private const int Children = -1; // RUSAGE_CHILDREN: those that have ended
 
@@ -20,6 +20,7 @@ internal readonly record struct ChildProcess(int Status, string Output, string E
             RedirectStandardError = true,
         };
         double before = ChildrenSeconds();
+        var watch = Stopwatch.StartNew();
         using Process process = Start(start);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
@@ -32,7 +33,8 @@ internal readonly record struct ChildProcess(int Status, string Output, string E
         }
 
         process.WaitForExit();
-        return new ChildProcess(process.ExitCode, output.Result, error.Result, ChildrenSeconds() - before);
+        double wall = watch.Elapsed.TotalSeconds;
+        return new ChildProcess(process.ExitCode, output.Result, error.Result, ChildrenSeconds() - before, wall);
     }
 
     private static Process Start(ProcessStartInfo start)
