@@ -15,7 +15,7 @@ internal sealed class MemoryWorld : IDisposable
 
     public MemoryWorld(ulong hostBytes, IFrameScrubber scrubber)
     {
-        var memory = new HostMemory(hostBytes);
+        var memory = new HostMemory(hostBytes, BackingPages.Small);
         Host = new VirtualHost(memory, new VirtualHostOptions { Scrubber = scrubber, AuditsIsolation = true });
     }
 
@@ -62,9 +62,13 @@ internal sealed class MemoryWorld : IDisposable
             ulong residents = 0;
             foreach (ResidentFrame frame in machine.Memory.Residents())
             {
-                Assert.True(reached.Add(frame.Host.Value), $"{frame.Host.Address} is mapped twice");
-                Assert.Equal(machine.Vpid, Host.Frames.OwnerOf(frame.Host));
-                Assert.Equal(GuestFrameState.Resident, machine.Memory.StateOf(frame.Guest));
+                // Words are made only where something is wrong: this is asked of every frame after every step.
+                if (!reached.Add(frame.Host.Value))
+                    Assert.Fail($"{frame.Host.Address} is mapped twice");
+                if (Host.Frames.OwnerOf(frame.Host) != machine.Vpid)
+                    Assert.Fail($"{frame.Host.Address} of machine {machine.Vpid} is said to be {Host.Frames.OwnerOf(frame.Host)}'s");
+                if (machine.Memory.StateOf(frame.Guest) != GuestFrameState.Resident)
+                    Assert.Fail($"{frame.Host.Address} is mapped, and said to be {machine.Memory.StateOf(frame.Guest)}");
                 residents++;
             }
 

@@ -144,14 +144,16 @@ public sealed class ProcessAddressSpaceModelTests
             {
                 PageRights all = wanted[page & ~_size.OffsetMask()];
                 LoadedMachine.Mapping? mapping = _machine.Walk(_space.Root, page);
-                Assert.True(mapping is null == (all == PageRights.None), $"seed {_seed}: L:0x{page:x}");
+                if (mapping is null != (all == PageRights.None))
+                    Assert.Fail($"seed {_seed}: L:0x{page:x}");
                 if (mapping is not { } found)
                     continue;
-                Assert.Equal(_size, found.Size);
-                Assert.Equal((all & PageRights.Write) != 0, found.Writable);
-                Assert.Equal((all & PageRights.Execute) != 0, found.Executable);
-                Assert.True(physical.Add(found.Physical), $"seed {_seed}: two pages share G:0x{found.Physical:x}");
-                Assert.Equal(tag, _machine.Host.Read<ulong>(new HostPhysicalAddress(found.Physical)));
+                if ((found.Size, found.Writable, found.Executable) != (_size, (all & PageRights.Write) != 0, (all & PageRights.Execute) != 0))
+                    Assert.Fail($"seed {_seed}: L:0x{page:x} with {all} became {found}");
+                if (!physical.Add(found.Physical))
+                    Assert.Fail($"seed {_seed}: two pages share G:0x{found.Physical:x}");
+                if (_machine.Host.Read<ulong>(new HostPhysicalAddress(found.Physical)) != tag)
+                    Assert.Fail($"seed {_seed}: L:0x{page:x} has other bytes");
                 if (rights == PageRights.None)
                     continue;
                 ulong newTag = (ulong)_random.NextInt64();
@@ -160,7 +162,10 @@ public sealed class ProcessAddressSpaceModelTests
             }
 
             foreach ((ulong page, LoadedMachine.Mapping cached) in _tlb)
-                Assert.Equal(cached, _machine.Walk(_space.Root, page));
+            {
+                if (_machine.Walk(_space.Root, page) != cached)
+                    Assert.Fail($"seed {_seed}: L:0x{page:x} was {cached}, is {_machine.Walk(_space.Root, page)}");
+            }
             foreach (ulong page in _model.Keys)
             {
                 if (_machine.Walk(_space.Root, page) is { } mapping)

@@ -70,7 +70,8 @@ public sealed class CoherenceTests
             AccessMode mode = kind == AccessKind.Fetch ? (AccessMode)random.Next(2) : (AccessMode)random.Next(4);
             Outcome expected = plain.Access(linear, kind, mode);
             Outcome actual = cached.Access(linear, kind, mode);
-            Assert.True(expected == actual, $"seed {seed}, access {n}: {expected} became {actual}");
+            if (expected != actual)
+                Assert.Fail($"seed {seed}, access {n}: {expected} became {actual}");
             if (expected.Fault.Failure == TranslationFailure.PageFault)
             {
                 cached.Mmu.InvalidateAfterPageFault(new LinearAddress(linear));

@@ -73,8 +73,11 @@ public sealed class FilterExactnessTests
             {
                 Outcome expected = plain.Access(linear, kind, mode);
                 Outcome actual = filtered.Access(linear, kind, mode);
-                Assert.True(expected == actual, $"seed {seed}, access {n}: {expected} became {actual}");
-                Assert.True(plain.Mmu.Misses == filtered.Mmu.Misses, $"seed {seed}, access {n}: a miss is out of place");
+                // Words are made only where something is wrong: there are millions of accesses.
+                if (expected != actual)
+                    Assert.Fail($"seed {seed}, access {n}: {expected} became {actual}");
+                if (plain.Mmu.Misses != filtered.Mmu.Misses)
+                    Assert.Fail($"seed {seed}, access {n}: a miss is out of place");
                 if (expected.Succeeded)
                     lastFrame = new HostFrameNumber(expected.Host >> 12);
                 if (expected.Fault.Failure == TranslationFailure.PageFault)

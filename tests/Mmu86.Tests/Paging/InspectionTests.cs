@@ -83,7 +83,8 @@ public sealed class InspectionTests
             WalkTrace forecast = inspected.Inspect(address, kind, mode);
             WalkTrace made = inspected.Access(address, kind, mode);
 
-            Assert.True(Text(forecast) == Text(made), $"access {n}:\n{Text(forecast)}became\n{Text(made)}");
+            if (Text(forecast) != Text(made))
+                Assert.Fail($"access {n}:\n{Text(forecast)}became\n{Text(made)}");
             Assert.Equal(Text(made), Text(other.Access(address, kind, mode)));
             walks += made.Reason is null ? 0 : 1;
             hits += made.Hit == TranslationHit.None ? 0 : 1;

@@ -27,8 +27,8 @@ public sealed class LiteralModelTests
             {
                 simulator.Access(pages[at], isStore: false);
                 int expected = literal.Access(pages[at]);
-                Assert.True(expected == simulator.LastVictim,
-                    $"seed {TestSeed.Base}, case {seed}: reference {at} of {frames} frames evicts {simulator.LastVictim}, not {expected}");
+                if (expected != simulator.LastVictim)
+                    Assert.Fail($"seed {TestSeed.Base}, case {seed}: reference {at} of {frames} frames evicts {simulator.LastVictim}, not {expected}");
             }
 
             simulator.Policy.Verify();
