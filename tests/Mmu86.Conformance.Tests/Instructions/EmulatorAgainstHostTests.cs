@@ -13,6 +13,7 @@ namespace Mmu86.Conformance.Tests.Instructions;
 /// Each case runs on two machines: one whose filter is warm, so that handlers take their fast side and blocks are chained and
 /// fused, and one that looks every access up, so that the slow side and single steps do the same work. Both must count the same.
 /// </remarks>
+[LongTests]
 public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
 {
     private const int BatchSize = 4096;

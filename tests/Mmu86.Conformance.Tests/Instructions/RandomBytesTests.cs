@@ -9,6 +9,7 @@ using Xunit.Abstractions;
 namespace Mmu86.Conformance.Tests.Instructions;
 
 /// <summary>Random bytes as programs: whatever they are, the CPU answers with exits, the same however it runs them, and never with an exception of ours.</summary>
+[LongTests]
 public sealed class RandomBytesTests(ITestOutputHelper output)
 {
     // Enough for blocks to be linked, fused and dropped; after an exit the program goes on until the exits are used up.

@@ -8,6 +8,7 @@ using Xunit;
 namespace Mmu86.Conformance.Tests.Paging;
 
 /// <summary>Tables that no operating system would make: the MMU and the reference agree on each access, and nothing breaks.</summary>
+[LongTests]
 public sealed class GarbageTableTests
 {
     private const int AccessesPerWorld = 150;

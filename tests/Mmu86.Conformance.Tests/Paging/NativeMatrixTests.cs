@@ -8,6 +8,7 @@ using Xunit;
 namespace Mmu86.Conformance.Tests.Paging;
 
 /// <summary>Entries at four levels × controls × modes × kinds of access, sampled, each against the reference walker: cold, warm, after invalidation.</summary>
+[LongTests]
 public sealed class NativeMatrixTests
 {
     [Fact]

@@ -9,6 +9,7 @@ namespace Mmu86.Conformance.Tests.Paging;
 /// Everything that the second dimension decides, sampled against the reference walkers: six accesses a case, cold, warm, and after a
 /// change with the invalidation that it needs.
 /// </summary>
+[LongTests]
 public sealed class NestedFeatureTests
 {
     [Fact]

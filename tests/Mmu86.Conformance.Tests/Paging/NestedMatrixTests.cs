@@ -6,6 +6,7 @@ using Xunit;
 namespace Mmu86.Conformance.Tests.Paging;
 
 /// <summary>EPT entries of four guest tables and of the accessed page × A/D flags on and off × kinds of access, sampled, against the reference walker.</summary>
+[LongTests]
 public sealed class NestedMatrixTests
 {
     [Fact]

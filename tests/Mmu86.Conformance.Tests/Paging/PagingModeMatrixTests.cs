@@ -8,6 +8,7 @@ namespace Mmu86.Conformance.Tests.Paging;
 
 /// <summary>Every paging mode: entries at every level and page size × controls × keys × modes and kinds of access, sampled, each against the reference walker.</summary>
 /// <remarks>Each case is six accesses: cold, warm, warm under other controls (twice), after an invalidation, and after a change with its invalidation.</remarks>
+[LongTests]
 public sealed class PagingModeMatrixTests
 {
     private const int CiCases = 75_000;

@@ -7,6 +7,7 @@ using Xunit;
 namespace Mmu86.Conformance.Tests.Paging;
 
 /// <summary>Hits and misses, access by access, against a TLB made of lists: replacement, index, fragments, tags, and that the filter changes none of it.</summary>
+[LongTests]
 public sealed class TlbSequenceTests
 {
     private const int AccessesPerMachine = 4_000;

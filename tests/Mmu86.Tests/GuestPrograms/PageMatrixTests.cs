@@ -9,6 +9,7 @@ using Xunit;
 namespace Mmu86.Tests.GuestPrograms;
 
 /// <summary>Page permissions and faults, judged by processors that we did not write: they run the same image, which prints digests of what it saw.</summary>
+[LongTests]
 public sealed class PageMatrixTests
 {
     private const string Name = "kernel-page-matrix";

@@ -8,12 +8,14 @@ using Mmu86.Lab;
 using Mmu86.Lab.Running;
 using Mmu86.Lab.Scenarios;
 using Mmu86.Memory;
+using Mmu86.TestKit;
 using Mmu86.Tests.Running;
 using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Tests.Hypervisor;
 
+[LongTests]
 public sealed class HostSchedulerTests
 {
     private const ulong Enough = 64 << 20;

@@ -12,6 +12,7 @@ using Xunit;
 namespace Mmu86.Tests.Hypervisor;
 
 /// <summary>Random machines, sizes and faults on one small host, against a shadow copy of every byte that was written.</summary>
+[LongTests]
 public sealed class MemorySoakTests
 {
     private const int Worlds = 8;

@@ -10,6 +10,7 @@ namespace Mmu86.Tests.Paging;
 /// A guest and a host that invalidate as the manual asks cannot tell which hardware they run on: every machine gives the answers of
 /// the machine without any cache.
 /// </summary>
+[LongTests]
 public sealed class CoherenceTests
 {
     public static TheoryData<string, bool, PageMix> Cases()

@@ -9,6 +9,7 @@ namespace Mmu86.Tests.Paging;
 /// The proof that the filter is exact: an MMU whose hits the filter answers, and one that looks up every access, are driven by the
 /// same random stream and must agree in every translation, every fault, every miss's position and every counter.
 /// </summary>
+[LongTests]
 public sealed class FilterExactnessTests
 {
     public static TheoryData<string, bool, PageSize, PageMix> Cases()

@@ -17,6 +17,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Mmu86.Tests.Hypervisor.Shadow;
 
 /// <summary>A guest on shadow tables sees what it sees on a processor of its own.</summary>
+[LongTests]
 public sealed class ShadowPagingTests
 {
     private const int Variants = 5;

@@ -1,6 +1,7 @@
 using Mmu86.GuestPrograms;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Scenarios;
+using Mmu86.TestKit;
 using Xunit;
 
 namespace Mmu86.Tests.Lab.Scenarios;

@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Mmu86.Tests.Lab.Sweeps;
 
+[LongTests]
 public sealed class FullyAssociativeFamilyTests
 {
     [Fact]

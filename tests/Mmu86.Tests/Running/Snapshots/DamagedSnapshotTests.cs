@@ -15,6 +15,7 @@ using Xunit;
 namespace Mmu86.Tests.Running.Snapshots;
 
 /// <summary>Snapshots that something happened to.</summary>
+[LongTests]
 public sealed class DamagedSnapshotTests
 {
     private static readonly Lazy<byte[]> s_snapshot = new(() => Take(PagingMode.Nested, Fidelity.Tlb, "sieve 20000"));

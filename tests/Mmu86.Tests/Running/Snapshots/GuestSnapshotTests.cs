@@ -11,6 +11,7 @@ using Xunit;
 namespace Mmu86.Tests.Running.Snapshots;
 
 /// <summary>Whole machines as snapshots: memory too, and in bytes.</summary>
+[LongTests]
 public sealed class GuestSnapshotTests
 {
     private static readonly string[] s_machines = ["skylake", "zen1", "zen3", "zen5", "golden-cove", "gracemont", "haswell", "nehalem", "uncached", "ideal"];

@@ -8,6 +8,7 @@ using Xunit;
 namespace Mmu86.Tests.Running.Snapshots;
 
 /// <summary>The state of a machine without its memory, taken down and put into another machine.</summary>
+[LongTests]
 public sealed class MachineStateTests
 {
     public static TheoryData<string> Guests => [.. SmallRuns.Guests];

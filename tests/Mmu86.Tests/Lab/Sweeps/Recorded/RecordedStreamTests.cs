@@ -19,6 +19,7 @@ using Xunit;
 namespace Mmu86.Tests.Lab.Sweeps.Recorded;
 
 /// <summary>A recorded stream, swept again, gives the result of the sweep that recorded it, to the byte; a damaged one gives a sentence.</summary>
+[LongTests]
 public sealed class RecordedStreamTests
 {
     public static TheoryData<string, PagingMode> Guests()

@@ -1,0 +1,3 @@
+using Xunit;
+
+[assembly: TestCollectionOrderer("Mmu86.TestKit.LongTestsFirst", "Mmu86.TestKit")]
