@@ -32,7 +32,7 @@ internal sealed class RandomBytesMachine : IDisposable
     private const ushort UserCode = 0x20 | 3;
     private const ushort Task = 0x28;
 
-    private readonly HostMemory _memory = new(MemoryBytes);
+    private readonly HostMemory _memory = new(MemoryBytes, BackingPages.Small);
     private readonly Mmu<Unobserved> _mmu;
     private readonly Vcpu _vcpu;
     private readonly CaseRandom _random;

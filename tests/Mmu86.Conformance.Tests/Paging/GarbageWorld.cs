@@ -28,7 +28,7 @@ internal sealed class GarbageWorld : IDisposable
     }
 
     /// <summary>The memory.</summary>
-    public HostMemory Memory { get; } = new(RamInBytes);
+    public HostMemory Memory { get; } = new(RamInBytes, BackingPages.Small);
 
     /// <summary>The frames with garbage.</summary>
     public IReadOnlyList<HostFrameNumber> Frames { get; } = [.. s_frames.Select(address => new HostPhysicalAddress(address).Frame)];

@@ -25,7 +25,7 @@ internal sealed class PagedMachine : IDisposable
     }
 
     /// <summary>16 MiB; tables lie from 1 MiB on.</summary>
-    public HostMemory Memory { get; } = new(16 << 20);
+    public HostMemory Memory { get; } = new(16 << 20, BackingPages.Small);
 
     /// <summary>The MMU.</summary>
     public IMmu Mmu { get; }

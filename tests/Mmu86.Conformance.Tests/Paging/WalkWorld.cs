@@ -101,16 +101,16 @@ internal sealed class WalkWorld : IDisposable
     public static WalkWorld Nested() => Nested(GuestPagingMode.FourLevel);
 
     /// <summary>A world without EPT, its address in the lower half.</summary>
-    public static WalkWorld Native(GuestPagingMode mode) => new(null, new HostMemory(RamInBytes), mode, LowerHalf(mode));
+    public static WalkWorld Native(GuestPagingMode mode) => new(null, new HostMemory(RamInBytes, BackingPages.Small), mode, LowerHalf(mode));
 
     /// <summary>A world without EPT, its address in the upper half: 4-level and 5-level paging.</summary>
     public static WalkWorld NativeUpperHalf(GuestPagingMode mode) =>
-        new(null, new HostMemory(RamInBytes), mode, new LinearAddress(mode == GuestPagingMode.FiveLevel ? UpperLinear57 : UpperLinear48));
+        new(null, new HostMemory(RamInBytes, BackingPages.Small), mode, new LinearAddress(mode == GuestPagingMode.FiveLevel ? UpperLinear57 : UpperLinear48));
 
     /// <summary>A world with EPT, its address in the lower half.</summary>
     public static WalkWorld Nested(GuestPagingMode mode)
     {
-        var memory = new HostMemory(RamInBytes);
+        var memory = new HostMemory(RamInBytes, BackingPages.Small);
         return new WalkWorld(new EptBuilder(memory, new FrameAllocator(new HostFrameNumber(0x100), 32)), memory, mode, LowerHalf(mode));
     }
 

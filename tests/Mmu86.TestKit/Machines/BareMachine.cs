@@ -47,7 +47,7 @@ public sealed class BareMachine : IDisposable
     /// <summary>Builds the machine.</summary>
     public BareMachine(BareMachineOptions options)
     {
-        Memory = new HostMemory(MemoryBytes);
+        Memory = new HostMemory(MemoryBytes, BackingPages.Small);
         Ports = new PortBus();
         Mmio = new MmioBus();
         _mmu = new Mmu<Unobserved>(Memory, options.Mmu, default);

@@ -13,7 +13,7 @@ internal sealed class LoadedMachine : IDisposable
 
     public LoadedMachine(ulong sizeInBytes = Gibibyte)
     {
-        Host = new HostMemory(sizeInBytes);
+        Host = new HostMemory(sizeInBytes, BackingPages.Small);
         Memory = new NativeGuestMemory(Host);
     }
 

@@ -151,7 +151,7 @@ public sealed class LoaderFuzzTests
 
     private static bool Try(int seed, Func<IGuestPhysicalMemory, GuestImage> load)
     {
-        using var host = new HostMemory(MemoryBytes);
+        using var host = new HostMemory(MemoryBytes, BackingPages.Small);
         long before = GC.GetAllocatedBytesForCurrentThread();
         long started = Stopwatch.GetTimestamp();
         bool loaded;

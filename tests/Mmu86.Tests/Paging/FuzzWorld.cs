@@ -136,14 +136,19 @@ internal sealed class FuzzWorld : IDisposable
 
     public HostFrameNumber Frame(Random random) => new(World.Host(0x80_0000 + ((ulong)random.Next(512) << 12)) >> 12);
 
-    /// <summary>Guest tables and EPT's tables. The pages themselves nobody writes.</summary>
-    public IEnumerable<ulong> Tables()
+    /// <summary>Whether guest tables and EPT's tables are those of a world of the same shape. The pages themselves nobody writes.</summary>
+    public bool HasTheTablesOf(FuzzWorld other)
     {
         foreach ((ulong from, ulong to) in new[] { (World.Host(0x10_0000), World.Host(0x20_0000)), (World.Memory.LowTop.Value - 0x20_0000, World.Memory.LowTop.Value) })
         {
-            for (ulong at = from; at < to; at += 8)
-                yield return World.Memory.Read<ulong>(new HostPhysicalAddress(at));
+            for (ulong frame = from >> 12; frame < to >> 12; frame++)
+            {
+                if (!World.Memory.Frame(new HostFrameNumber(frame)).SequenceEqual(other.World.Memory.Frame(new HostFrameNumber(frame))))
+                    return false;
+            }
         }
+
+        return true;
     }
 
     public void Dispose() => World.Dispose();

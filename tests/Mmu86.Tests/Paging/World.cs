@@ -19,7 +19,7 @@ internal sealed class World : IDisposable
 
     public World(bool nested = false, PageSize eptPage = PageSize.Size4K, ulong bytes = 192 << 20)
     {
-        Memory = new HostMemory(bytes);
+        Memory = new HostMemory(bytes, BackingPages.Small);
         IsNested = nested;
         Root = NewGuestTable();
         if (nested)

@@ -26,7 +26,7 @@ internal sealed class NarrowMachine : IDisposable
 
     public NarrowMachine(MmuConfiguration configuration)
     {
-        Memory = new HostMemory(MemoryBytes);
+        Memory = new HostMemory(MemoryBytes, BackingPages.Small);
         _mmu = new Mmu<Unobserved>(Memory, configuration, default);
         Vcpu = new Vcpu(
             new VcpuBus { Memory = Memory, Ports = new PortBus(), Mmio = new MmioBus() },

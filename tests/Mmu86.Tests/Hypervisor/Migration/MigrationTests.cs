@@ -314,7 +314,7 @@ public sealed class MigrationTests
 
     private sealed class World : IDisposable
     {
-        private readonly VirtualHost _host = new(new HostMemory(HostBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = true });
+        private readonly VirtualHost _host = new(new HostMemory(HostBytes, BackingPages.Small), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = true });
         private bool _isDestroyed;
 
         public World(RunOptions options, MemoryStream output)
