@@ -9,7 +9,8 @@ using Xunit;
 namespace Mmu86.Tests.Running;
 
 /// <summary>Layers that must never differ: what a guest computes does not depend on how it is watched, modelled, nested or cut.</summary>
-public sealed class LayerEqualityTests
+[LongTests]
+public sealed class LayerEqualityTests(PlainRuns plain) : IClassFixture<PlainRuns>
 {
     public static TheoryData<string> Guests => [.. SmallRuns.Guests];
 
@@ -24,7 +25,7 @@ public sealed class LayerEqualityTests
         {
             foreach (PagingMode paging in new[] { PagingMode.Native, PagingMode.Nested })
             {
-                RunTrace run = SmallRuns.Run(SmallRuns.Options(guest, paging, fidelity, PageSize.Size4K), null, null);
+                RunTrace run = plain.Of(guest, paging, fidelity);
                 Assert.Contains(run.Output, acceptable);
                 Assert.Equal("Exited", run.Exit.Split(' ')[0]);
             }
@@ -37,7 +38,7 @@ public sealed class LayerEqualityTests
     {
         foreach (PagingMode paging in new[] { PagingMode.Native, PagingMode.Nested })
         {
-            RunTrace filtered = SmallRuns.Run(SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size4K), null, null);
+            RunTrace filtered = plain.Of(guest, paging, Fidelity.Tlb);
             RunTrace every = SmallRuns.Run(
                 SmallRuns.Options(guest, paging, Fidelity.Tlb, PageSize.Size4K, "mmu.lookUpEveryAccess=true"), null, null);
             RunTrace.AssertSame(every, filtered);
@@ -48,10 +49,9 @@ public sealed class LayerEqualityTests
     [MemberData(nameof(Guests))]
     public void Counts_ObservedAndUnobserved_AreEqual(string guest)
     {
-        RunTrace plain = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null);
         var observer = new CountingObserver();
         RunTrace observed = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, observer);
-        RunTrace.AssertSame(plain, observed);
+        RunTrace.AssertSame(plain.Of(guest, PagingMode.Nested, Fidelity.Tlb), observed);
         Assert.True(observer.Translations > 0);
     }
 
@@ -59,7 +59,7 @@ public sealed class LayerEqualityTests
     [MemberData(nameof(Guests))]
     public void Counts_RunInSlicesOfRandomLength_AreThoseOfOneRun(string guest)
     {
-        RunTrace whole = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Native, Fidelity.Tlb, PageSize.Size4K), null, null);
+        RunTrace whole = plain.Of(guest, PagingMode.Native, Fidelity.Tlb);
         for (int seed = 1; seed <= TestTiers.Pick(1, 3, 20); seed++)
         {
             RunTrace cut = SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Native, Fidelity.Tlb, PageSize.Size4K), Slices(seed), null);
@@ -87,7 +87,7 @@ public sealed class LayerEqualityTests
     [Rule("T14")]
     public void Run_Twice_IsTheSameToTheLastCount(string guest) =>
         RunTrace.AssertSame(
-            SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null),
+            plain.Of(guest, PagingMode.Nested, Fidelity.Tlb),
             SmallRuns.Run(SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K), null, null));
 
     // Mostly long slices, some of a few instructions, so that every way into and out of a block is met.

@@ -7,7 +7,8 @@ using Xunit;
 namespace Mmu86.Tests.Lab.Scenarios;
 
 /// <summary>The bundled scenarios of a host that is too small, scaled down: every output is that of a host with enough, and each shows what its page says.</summary>
-public sealed class BundledScenarioTests
+[LongTests]
+public sealed class BundledScenarioTests(BundledScenarioTests.Reports reports) : IClassFixture<BundledScenarioTests.Reports>
 {
     private const ulong Enough = 1UL << 30;
 
@@ -105,9 +106,23 @@ public sealed class BundledScenarioTests
 
     private static string[] Outputs(VmsReport report) => [.. report.Machines.Select(machine => machine.OutputSha256)];
 
-    private static VmsReport Run(string name, ulong? hostMemory, ulong divisor)
+    private VmsReport Run(string name, ulong? hostMemory, ulong divisor) => reports.Of(name, hostMemory, divisor);
+
+    /// <summary>Runs each scenario once, whatever is asked of its report.</summary>
+    public sealed class Reports
     {
-        Scenario scenario = ScenarioTests.Read(ScenarioCatalogue.Find(name)!, hostMemory, out _, divisor)!;
-        return new ScenarioRunner(scenario) { Threads = 2 }.Run(CancellationToken.None);
+        private readonly Dictionary<(string Name, ulong? HostMemory, ulong Divisor), VmsReport> _reports = [];
+
+        internal VmsReport Of(string name, ulong? hostMemory, ulong divisor)
+        {
+            if (!_reports.TryGetValue((name, hostMemory, divisor), out VmsReport? report))
+            {
+                Scenario scenario = ScenarioTests.Read(ScenarioCatalogue.Find(name)!, hostMemory, out _, divisor)!;
+                report = new ScenarioRunner(scenario) { Threads = 2 }.Run(CancellationToken.None);
+                _reports.Add((name, hostMemory, divisor), report);
+            }
+
+            return report;
+        }
     }
 }

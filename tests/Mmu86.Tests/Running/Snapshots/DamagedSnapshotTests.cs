@@ -18,6 +18,10 @@ namespace Mmu86.Tests.Running.Snapshots;
 [LongTests]
 public sealed class DamagedSnapshotTests
 {
+    // docs/hypervisor/snapshots.md: magic, version and checksum; the section 'end' with a count.
+    private const int HeaderBytes = 8 + 4 + 8;
+    private const int EndBytes = 1 + 3 + 1 + 4 + 4 + 8 + 8;
+
     private static readonly Lazy<byte[]> s_snapshot = new(() => Take(PagingMode.Nested, Fidelity.Tlb, "sieve 20000"));
 
     [Fact]
@@ -86,7 +90,10 @@ public sealed class DamagedSnapshotTests
     [InlineData(PagingMode.Native, Fidelity.Tlb, "kernel-two-processes", "ideal")]
     public void Read_OfForgedSections_IsRefusedOrRuns(PagingMode paging, Fidelity fidelity, string guest, string machine)
     {
-        StateSection[] sections = [.. Sections(Take(paging, fidelity, guest, machine))];
+        byte[] whole = Take(paging, fidelity, guest, machine);
+        StateSection[] sections = [.. Sections(whole)];
+        byte[][] parts = [.. Parts(whole, sections)];
+        Assert.Equal(whole, Join(parts));
         int[] forgeable = [.. Enumerable.Range(0, sections.Length).Where(i => sections[i].Name is not ("pages" or "options"))];
         Random random = TestSeed.Case(guest.Length + (int)fidelity);
         int refused = 0;
@@ -97,11 +104,11 @@ public sealed class DamagedSnapshotTests
             byte[] bytes = sections[which].Bytes.ToArray();
             int at = random.Next(2) == 0 ? random.Next(Math.Min(bytes.Length, 400)) : random.Next(bytes.Length);
             bytes[at] = random.Next(3) switch { 0 => 0xFF, 1 => (byte)(bytes[at] ^ (1 << random.Next(8))), _ => (byte)random.Next(256) };
-            StateSection[] forged = [.. sections];
-            forged[which] = sections[which] with { Bytes = bytes };
+            byte[][] forged = [.. parts];
+            forged[which + 1] = Part(sections[which] with { Bytes = bytes });
             try
             {
-                using GuestMachine read = Read(Write(forged));
+                using GuestMachine read = Read(Join(forged));
                 Go(read);
             }
             catch (StateFormatException)
@@ -143,6 +150,20 @@ public sealed class DamagedSnapshotTests
             sections.Add(section);
         return sections;
     }
+
+    // The header, each section as it is stored, and the end: a forged file differs in one part, and only that is compressed anew.
+    private static IEnumerable<byte[]> Parts(byte[] whole, IEnumerable<StateSection> sections) =>
+        [whole[..HeaderBytes], .. sections.Select(Part), whole[^EndBytes..]];
+
+    private static byte[] Join(byte[][] parts)
+    {
+        var stream = new MemoryStream();
+        foreach (byte[] part in parts)
+            stream.Write(part);
+        return stream.ToArray();
+    }
+
+    private static byte[] Part(StateSection section) => Write([section])[HeaderBytes..^EndBytes];
 
     private static byte[] Write(IEnumerable<StateSection> sections)
     {
