@@ -12,6 +12,12 @@ namespace Mmu86.TestKit.Paging;
 /// </remarks>
 public sealed class ReferenceTlb(MmuConfiguration configuration)
 {
+    // One page, several pages, large pages.
+    private static readonly (PageSize Size, int Pages)[] s_smallestFirst =
+    [
+        (PageSize.Size4K, 1), (PageSize.Size4K, 2), (PageSize.Size4K, 4), (PageSize.Size4K, 8), (PageSize.Size4K, 16), (PageSize.Size2M, 1), (PageSize.Size1G, 1),
+    ];
+
     private readonly ReferenceTlbLevel _instruction = new(configuration.L1Instruction);
     private readonly ReferenceTlbLevel _data = new(configuration.L1Data);
     private readonly ReferenceTlbLevel _second = new(configuration.L2);
@@ -130,9 +136,7 @@ public sealed class ReferenceTlb(MmuConfiguration configuration)
 
     private static ReferenceTlbEntry? LookUp(List<ReferenceTlbArray> level, LinearAddress address, ushort pcid)
     {
-        // The smallest first: one page, several pages, large pages.
-        foreach ((PageSize size, int pages) in ((PageSize, int)[])
-            [(PageSize.Size4K, 1), (PageSize.Size4K, 2), (PageSize.Size4K, 4), (PageSize.Size4K, 8), (PageSize.Size4K, 16), (PageSize.Size2M, 1), (PageSize.Size1G, 1)])
+        foreach ((PageSize size, int pages) in s_smallestFirst)
         {
             foreach (ReferenceTlbArray array in level)
             {

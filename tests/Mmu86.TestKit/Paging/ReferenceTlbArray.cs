@@ -11,6 +11,8 @@ public sealed class ReferenceTlbArray
     private readonly ReferenceTlbEntry?[][] _sets;
     private readonly IReferencePolicy[] _policies;
     private readonly ReferenceSkewing? _skewing;
+    private readonly (int Set, int Way)[][] _places;
+    private readonly ulong[] _masks;
 
     /// <summary>Makes an empty array.</summary>
     /// <exception cref="NotSupportedException">Random replacement cannot be told in advance.</exception>
@@ -21,6 +23,8 @@ public sealed class ReferenceTlbArray
         _sets = [.. Enumerable.Range(0, configuration.Sets).Select(_ => new ReferenceTlbEntry?[configuration.Ways])];
         if (configuration.Hash == IndexHash.Skewed)
             _skewing = new ReferenceSkewing(configuration.Ways, configuration.Sets);
+        _places = [.. Enumerable.Range(0, configuration.Sets).Select(set => Enumerable.Range(0, configuration.Ways).Select(way => (set, way)).ToArray())];
+        _masks = [.. (configuration.IndexMasks ?? []).Select(mask => Convert.ToUInt64(mask, 16))];
         _policies = [.. Enumerable.Range(0, configuration.Sets).Select(_ => NewPolicy(configuration))];
     }
 
@@ -38,7 +42,7 @@ public sealed class ReferenceTlbArray
     /// <summary>Looks an address up among the entries of one size, and touches the entry that answers.</summary>
     public ReferenceTlbEntry? LookUp(LinearAddress address, ushort pcid, PageSize size, int pages)
     {
-        bool Answers(ReferenceTlbEntry? entry) => entry is not null && (entry.Size, entry.Pages) == (size, pages) && entry.Serves(address, pcid);
+        bool Answers(ReferenceTlbEntry? entry) => entry is not null && entry.Size == size && entry.Pages == pages && entry.Serves(address, pcid);
         if (!IsFor(size, pages))
             return null;
         if (_configuration.Sets == 0)
@@ -133,7 +137,7 @@ public sealed class ReferenceTlbArray
 
     // The ways that may hold a page, the lowest first.
     private (int Set, int Way)[] Places(ulong pageNumber) =>
-        _skewing?.Places(pageNumber) ?? [.. Enumerable.Range(0, _configuration.Ways).Select(way => (SetOf(pageNumber), way))];
+        _skewing?.Places(pageNumber) ?? _places[SetOf(pageNumber)];
 
     // Bits 56:0 are the widest linear address there is; the sign above tells nothing more.
     private static ulong PageNumber(ulong address, int shift) => (address & ((1UL << 57) - 1)) >> shift;
@@ -144,7 +148,7 @@ public sealed class ReferenceTlbArray
         if (_configuration.Hash == IndexHash.Linear)
             return (int)(pageNumber % sets);
         if (_configuration.Hash == IndexHash.Masks)
-            return _configuration.IndexMasks!.Select((mask, bit) => IsOdd(pageNumber & Convert.ToUInt64(mask, 16)) ? 1 << bit : 0).Sum();
+            return _masks.Select((mask, bit) => IsOdd(pageNumber & mask) ? 1 << bit : 0).Sum();
         // n bits of the page number xor the next n, where 2^n is the number of sets.
         return (int)((pageNumber % sets) ^ (pageNumber / sets % sets));
     }

@@ -21,7 +21,8 @@ internal sealed class LiteralFullyAssociative(int entries)
                 Lookup((next.Page, next.Space));
                 break;
             case SweepEventKind.InvalidatePage:
-                Remove(key => key == (next.Page, next.Space));
+                if (_nodes.Remove((next.Page, next.Space), out LinkedListNode<(ulong Page, uint Space)>? invalid))
+                    _order.Remove(invalid);
                 break;
             case SweepEventKind.InvalidateSpace:
                 Remove(key => key.Space == next.Space);
@@ -35,19 +36,19 @@ internal sealed class LiteralFullyAssociative(int entries)
     private void Lookup((ulong Page, uint Space) key)
     {
         Evicted = null;
-        if (_nodes.Remove(key, out LinkedListNode<(ulong Page, uint Space)>? node))
+        if (_nodes.TryGetValue(key, out LinkedListNode<(ulong Page, uint Space)>? node))
         {
             _order.Remove(node);
+            _order.AddFirst(node);
+            return;
         }
-        else
+
+        Misses++;
+        if (_nodes.Count == entries)
         {
-            Misses++;
-            if (_nodes.Count == entries)
-            {
-                Evicted = _order.Last!.Value;
-                _nodes.Remove(_order.Last.Value);
-                _order.RemoveLast();
-            }
+            Evicted = _order.Last!.Value;
+            _nodes.Remove(_order.Last.Value);
+            _order.RemoveLast();
         }
 
         _nodes.Add(key, _order.AddFirst(key));
