@@ -65,17 +65,19 @@ public sealed class GuestMemoryCounts
     /// <summary>Accessed flags cleared.</summary>
     public ulong AccessedFlagsCleared { get; internal set; }
 
-    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([
+    /// <summary>Writes all of them.</summary>
+    public void Save(StateWriter writer) => writer.WriteArray<ulong>([
         SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits, Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated, BalloonedTouched, ReportedFree,
-        Shared, SharingBroken, SharedCopied, DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites]);
+        Shared, SharingBroken, SharedCopied, DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites, SharedEvicted]);
 
-    internal void Load(StateReader reader)
+    /// <summary>Reads them back.</summary>
+    public void Load(StateReader reader)
     {
-        Span<ulong> counts = stackalloc ulong[18];
+        Span<ulong> counts = stackalloc ulong[19];
         reader.ReadArray("counts", counts);
         (SwappedOut, SwappedOutClean, Cleaned, SwappedIn, Splits) = (counts[0], counts[1], counts[2], counts[3], counts[4]);
         (Joins, Invalidations, AccessedFlagsCleared, Ballooned, Deflated) = (counts[5], counts[6], counts[7], counts[8], counts[9]);
         (BalloonedTouched, ReportedFree, Shared, SharingBroken, SharedCopied) = (counts[10], counts[11], counts[12], counts[13], counts[14]);
-        (DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites) = (counts[15], counts[16], counts[17]);
+        (DirtyFlagsCleared, ModificationLogsFull, ProtectedWrites, SharedEvicted) = (counts[15], counts[16], counts[17], counts[18]);
     }
 }

@@ -68,13 +68,7 @@ public sealed partial class GuestMemoryManager
         Counts.Save(writer);
         SavePagesIn(writer, PagesIn2MAlone());
         SavePagesIn(writer, _pagesIn1G);
-        writer.Write(_whole.Count);
-        foreach ((GuestPhysicalAddress start, PageSize size) in _whole)
-        {
-            writer.Write(start.Value);
-            writer.Write((byte)size);
-        }
-
+        SaveWhole(writer);
         writer.Write((_rootFlags & _format.TrackingRootFlags) != 0);
         writer.Write(_root.Value);
         SaveTable(writer, _root, RootLevel);
@@ -114,16 +108,7 @@ public sealed partial class GuestMemoryManager
         Counts.Load(reader);
         ulong invalidations = Counts.Invalidations;
         Dictionary<ulong, int> pagesIn2M = LoadPagesIn(reader, "pagesIn2M"), pagesIn1G = LoadPagesIn(reader, "pagesIn1G");
-        List<(GuestPhysicalAddress, PageSize)> whole = [];
-        for (int left = reader.ReadInt32("whole", 0, MostWhole); left > 0; left--)
-        {
-            var start = new GuestPhysicalAddress(reader.ReadUInt64("wholeStart", 0, GuestPhysicalEnd - 1));
-            var size = (PageSize)reader.ReadByte("wholeSize");
-            if (size is not (PageSize.Size2M or PageSize.Size1G) || (start.Value & size.OffsetMask()) != 0)
-                throw reader.Refuse("wholeSize", "is none of a large page");
-            whole.Add((start, size));
-        }
-
+        List<(GuestPhysicalAddress Start, PageSize Size)> whole = LoadWhole(reader);
         if (reader.ReadBoolean("tracksAccesses") != ((_rootFlags & _format.TrackingRootFlags) != 0))
             throw reader.Refuse("tracksAccesses", "is another than here: a machine that ran alone is not one that ran beside others");
         ulong root = reader.ReadUInt64("root");
@@ -190,6 +175,31 @@ public sealed partial class GuestMemoryManager
         }
 
         return pages;
+    }
+
+    private void SaveWhole(StateWriter writer)
+    {
+        writer.Write(_whole.Count);
+        foreach ((GuestPhysicalAddress start, PageSize size) in _whole)
+        {
+            writer.Write(start.Value);
+            writer.Write((byte)size);
+        }
+    }
+
+    private static List<(GuestPhysicalAddress Start, PageSize Size)> LoadWhole(StateReader reader)
+    {
+        List<(GuestPhysicalAddress, PageSize)> whole = [];
+        for (int left = reader.ReadInt32("whole", 0, MostWhole); left > 0; left--)
+        {
+            var start = new GuestPhysicalAddress(reader.ReadUInt64("wholeStart", 0, GuestPhysicalEnd - 1));
+            var size = (PageSize)reader.ReadByte("wholeSize");
+            if (size is not (PageSize.Size2M or PageSize.Size1G) || (start.Value & size.OffsetMask()) != 0)
+                throw reader.Refuse("wholeSize", "is none of a large page");
+            whole.Add((start, size));
+        }
+
+        return whole;
     }
 
     private static void SavePagesIn(StateWriter writer, Dictionary<ulong, int> pages)

@@ -37,9 +37,11 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
     private readonly NestedEntryFormat _format;
     private readonly IPageStore? _store;
     private readonly IResidencyObserver? _residency;
-    private readonly HostPhysicalAddress _root;
     private readonly ulong _rootFlags;
     private readonly List<IMmu> _mmus = [];
+
+    // Another where the host was restored.
+    private HostPhysicalAddress _root;
 
     // Something was taken away from the tables that an MMU may still remember.
     private bool _isStale;

@@ -14,6 +14,9 @@ public interface IPageStore
     /// <param name="page">4096 bytes, filled where the result is <see cref="PageLoad.Done"/>.</param>
     PageLoad Load(ulong slot, Span<byte> page);
 
+    /// <summary>Whether a slot is one that <see cref="TryStore"/> gave and that was not freed since.</summary>
+    bool Holds(ulong slot);
+
     /// <summary>The page in a slot is wanted no more.</summary>
     void Free(ulong slot);
 }

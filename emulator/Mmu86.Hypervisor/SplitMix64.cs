@@ -5,6 +5,9 @@ internal struct SplitMix64(ulong seed)
 {
     private ulong _state = seed;
 
+    /// <summary>What decides all numbers to come: the seed of one that gives them.</summary>
+    public readonly ulong State => _state;
+
     /// <summary>The next number.</summary>
     public ulong Next()
     {

@@ -26,6 +26,13 @@ public sealed class VirtualHost : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Memory.Dispose();
 
+    /// <summary>The last identity that a machine got.</summary>
+    internal ushort LastOwner
+    {
+        get => _lastOwner;
+        set => _lastOwner = value;
+    }
+
     /// <summary>The next machine's identity: owner of its frames, and its VPID. Never one that another machine of this host had.</summary>
     internal ushort NewOwner() => _lastOwner < HostFrameAllocator.SharedOwner - 1
         ? ++_lastOwner

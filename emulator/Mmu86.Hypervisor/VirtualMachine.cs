@@ -138,6 +138,9 @@ public sealed class VirtualMachine : IDisposable
         State = MachineState.Destroyed;
     }
 
+    /// <summary>Its host is thrown away as it is, halfway to a restored state: nothing can be given back, and it cannot run.</summary>
+    internal void Forsake() => State = MachineState.Destroyed;
+
     // Of a guest's tables too: with accessed and dirty flags in nested tables a walk counts as a write to each of the guest's.
     private static bool IsWrite(in VmExit exit) =>
         (exit.Qualification & EptViolationQualification.Write) != 0 || (exit.NestedErrorCode & NestedPageFaultErrorCode.Write) != 0;

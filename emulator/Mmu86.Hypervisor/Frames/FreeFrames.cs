@@ -82,6 +82,15 @@ internal sealed class FreeFrames
         return false;
     }
 
+    /// <summary>Forgets all of them.</summary>
+    public void Clear()
+    {
+        _runs.Clear();
+        _broken.Clear();
+        _whole.Clear();
+        Count = 0;
+    }
+
     /// <summary>Writes which frames are here.</summary>
     public void Save(StateWriter writer)
     {
@@ -99,10 +108,7 @@ internal sealed class FreeFrames
     /// <param name="mayBeFree">Whether a frame can be here.</param>
     public void Load(StateReader reader, Predicate<HostFrameNumber> mayBeFree)
     {
-        _runs.Clear();
-        _broken.Clear();
-        _whole.Clear();
-        Count = 0;
+        Clear();
         Span<ulong> bits = stackalloc ulong[FramesOfRun / 64];
         ulong next = 0;
         for (int left = reader.ReadInt32("freeRuns", 0, int.MaxValue); left > 0; left--)

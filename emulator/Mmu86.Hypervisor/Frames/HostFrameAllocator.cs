@@ -165,6 +165,7 @@ public sealed partial class HostFrameAllocator
 
         _free.Save(writer);
         writer.Write(MostFramesUsed);
+        writer.Write(MostFramesSaved);
         writer.End();
     }
 
@@ -187,6 +188,7 @@ public sealed partial class HostFrameAllocator
 
         _free.Load(reader, frame => frame.Address.Value >= 4096 && frame.Address.Value < _next && _host.IsRam(frame.Address) && _owners[frame] == Nobody);
         MostFramesUsed = reader.ReadUInt64("mostUsed", 0, FramesTotal);
+        MostFramesSaved = reader.ReadUInt64("mostSaved");
         reader.Close();
     }
 

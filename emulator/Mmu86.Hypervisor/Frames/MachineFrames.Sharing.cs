@@ -40,6 +40,9 @@ public sealed partial class MachineFrames
         return true;
     }
 
+    /// <summary>An entry of the machine's restored tables leads to a shared frame.</summary>
+    internal bool TryClaimShared(HostFrameNumber frame) => _host.TryClaimShared(frame);
+
     private void RequireOpen()
     {
         if (!_isOpen)

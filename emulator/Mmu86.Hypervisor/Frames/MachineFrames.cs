@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Frames;
@@ -11,6 +12,9 @@ public sealed partial class MachineFrames
 {
     private readonly HostFrameAllocator _host;
     private readonly Queue<HostPhysicalAddress> _reserve = [];
+
+    // Of a reserve that is being restored.
+    private readonly Queue<HostPhysicalAddress> _awaited = [];
     private bool _isOpen = true;
 
     /// <summary>Makes the account of a machine.</summary>
@@ -71,6 +75,36 @@ public sealed partial class MachineFrames
         if (!_host.TryClaim(Owner, size, start))
             return false;
         Owned += size.Bytes() >> 12;
+        return true;
+    }
+
+    /// <summary>Writes which frames wait in the reserve, in their order.</summary>
+    internal void SaveReserve(StateWriter writer)
+    {
+        writer.Write(_reserve.Count);
+        foreach (HostPhysicalAddress frame in _reserve)
+            writer.Write(frame.Value);
+    }
+
+    /// <summary>Reads it back. The reserve is empty, and has nothing before <see cref="TryClaimReserve"/>.</summary>
+    internal void LoadReserve(StateReader reader)
+    {
+        _awaited.Clear();
+        for (int left = reader.ReadInt32("reserve", 0, int.MaxValue); left > 0; left--)
+            _awaited.Enqueue(new HostPhysicalAddress(reader.ReadUInt64("reserved")));
+    }
+
+    /// <summary>Takes the very frames that the reserve had.</summary>
+    /// <returns>False where the host has not got them to give.</returns>
+    internal bool TryClaimReserve()
+    {
+        while (_awaited.TryDequeue(out HostPhysicalAddress frame))
+        {
+            if (!TryClaim(PageSize.Size4K, frame))
+                return false;
+            _reserve.Enqueue(frame);
+        }
+
         return true;
     }
 

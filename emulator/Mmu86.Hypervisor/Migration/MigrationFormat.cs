@@ -7,7 +7,7 @@ internal static class MigrationFormat
     public const ulong Magic = 0x4749_4D36_3855_4D4D;
 
     /// <summary>The version of the format.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     /// <summary>Kind and length before a record's bytes, and the checksum behind.</summary>
     public const int Overhead = 1 + sizeof(uint) + sizeof(ulong);

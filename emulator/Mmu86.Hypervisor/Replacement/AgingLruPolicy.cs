@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Replacement;
 
@@ -50,6 +51,23 @@ internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolic
         }
 
         return Table.Oldest(SmallestAge());
+    }
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(Ages - 1);
+        for (int age = 0; age < Ages; age++)
+            FrameTable.Require(Table.CountOf(age) == 0 || (_filled[age >> 6] >> (age & 63) & 1) != 0, "a list that has frames is taken for empty");
+    }
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        Array.Clear(_filled);
+        for (int age = 0; age < Ages; age++)
+            _filled[age >> 6] |= Table.CountOf(age) != 0 ? 1UL << (age & 63) : 0;
     }
 
     private void SetAge(int slot, byte age)

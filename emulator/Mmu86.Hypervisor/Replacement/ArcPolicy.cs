@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>ARC: a list of frames used once and one of frames used again share memory; returns of evicted frames say which should have more.</summary>
@@ -81,8 +83,21 @@ internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("ar
     public override void Verify()
     {
         base.Verify();
+        VerifyLists(T2);
         FrameTable.Require(_target >= 0, "the target is negative");
         FrameTable.Require(Table.CountOf(B1) + Table.CountOf(B2) == GhostCount, "a resident frame is among the ghosts");
+    }
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer) => writer.Write(BitConverter.DoubleToUInt64Bits(_target));
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        _target = BitConverter.UInt64BitsToDouble(reader.ReadUInt64("target"));
+        if (!double.IsFinite(_target))
+            throw reader.Refuse("target", "is no number");
+        RequireListOfPinned(reader, T2);
     }
 
     private int Source(bool isInB2)

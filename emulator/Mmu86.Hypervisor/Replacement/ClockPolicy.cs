@@ -29,4 +29,11 @@ internal sealed class ClockPolicy(ReplacementOptions options) : TrackingPolicy("
 
         return Table.Oldest(Ring);
     }
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(Ring);
+    }
 }

@@ -13,4 +13,11 @@ internal sealed class FifoPolicy(ReplacementOptions options) : TrackingPolicy("f
 
     /// <inheritdoc/>
     protected override int Choose(IAccessInformation access, FrameId incoming) => Table.Oldest(Queue);
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(Queue);
+    }
 }

@@ -7,7 +7,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// Slots are an array of structures with their links inside, so that nothing is allocated for a frame. The array doubles up to the limit; a slot's number
 /// stays. Every operation but <see cref="Verify"/> takes constant time, growing apart.
 /// </remarks>
-internal sealed class FrameTable
+internal sealed partial class FrameTable
 {
     /// <summary>No slot.</summary>
     public const int None = -1;
@@ -16,6 +16,9 @@ internal sealed class FrameTable
     public const ushort NoList = ushort.MaxValue;
 
     private const int FirstCapacity = 64;
+
+    // While the free list is read: the end of it, which is no slot that is still to be put there.
+    private const int LastFree = -2;
 
     private readonly int _limit;
     private readonly FrameList[] _lists;
@@ -214,9 +217,11 @@ internal sealed class FrameTable
         _buckets = new int[1 << bits];
         Array.Fill(_buckets, None);
 
-        // Only called while no slot is free: all below the high-water mark are in use.
+        // The free ones are in their own list, and there are none while the table grows.
         for (int slot = 0; slot < HighWater; slot++)
         {
+            if (_slots[slot].Id == FrameId.None)
+                continue;
             ref int bucket = ref _buckets[Bucket(_slots[slot].Id)];
             _slots[slot].Chain = bucket;
             bucket = slot;

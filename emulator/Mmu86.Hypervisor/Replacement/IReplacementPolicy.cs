@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>Decides which resident frame gives way. It hears what becomes of frames, and sees of their use only what hardware shows.</summary>
@@ -53,6 +55,14 @@ public interface IReplacementPolicy
     /// <param name="access">What hardware shows.</param>
     /// <param name="virtualNanoseconds">The time now; never less than before.</param>
     void Tick(IAccessInformation access, ulong virtualNanoseconds);
+
+    /// <summary>Writes the books: a policy of equal options that reads them decides from then on as this one.</summary>
+    /// <exception cref="NotSupportedException">The policy knows a future, and runs on no host.</exception>
+    void Save(StateWriter writer);
+
+    /// <summary>Reads them back in place of what is known.</summary>
+    /// <exception cref="StateFormatException">They are another policy's, or broken. This one is to be thrown away.</exception>
+    void Load(StateReader reader);
 
     /// <summary>Throws where the policy's books disagree with themselves. Takes time by the number of frames known: for tests and soaks.</summary>
     /// <exception cref="InvalidOperationException">They disagree; the message says where.</exception>

@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>A multi-generation LRU after Linux: frames used within the same span of time are a generation, and the oldest generation gives way.</summary>
@@ -82,6 +84,27 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options)
 
         SkipEmpty();
         return Table.Oldest(ListOf(_oldest));
+    }
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(MaxGenerations - 1);
+        FrameTable.Require(_youngest >= _oldest && _youngest - _oldest < MaxGenerations, "there are too many generations");
+        for (ulong beside = 1; beside < MaxGenerations - (_youngest - _oldest); beside++)
+            FrameTable.Require(Table.CountOf(ListOf(_youngest + beside)) == 0, "a frame is of no generation that there is");
+    }
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer) => writer.WriteArray<ulong>([_oldest, _youngest, _decisionsSinceAging]);
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        Span<ulong> generations = stackalloc ulong[3];
+        reader.ReadArray("generations", generations);
+        (_oldest, _youngest, _decisionsSinceAging) = (generations[0], generations[1], generations[2]);
     }
 
     private bool IsAgingDue => _youngest - _oldest + 1 <= MinGenerations;

@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>OPT: the frame whose next use is farthest away gives way. It knows the future, so it is the bound for all others and no policy to run with.</summary>
@@ -67,6 +69,9 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
             FrameTable.Require(place == 0 || Table[_heap[place]].Stamp <= Table[_heap[(place - 1) / 2]].Stamp, "the heap is out of order");
         }
     }
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer) => throw new NotSupportedException("A policy that knows the future runs on no host, and is not saved.");
 
     private void Put(int slot, int place)
     {

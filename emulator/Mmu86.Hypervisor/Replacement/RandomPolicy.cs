@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>Any frame that is not pinned, each with the same probability, by the seed. What ESX does when it must swap by itself.</summary>
@@ -31,6 +33,29 @@ internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy(
     /// <inheritdoc/>
     protected override int Choose(IAccessInformation access, FrameId incoming) =>
         _candidates[(int)Math.BigMul(_random.Next(), (ulong)_count, out _)];
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer)
+    {
+        writer.WriteArray<int>(_candidates.AsSpan(0, _count));
+        writer.Write(_random.State);
+    }
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        int[] candidates = reader.ReadArray<int>("candidates", Table.HighWater);
+        _candidates = new int[Math.Max(64, candidates.Length)];
+        _count = 0;
+        foreach (int slot in candidates)
+        {
+            if ((uint)slot >= (uint)Table.HighWater || (Table[slot].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) != FrameFlags.Resident)
+                throw reader.Refuse("candidates", $"has {slot}, which cannot be chosen");
+            Return(slot);
+        }
+
+        _random = new SplitMix64(reader.ReadUInt64("random"));
+    }
 
     /// <inheritdoc/>
     public override void Verify()

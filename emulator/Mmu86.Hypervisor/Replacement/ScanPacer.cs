@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>Says how far a scan of the books should go when time has passed, so that it is even and never exceeds its rate.</summary>
@@ -8,6 +10,16 @@ internal struct ScanPacer(ReplacementOptions options)
     private readonly ulong _period = options.ScanPeriodNanoseconds;
     private readonly ulong _perMillisecond = (ulong)options.FramesScannedPerMillisecond;
     private UInt128 _owed;
+
+    /// <summary>Writes what is owed.</summary>
+    public readonly void Save(StateWriter writer)
+    {
+        writer.Write((ulong)(_owed >> 64));
+        writer.Write((ulong)_owed);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader) => _owed = new UInt128(reader.ReadUInt64("owedHigh", 0, ushort.MaxValue), reader.ReadUInt64("owed"));
 
     /// <summary>The slots to pass now.</summary>
     /// <param name="elapsed">Nanoseconds since the last call.</param>

@@ -1,8 +1,12 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>What all policies have in common: the books, pins, and the pace of scans. A policy says where a frame goes and which one gives way.</summary>
 internal abstract class TrackingPolicy : IReplacementPolicy
 {
+    private const int MostNameBytes = 32;
+
     private readonly ReplacementOptions _options;
     private ScanPacer _pacer;
     private int _hand;
@@ -158,6 +162,83 @@ internal abstract class TrackingPolicy : IReplacementPolicy
 
         FrameTable.Require(resident == Count, "the count of resident frames is wrong");
         FrameTable.Require(pinned == PinnedCount, "the count of pinned frames is wrong");
+    }
+
+    /// <summary>Requires that resident frames, those that are pinned excepted, are in lists up to one, and evicted ones in those behind it.</summary>
+    protected void VerifyLists(int lastResident)
+    {
+        for (int slot = 0; slot < Table.HighWater; slot++)
+        {
+            if (Table[slot].Id == FrameId.None || (Table[slot].Flags & FrameFlags.Pinned) != 0)
+                continue;
+            bool isResident = (Table[slot].Flags & FrameFlags.Resident) != 0;
+            FrameTable.Require(Table[slot].List != FrameTable.NoList && Table[slot].List <= lastResident == isResident, $"{Table[slot].Id} is in a list where it cannot be");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(Name);
+        _pacer.Save(writer);
+        writer.Write(_hand);
+        writer.Write(Now);
+        Table.Save(writer);
+        SaveMore(writer);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        string name = reader.ReadText("policy", MostNameBytes);
+        if (name != Name)
+            throw reader.Refuse("policy", $"is {name}, and here it is {Name}");
+        _pacer.Load(reader);
+        _hand = reader.ReadInt32("hand", 0, int.MaxValue);
+        Now = reader.ReadUInt64("now");
+        Table.Load(reader);
+        Count = 0;
+        PinnedCount = 0;
+        for (int slot = 0; slot < Table.HighWater; slot++)
+        {
+            FrameFlags flags = Table[slot].Flags;
+            if ((flags & FrameFlags.Pinned) != 0 && ((flags & FrameFlags.Resident) == 0 || Table[slot].List != FrameTable.NoList))
+                throw reader.Refuse("flags", $"say that {Table[slot].Id} is pinned, and it is not resident or may be chosen");
+            Count += (flags & FrameFlags.Resident) != 0 ? 1 : 0;
+            PinnedCount += (flags & FrameFlags.Pinned) != 0 ? 1 : 0;
+        }
+
+        if (Count > _options.MaxResidentFrames)
+            throw reader.Refuse("flags", $"say that {Count} frames are resident");
+        LoadMore(reader);
+        try
+        {
+            Verify();
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw reader.Refuse("list", exception.Message);
+        }
+    }
+
+    /// <summary>Writes what a policy has beside the table.</summary>
+    protected virtual void SaveMore(StateWriter writer)
+    {
+    }
+
+    /// <summary>Reads it back; the table is in place.</summary>
+    protected virtual void LoadMore(StateReader reader)
+    {
+    }
+
+    /// <summary>Refuses books in which a frame remembers a list that it cannot have come from, or go back to.</summary>
+    protected void RequireListOfPinned(StateReader reader, int last)
+    {
+        for (int slot = 0; slot < Table.HighWater; slot++)
+        {
+            if (Table[slot].Age > last)
+                throw reader.Refuse("age", $"of {Table[slot].Id} is {Table[slot].Age}, and no list of resident frames");
+        }
     }
 
     /// <summary>Whether <see cref="Tick"/> leads to visits.</summary>

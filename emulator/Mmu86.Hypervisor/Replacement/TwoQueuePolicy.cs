@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>2Q, full version: new frames pass through a short queue; one that comes back soon after it fell out of there joins the main list, an LRU list.</summary>
@@ -75,6 +77,23 @@ internal sealed class TwoQueuePolicy(ReplacementOptions options)
         Table.MoveToNewest(slot, A1Out);
         while (Table.CountOf(A1Out) > Count / GhostShare)
             Table.Release(Table.Oldest(A1Out));
+    }
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(Am);
+    }
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer) => writer.Write(_returning.Value);
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        _returning = new FrameId(reader.ReadUInt64("returning"));
+        RequireListOfPinned(reader, Am);
     }
 
     private void Settle(int slot, int list)

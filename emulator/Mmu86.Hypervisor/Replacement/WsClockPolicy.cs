@@ -60,4 +60,11 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
 
         return oldest != FrameTable.None ? oldest : Table.Oldest(Ring);
     }
+
+    /// <inheritdoc/>
+    public override void Verify()
+    {
+        base.Verify();
+        VerifyLists(Ring);
+    }
 }

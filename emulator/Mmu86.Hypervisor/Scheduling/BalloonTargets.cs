@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor.Balloon;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
@@ -78,6 +79,12 @@ internal sealed class BalloonTargets
             balloon.TargetFrames = held + Asked(machine) - given;
         }
     }
+
+    /// <summary>Writes when targets are set next; the targets are the balloons'.</summary>
+    public void Save(StateWriter writer) => writer.Write(_next);
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader) => _next = reader.ReadUInt64("nextTargets");
 
     // Who should give next, with what it was asked for already taken off.
     private ScheduledMachine? Choose()

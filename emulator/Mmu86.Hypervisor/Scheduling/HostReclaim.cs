@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -69,6 +70,20 @@ internal sealed class HostReclaim
         }
 
         Look();
+    }
+
+    /// <summary>Writes how short the host is, and when balloons are asked next.</summary>
+    public void Save(StateWriter writer)
+    {
+        _shortage.Save(writer);
+        _balloons?.Save(writer);
+    }
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader)
+    {
+        _shortage.Load(reader);
+        _balloons?.Load(reader);
     }
 
     // Soft: guests give by themselves what they need least. Hard and low, or where no balloon can take more: the host takes what it can.

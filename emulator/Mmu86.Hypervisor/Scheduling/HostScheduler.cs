@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Hypervisor.Sharing;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
@@ -11,7 +12,7 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// something in the middle of a quantum gets it when all have stopped, and goes on at the moment at which it has it, in the same quantum or a later one.
 /// The hypervisor's own work takes no virtual time; waiting for the swap device does. A guest's clock stands still while the guest waits.
 /// </remarks>
-public sealed class HostScheduler
+public sealed partial class HostScheduler
 {
     private const ulong MostReserved = 256;
     private const ulong LeastReserved = 8;

@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Scheduling;
 
 /// <summary>How short of memory a host is. A state is left for a better one only when more is free than it took to enter it.</summary>
@@ -30,6 +32,13 @@ internal sealed class HostShortage
             State--;
         return State;
     }
+
+    /// <summary>Writes the state.</summary>
+    public void Save(StateWriter writer) => writer.Write((byte)State);
+
+    /// <summary>Reads it back.</summary>
+    public void Load(StateReader reader) =>
+        State = (HostState)reader.ReadByte("shortage") is var state and <= HostState.Low ? state : throw reader.Refuse("shortage", "is none that there is");
 
     private ulong Frames(ulong percent) => _framesTotal * percent / 100;
 

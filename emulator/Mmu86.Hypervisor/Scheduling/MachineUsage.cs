@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Scheduling;
 
 /// <summary>What a machine has of its host, and what was done for it.</summary>
@@ -29,6 +31,27 @@ public readonly record struct MachineUsage
 
     /// <summary>Nested faults answered with a fresh page so far.</summary>
     public required ulong PagesPopulated { get; init; }
+
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([
+        ResidentFrames, SharedFrames, SwappedFrames, BalloonedFrames, TableFrames, ReservedFrames, SwappedIn, SwappedOut, PagesPopulated]);
+
+    internal static MachineUsage Load(StateReader reader, string field)
+    {
+        Span<ulong> counts = stackalloc ulong[9];
+        reader.ReadArray(field, counts);
+        return new MachineUsage
+        {
+            ResidentFrames = counts[0],
+            SharedFrames = counts[1],
+            SwappedFrames = counts[2],
+            BalloonedFrames = counts[3],
+            TableFrames = counts[4],
+            ReservedFrames = counts[5],
+            SwappedIn = counts[6],
+            SwappedOut = counts[7],
+            PagesPopulated = counts[8],
+        };
+    }
 
     internal static MachineUsage Most(in MachineUsage left, in MachineUsage right) => new()
     {

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.Paging;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -18,6 +19,26 @@ public sealed class ReclaimCoupling
 
     /// <summary>The others.</summary>
     public TranslationSpan Calm { get; private set; }
+
+    internal void Save(StateWriter writer)
+    {
+        writer.Write(_invalidations);
+        writer.Write(_instructions);
+        writer.WriteArray<ulong>([_work.SecondLevelHits, _work.Walks, _work.References]);
+        Disturbed.Save(writer);
+        Calm.Save(writer);
+    }
+
+    internal void Load(StateReader reader)
+    {
+        _invalidations = reader.ReadUInt64("invalidations");
+        _instructions = reader.ReadUInt64("instructionsNoted");
+        Span<ulong> work = stackalloc ulong[3];
+        reader.ReadArray("workNoted", work);
+        _work = new TranslationWork(work[0], work[1], work[2]);
+        Disturbed = TranslationSpan.Load(reader, "disturbed");
+        Calm = TranslationSpan.Load(reader, "calm");
+    }
 
     /// <summary>A quantum is over.</summary>
     /// <param name="guest">The machine.</param>

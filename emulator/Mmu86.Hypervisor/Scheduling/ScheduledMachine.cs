@@ -1,10 +1,13 @@
 using Mmu86.Cpu;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
 /// <summary>A machine of a <see cref="HostScheduler"/>: before it starts, while it runs, and what is left of it.</summary>
 public sealed class ScheduledMachine
 {
+    private const string Section = "schedule";
+    private const int MostReasonBytes = 1 << 12;
     private const ulong NanosecondsInSecond = 1_000_000_000;
 
     // A machine whose clock counts more than instructions is asked what time it is at least so often.
@@ -176,6 +179,85 @@ public sealed class ScheduledMachine
         NeverStarted = reason;
         HasEnded = true;
     }
+
+    /// <summary>Writes the section <c>schedule</c>: how far it is, what it had, and what its host knows of its memory. Between two quanta.</summary>
+    /// <exception cref="InvalidOperationException">It is on another host, waits for something, or its store is none that can be saved.</exception>
+    internal void Save(StateWriter writer)
+    {
+        if (IsElsewhere || Stop is not null || IsStarved)
+            throw new InvalidOperationException($"{Name} is on another host, or waits for an answer.");
+        writer.Begin(Section);
+        writer.Write(HasEnded);
+        writer.Write(Guest is not null);
+        writer.Write(NeverStarted ?? "");
+        writer.Write(Time);
+        writer.Write(SwapWaitNanoseconds);
+        writer.Write(Instructions);
+        Usage.Save(writer);
+        Peak.Save(writer);
+        Coupling.Save(writer);
+        if (Guest is { } guest)
+        {
+            writer.Write(_offset);
+            writer.Write(guest.Machine.Vpid);
+            writer.Write(guest.Machine.Memory.RootAddress.Value);
+            Saved(Store)?.Save(writer);
+        }
+
+        // Behind a machine's end nobody asks these, but a report may say what they said last.
+        Sampler?.Save(writer);
+        if (Guest is not null && Store is not null)
+            Chooser.Save(writer);
+        writer.End();
+    }
+
+    /// <summary>Reads it back into a machine that has not started. One that has a guest is made anew, without memory.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="host">Gives the machine the identity that it had.</param>
+    internal void Load(StateReader reader, VirtualHost host)
+    {
+        reader.Open(Section);
+        HasEnded = reader.ReadBoolean("hasEnded");
+        bool hasGuest = reader.ReadBoolean("hasGuest");
+        if (HasEnded && hasGuest)
+            throw reader.Refuse("hasGuest", "is 1, and the machine has ended");
+        NeverStarted = reader.ReadText("neverStarted", MostReasonBytes) is { Length: > 0 } reason ? reason : null;
+        Time = reader.ReadUInt64("time");
+        SwapWaitNanoseconds = reader.ReadUInt64("swapWait");
+        Instructions = reader.ReadUInt64("instructions");
+        Usage = MachineUsage.Load(reader, "usage");
+        Peak = MachineUsage.Load(reader, "peak");
+        Coupling.Load(reader);
+        if (hasGuest)
+        {
+            _offset = reader.ReadUInt64("offset");
+            ushort owner = reader.ReadUInt16("vpid");
+            if (owner == 0)
+                throw reader.Refuse("vpid", "is 0, which no machine has");
+            var root = new X86.HostPhysicalAddress(reader.ReadUInt64("root"));
+            host.LastOwner = (ushort)(owner - 1);
+            Guest = _options.Create();
+            Guest.Machine.Memory.LetGo(root);
+            Saved(Store)?.Load(reader);
+        }
+
+        Sampler?.Load(reader);
+        if (hasGuest && Store is not null)
+            Chooser.Load(reader);
+        reader.Close();
+    }
+
+    /// <summary>Throws a machine away that was restored in part, with its host.</summary>
+    internal void Forsake()
+    {
+        Guest?.Machine.Forsake();
+        Guest?.Dispose();
+        Guest = null;
+        HasEnded = true;
+    }
+
+    private static ISavedDevice? Saved(ITimedPageStore? store) =>
+        store is null ? null : store as ISavedDevice ?? throw new InvalidOperationException("The page store of a machine is none that can be saved.");
 
     /// <summary>Virtual nanoseconds of the guest's own clock: it stands still while the guest waits.</summary>
     internal ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.Paging;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -8,6 +9,15 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// <param name="Work">What was translated beyond hits of the first level.</param>
 public readonly record struct TranslationSpan(ulong Quanta, ulong Instructions, TranslationWork Work)
 {
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([Quanta, Instructions, Work.SecondLevelHits, Work.Walks, Work.References]);
+
+    internal static TranslationSpan Load(StateReader reader, string field)
+    {
+        Span<ulong> counts = stackalloc ulong[5];
+        reader.ReadArray(field, counts);
+        return new TranslationSpan(counts[0], counts[1], new TranslationWork(counts[2], counts[3], counts[4]));
+    }
+
     /// <summary>Adds a quantum.</summary>
     internal TranslationSpan Add(ulong instructions, in TranslationWork before, in TranslationWork after) => new(
         Quanta + 1,

@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -80,6 +81,43 @@ public sealed class VictimChooser : IResidencyObserver
     /// <param name="memory">The machine's memory.</param>
     /// <param name="virtualNanoseconds">The host's time.</param>
     public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(new AccessInformation(memory, _sampler), virtualNanoseconds);
+
+    /// <summary>Writes the policy's books, and when each frame was evicted. Between two batches.</summary>
+    /// <exception cref="InvalidOperationException">A batch was not taken back.</exception>
+    internal void Save(StateWriter writer)
+    {
+        if (_chosen.Count != 0)
+            throw new InvalidOperationException("Victims have been chosen that are neither evicted nor taken back.");
+        writer.Write(_evictions);
+        writer.Write(_evictedAs.Count);
+        foreach ((ulong frame, ulong number) in _evictedAs.OrderBy(pair => pair.Key))
+        {
+            writer.Write(frame);
+            writer.Write(number);
+        }
+
+        _policy.Save(writer);
+    }
+
+    /// <summary>Reads them back in place of what is known.</summary>
+    internal void Load(StateReader reader)
+    {
+        _chosen.Clear();
+        _evictedAs.Clear();
+        _evictions = reader.ReadUInt64("evictions");
+        for (int left = reader.ReadInt32("evicted", 0, int.MaxValue); left > 0; left--)
+        {
+            if (!_evictedAs.TryAdd(reader.ReadUInt64("evictedFrame", 0, FrameId.GuestFrameLimit - 1), reader.ReadUInt64("eviction", 0, _evictions)))
+                throw reader.Refuse("evictedFrame", "is there twice");
+        }
+
+        _policy.Load(reader);
+    }
+
+    /// <summary>Whether the frames that the policy knows as resident are those that are.</summary>
+    internal bool Agrees(GuestMemoryManager memory) =>
+        (ulong)_policy.Count == memory.ResidentFrames && _policy.PinnedCount == 0
+        && memory.Residents().All(frame => _policy.IsResident(FrameId.Of(0, frame.Guest.Value)));
 
     private sealed class AccessInformation(GuestMemoryManager memory, WorkingSetSampler? sampler) : IAccessInformation
     {

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Scheduling;
@@ -74,6 +75,42 @@ public sealed class WorkingSetSampler
         if (_fast is { } average)
             ActivePartsPerMillion = Math.Max(Math.Max(_slow, average), current is { } sofar ? Blend(average, sofar, FastShare) : 0);
         _nextLook = now + (_period / LooksInPeriod);
+    }
+
+    /// <summary>Writes what was seen, and what is watched.</summary>
+    internal void Save(StateWriter writer)
+    {
+        writer.Write(_random.State);
+        writer.Write(_periodEnd);
+        writer.Write(_nextLook);
+        writer.Write((ulong?)_fast);
+        writer.Write(_slow);
+        writer.Write(ActivePartsPerMillion);
+        writer.Write(_sampled.Count);
+        foreach ((ulong frame, bool wasSeen) in _sampled.OrderBy(pair => pair.Key))
+        {
+            writer.Write(frame);
+            writer.Write(wasSeen);
+        }
+    }
+
+    /// <summary>Reads it back in place of what was seen.</summary>
+    internal void Load(StateReader reader)
+    {
+        _random = new SplitMix64(reader.ReadUInt64("samplerRandom"));
+        _periodEnd = reader.ReadUInt64("periodEnd");
+        _nextLook = reader.ReadUInt64("nextLook");
+        _fast = reader.ReadBoolean("hasAverage") ? (uint)reader.ReadUInt64("fastAverage", 0, Whole) : null;
+        _slow = reader.ReadUInt32("slowAverage");
+        ActivePartsPerMillion = reader.ReadUInt32("active");
+        if (_slow > Whole || ActivePartsPerMillion > Whole)
+            throw reader.Refuse("active", $"is {ActivePartsPerMillion}, and the average {_slow}, of {Whole}");
+        _sampled.Clear();
+        for (int left = reader.ReadInt32("samples", 0, Samples); left > 0; left--)
+        {
+            if (!_sampled.TryAdd(reader.ReadUInt64("sample"), reader.ReadBoolean("wasSeen")))
+                throw reader.Refuse("sample", "is there twice");
+        }
     }
 
     private static uint Blend(uint average, uint seen, uint share) => (uint)((((ulong)average * (share - 1)) + seen) / share);

@@ -1,3 +1,4 @@
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Sharing;
@@ -11,6 +12,7 @@ namespace Mmu86.Hypervisor.Sharing;
 /// </remarks>
 public sealed class PageSharing
 {
+    private const string Section = "sharing";
     private const ulong NanosecondsInSecond = 1_000_000_000;
 
     // Pages of one hash that are compared with a page: a guest that makes pages collide costs its host no more than that.
@@ -82,12 +84,59 @@ public sealed class PageSharing
     internal bool Knows(HostFrameNumber shared) =>
         _table[shared] is { IsShared: true } known && known.Matches(_options.Content.Hash(_host.Memory.Frame(shared)));
 
+    /// <summary>Writes the section <c>sharing</c>: what is known of which frame, and how far each machine has been looked at. Between two barriers.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="machines">Every machine of the host. What was known of others is forgotten at the next <see cref="Scan"/> in any case.</param>
+    internal void Save(StateWriter writer, IReadOnlyList<VirtualMachine> machines)
+    {
+        writer.Begin(Section);
+        Counts.Save(writer);
+        _table.Save(writer);
+        Scanned[] followed = [.. machines.Select(machine => _machines.GetValueOrDefault(machine.Vpid)).OfType<Scanned>()];
+        writer.Write(followed.Length);
+        foreach (Scanned scanned in followed)
+        {
+            writer.Write(scanned.Machine.Vpid);
+            scanned.Order.Save(writer);
+            writer.Write(scanned.Remainder);
+        }
+
+        writer.End();
+    }
+
+    /// <summary>Reads it back where nothing was looked at. The machines and their frames are in place.</summary>
+    internal void Load(StateReader reader, IReadOnlyList<VirtualMachine> machines)
+    {
+        reader.Open(Section);
+        Counts.Load(reader);
+        _table.Load(reader);
+        for (int left = reader.ReadInt32("followed", 0, machines.Count); left > 0; left--)
+        {
+            ushort vpid = reader.ReadUInt16("vpid");
+            VirtualMachine machine = machines.FirstOrDefault(machine => machine.Vpid == vpid) ?? throw reader.Refuse("vpid", $"is {vpid}, which no machine has");
+            if (_machines.ContainsKey(vpid))
+                throw reader.Refuse("vpid", $"{vpid} is there twice");
+            Scanned scanned = Begin(machine);
+            scanned.Order.Load(reader);
+            scanned.Remainder = reader.ReadUInt64("remainder", 0, NanosecondsInSecond - 1);
+        }
+
+        reader.Close();
+    }
+
+    private Scanned Begin(VirtualMachine machine)
+    {
+        var scanned = new Scanned(machine, new ScanOrder(machine.Memory.RamFrames, _options.Seed ^ RandomPermutation.Mix(machine.Vpid)));
+        _machines.Add(machine.Vpid, scanned);
+        return scanned;
+    }
+
     private void Follow(IReadOnlyList<VirtualMachine> machines)
     {
         foreach (VirtualMachine machine in machines)
         {
             if (!_machines.ContainsKey(machine.Vpid))
-                _machines.Add(machine.Vpid, new Scanned(machine, new ScanOrder(machine.Memory.RamFrames, _options.Seed ^ RandomPermutation.Mix(machine.Vpid))));
+                _ = Begin(machine);
         }
 
         if (_machines.Count == machines.Count)

@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Sharing;
 
 /// <summary>What looking for equal pages found.</summary>
@@ -20,4 +22,13 @@ public sealed class PageSharingCounts
 
     /// <summary>Equal pages that stayed apart: there was no frame for the table that taking a large page apart needs.</summary>
     public ulong NoTable { get; internal set; }
+
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([Scanned, Compared, Unequal, Merged, StaleHints, NoTable]);
+
+    internal void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[6];
+        reader.ReadArray("counts", counts);
+        (Scanned, Compared, Unequal, Merged, StaleHints, NoTable) = (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+    }
 }

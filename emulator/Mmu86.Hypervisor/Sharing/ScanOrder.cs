@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Sharing;
@@ -48,6 +49,25 @@ internal sealed class ScanOrder
         if (++_page == _pages.Count)
             NextRange();
         return ordinal < _frames;
+    }
+
+    /// <summary>Writes how far it is.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_round);
+        writer.Write(_range);
+        writer.Write(_page);
+    }
+
+    /// <summary>Reads it back into one of as many frames and the same seed.</summary>
+    public void Load(StateReader reader)
+    {
+        _round = reader.ReadUInt64("round", 1, ulong.MaxValue) - 1;
+        BeginRound();
+        _range = reader.ReadUInt64("range", 0, _ranges.Count - 1);
+        if (_range != 0)
+            _pages = new RandomPermutation(RangeBits, _seed ^ (_round << 32) ^ _range);
+        _page = reader.ReadUInt64("page", 0, _pages.Count - 1);
     }
 
     private void NextRange()

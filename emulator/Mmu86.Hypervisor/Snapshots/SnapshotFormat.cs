@@ -4,7 +4,7 @@ namespace Mmu86.Hypervisor.Snapshots;
 internal static class SnapshotFormat
 {
     /// <summary>The version that is written, and the only one that is read.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     /// <summary>The longest name of a section.</summary>
     public const int MostNameBytes = 32;
@@ -17,6 +17,9 @@ internal static class SnapshotFormat
 
     /// <summary>Frames of guest memory.</summary>
     public const string Pages = "pages";
+
+    /// <summary>Bytes of a host's swap device, by slots.</summary>
+    public const string SwapPages = "swap-pages";
 
     /// <summary>The first bytes of a file.</summary>
     public static ReadOnlySpan<byte> Magic => "MMU86SNP"u8;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Swap;
 
@@ -40,6 +41,35 @@ internal sealed class CompressedPool
         _pages.Add(slot, _buffer[..bytes]);
         Bytes += (ulong)bytes;
         return true;
+    }
+
+    /// <summary>Writes every page as it is kept, the oldest first.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_pages.Count);
+        foreach ((uint slot, byte[] compressed) in _pages.ByAge)
+        {
+            writer.Write(slot);
+            writer.WriteArray<byte>(compressed);
+        }
+    }
+
+    /// <summary>Reads them back into an empty pool.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="page">Told the slot of each; it refuses one that cannot be here.</param>
+    public void Load(StateReader reader, Action<uint> page)
+    {
+        Span<byte> whole = stackalloc byte[SwapSlot.SizeInBytes];
+        for (int left = reader.ReadInt32("pooled", 0, int.MaxValue); left > 0; left--)
+        {
+            uint slot = reader.ReadUInt32("pooledSlot");
+            page(slot);
+            byte[] compressed = reader.ReadBytes("pooledBytes", MostBytesOfPage);
+            if (!BrotliDecoder.TryDecompress(compressed, whole, out int bytes) || bytes != whole.Length)
+                throw reader.Refuse("pooledBytes", $"cannot be decompressed to the page of slot {slot}");
+            _pages.Add(slot, compressed);
+            Bytes += (ulong)compressed.Length;
+        }
     }
 
     /// <summary>Decompresses the page of a slot, which must be kept here.</summary>

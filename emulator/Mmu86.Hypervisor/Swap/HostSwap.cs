@@ -1,4 +1,6 @@
 using Mmu86.Hypervisor.Frames;
+using Mmu86.Hypervisor.Snapshots;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Swap;
 
@@ -6,6 +8,8 @@ namespace Mmu86.Hypervisor.Swap;
 /// <remarks>Compressed pages, and pages whose write failed, are bytes in the host's RAM: frames are taken for them, as for a machine.</remarks>
 public sealed class HostSwap : IDisposable
 {
+    private const string Section = "swap";
+
     private readonly SwapSpace _space;
     private readonly MachineFrames _frames;
 
@@ -37,6 +41,39 @@ public sealed class HostSwap : IDisposable
         // What cannot be had now is taken as soon as something is free: the pages are in memory already.
         _ = _frames.TryReserve((int)((_space.MemoryBytes + 4095) >> 12));
     }
+
+    /// <summary>Writes the section <c>swap</c>: everything but the bytes that are on the device.</summary>
+    internal void Save(StateWriter writer)
+    {
+        writer.Begin(Section);
+        _space.Save(writer);
+        _frames.SaveReserve(writer);
+        writer.End();
+    }
+
+    /// <summary>Writes the bytes that are on the device.</summary>
+    /// <exception cref="IOException">A page cannot be read.</exception>
+    internal void SavePages(PageSectionWriter pages) => _space.SavePages(pages);
+
+    /// <summary>Reads the section back into an empty space. Then come the pages, then the frames.</summary>
+    internal void Load(StateReader reader)
+    {
+        reader.Open(Section);
+        _space.Load(reader);
+        _frames.LoadReserve(reader);
+        reader.Close();
+    }
+
+    /// <summary>Puts the bytes of a slot on the device.</summary>
+    /// <returns>False where the slot has none there.</returns>
+    /// <exception cref="IOException">They cannot be written.</exception>
+    internal bool TryLoadPage(ulong slot, ReadOnlySpan<byte> bytes) => _space.TryLoadPage(slot, bytes);
+
+    /// <summary>Whether every slot on the device that was saved has its bytes.</summary>
+    internal bool HasAllPages => _space.HasAllPages;
+
+    /// <summary>Takes the frames that it had.</summary>
+    internal bool TryClaimFrames() => _frames.TryClaimReserve();
 
     /// <summary>Ends the writes and removes the file.</summary>
     public void Dispose() => _space.Dispose();

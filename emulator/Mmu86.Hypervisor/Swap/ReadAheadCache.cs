@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Swap;
 
 /// <summary>Pages that were read before anyone asked for them. The oldest make room.</summary>
@@ -8,6 +10,36 @@ internal sealed class ReadAheadCache(int pages)
 
     /// <summary>Whether a slot's page is here.</summary>
     public bool Contains(uint slot) => _pages.Contains(slot);
+
+    /// <summary>Writes every page, the oldest first.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_pages.Count);
+        foreach ((uint slot, (byte[] bytes, ulong arrivesAt)) in _pages.ByAge)
+        {
+            writer.Write(slot);
+            writer.Write(arrivesAt);
+            writer.WriteArray<byte>(bytes);
+        }
+    }
+
+    /// <summary>Reads them back into an empty cache.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="page">Told the slot of each; it refuses one that cannot be here.</param>
+    public void Load(StateReader reader, Action<uint> page)
+    {
+        Span<byte> bytes = stackalloc byte[SwapSlot.SizeInBytes];
+        for (int left = reader.ReadInt32("readAhead", 0, pages); left > 0; left--)
+        {
+            uint slot = reader.ReadUInt32("readAheadSlot");
+            page(slot);
+            if (Contains(slot))
+                throw reader.Refuse("readAheadSlot", $"{slot} is there twice");
+            ulong arrivesAt = reader.ReadUInt64("readAheadArrivesAt");
+            reader.ReadArray("readAheadBytes", bytes);
+            Add(slot, bytes, arrivesAt);
+        }
+    }
 
     /// <summary>Keeps a page that is not here.</summary>
     /// <param name="slot">Its slot.</param>

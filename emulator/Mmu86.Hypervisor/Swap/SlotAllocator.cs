@@ -1,4 +1,5 @@
 using System.Numerics;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Swap;
 
@@ -68,6 +69,33 @@ internal sealed class SlotAllocator
             _wholeClusters++;
         Free++;
     }
+
+    /// <summary>Writes what the table of slots does not say: who filled which cluster, and where the next is looked for.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.WriteArray<int>(_holders);
+        writer.Write(_search);
+    }
+
+    /// <summary>Reads it back into one of which every slot is free.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="taken">The slots that somebody has, ascending.</param>
+    public void Load(StateReader reader, IEnumerable<uint> taken)
+    {
+        reader.ReadArray<int>("holders", _holders);
+        _search = reader.ReadInt32("search", 0, _free.Length - 1);
+        foreach (uint slot in taken)
+        {
+            ref ulong cluster = ref _free[slot / ClusterSlots];
+            if (cluster == ulong.MaxValue)
+                _wholeClusters--;
+            cluster &= ~(1UL << (int)(slot % ClusterSlots));
+            Free--;
+        }
+    }
+
+    /// <summary>Clusters of the device.</summary>
+    public int Clusters => _free.Length;
 
     // A wholly free cluster if there is one, else one with a free slot, which there is. It goes round, so that a slot rests before it is used again.
     private int Search()

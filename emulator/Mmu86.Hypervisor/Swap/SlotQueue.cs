@@ -14,6 +14,9 @@ internal sealed class SlotQueue<T>
     /// <summary>The slot of the oldest. There must be one.</summary>
     public uint Oldest => _byAge.First!.Value.Slot;
 
+    /// <summary>All of them, the oldest first.</summary>
+    public IEnumerable<(uint Slot, T Thing)> ByAge => _byAge;
+
     /// <summary>Whether a slot has one.</summary>
     public bool Contains(uint slot) => _bySlot.ContainsKey(slot);
 

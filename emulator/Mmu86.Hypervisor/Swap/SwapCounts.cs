@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Swap;
 
 /// <summary>What one owner has in the swap space, and what happened to its pages so far.</summary>
@@ -94,5 +96,20 @@ public sealed class SwapCounts
         WriteFailures += other.WriteFailures;
         ReadFailures += other.ReadFailures;
         ChecksumMismatches += other.ChecksumMismatches;
+    }
+
+    internal void Save(StateWriter writer) => writer.WriteArray<ulong>([
+        SlotsUsed, ZeroPages, PooledPages, PooledBytes, HeldPages, PagesOut, PagesIn, ZeroPagesOut, PagesCompressed,
+        PagesIncompressible, PagesWrittenBack, PoolHits, WriteBufferHits, PagesReadAhead, ReadAheadHits, WriteOperations,
+        BytesWritten, ReadOperations, BytesRead, WriteFailures, ReadFailures, ChecksumMismatches]);
+
+    internal void Load(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[22];
+        reader.ReadArray("counts", counts);
+        (SlotsUsed, ZeroPages, PooledPages, PooledBytes, HeldPages, PagesOut) = (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
+        (PagesIn, ZeroPagesOut, PagesCompressed, PagesIncompressible, PagesWrittenBack, PoolHits) = (counts[6], counts[7], counts[8], counts[9], counts[10], counts[11]);
+        (WriteBufferHits, PagesReadAhead, ReadAheadHits, WriteOperations, BytesWritten, ReadOperations) = (counts[12], counts[13], counts[14], counts[15], counts[16], counts[17]);
+        (BytesRead, WriteFailures, ReadFailures, ChecksumMismatches) = (counts[18], counts[19], counts[20], counts[21]);
     }
 }

@@ -1,11 +1,12 @@
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Swap;
 
 /// <summary>One machine's part of a <see cref="SwapSpace"/>, as its memory and the scheduler see it.</summary>
 /// <param name="space">The space, which all machines of the host share.</param>
 /// <param name="owner">The machine's number there: no other machine has it.</param>
-public sealed class SwapPageStore(SwapSpace space, int owner) : ITimedPageStore
+public sealed class SwapPageStore(SwapSpace space, int owner) : ITimedPageStore, ISavedDevice
 {
     /// <inheritdoc/>
     /// <remarks>It advances with each operation: several in a row are done one after the other.</remarks>
@@ -40,6 +41,25 @@ public sealed class SwapPageStore(SwapSpace space, int owner) : ITimedPageStore
 
     /// <inheritdoc/>
     public void Free(ulong slot) => space.Free(owner, SwapSlot.Unpack(slot));
+
+    /// <inheritdoc/>
+    public bool Holds(ulong slot) => space.Holds(owner, SwapSlot.Unpack(slot));
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(Now);
+        writer.Write(ReadyAt);
+        writer.Write((byte)LastFailure);
+    }
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader)
+    {
+        Now = reader.ReadUInt64("storeNow");
+        ReadyAt = reader.ReadUInt64("storeReadyAt");
+        LastFailure = SwapSpace.ReadStatus(reader, "storeLastFailure");
+    }
 
     private bool Note(SwapOutcome outcome)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Swap;
 
@@ -77,6 +78,49 @@ internal sealed class WriteBehind(ISwapDevice device, ISwapTiming timing, int cl
         }
 
         throw new UnreachableException();
+    }
+
+    /// <summary>Writes what is gathered and what is written, with its bytes.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(_open.Count);
+        _open.ForEach(cluster => cluster.Save(writer));
+        writer.Write(_underWay.Count);
+        _underWay.ForEach(cluster => cluster.Save(writer));
+    }
+
+    /// <summary>Reads it back where nothing is gathered or written. Writes under way begin anew on the device; they are complete when they would have been.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="ownerOf">The owner of a number.</param>
+    /// <param name="page">Told each slot and its owner; it refuses one that cannot be here.</param>
+    public void Load(StateReader reader, Func<int, SwapOwner> ownerOf, Action<uint, SwapOwner> page)
+    {
+        for (int left = reader.ReadInt32("gathered", 0, clusters); left > 0; left--)
+        {
+            WriteCluster cluster = LoadCluster(reader, ownerOf, page);
+            if (cluster.Owner.Open is not null)
+                throw reader.Refuse("owner", $"{cluster.Owner.Number} gathers two clusters");
+            cluster.Owner.Open = cluster;
+            _open.Add(cluster);
+        }
+
+        for (int left = reader.ReadInt32("underWay", 0, clusters - _open.Count); left > 0; left--)
+        {
+            WriteCluster cluster = LoadCluster(reader, ownerOf, page);
+            cluster.Ticket = device.BeginWrite(cluster.Offset, cluster.Bytes);
+            _underWay.Add(cluster);
+            _nextCompletion = Math.Min(_nextCompletion, cluster.CompleteAt);
+        }
+    }
+
+    private WriteCluster LoadCluster(StateReader reader, Func<int, SwapOwner> ownerOf, Action<uint, SwapOwner> page)
+    {
+        var cluster = new WriteCluster(clusterPages);
+        _made++;
+        cluster.Load(reader, ownerOf);
+        for (int i = 0; i < cluster.Pages; i++)
+            page(cluster.Slot(i), cluster.Owner);
+        return cluster;
     }
 
     private void Submit(WriteCluster cluster, ulong now)

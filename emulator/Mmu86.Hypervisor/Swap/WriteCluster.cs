@@ -1,3 +1,5 @@
+using Mmu86.Memory;
+
 namespace Mmu86.Hypervisor.Swap;
 
 /// <summary>Neighbouring pages of one owner that are written at once.</summary>
@@ -43,6 +45,29 @@ internal sealed class WriteCluster(int mostPages)
 
     /// <summary>Adds the page of the next slot.</summary>
     public void Add(ReadOnlySpan<byte> page) => page.CopyTo(_bytes.AsSpan(SwapSlot.SizeInBytes * Pages++));
+
+    /// <summary>Writes it.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Write(Owner.Number);
+        writer.Write(_first);
+        writer.Write(CompleteAt);
+        writer.WriteArray(Bytes.Span);
+    }
+
+    /// <summary>Reads it back into a new one.</summary>
+    public void Load(StateReader reader, Func<int, SwapOwner> ownerOf)
+    {
+        SwapOwner owner = ownerOf(reader.ReadInt32("owner", 0, int.MaxValue));
+        uint first = reader.ReadUInt32("firstSlot");
+        CompleteAt = reader.ReadUInt64("completeAt");
+        byte[] bytes = reader.ReadBytes("bytes", _bytes.Length);
+        if (bytes.Length == 0 || bytes.Length % SwapSlot.SizeInBytes != 0 || first > int.MaxValue)
+            throw reader.Refuse("bytes", $"are {bytes.Length} from slot {first} on, which is no cluster");
+        Begin(owner, first);
+        for (int at = 0; at < bytes.Length; at += SwapSlot.SizeInBytes)
+            Add(bytes.AsSpan(at, SwapSlot.SizeInBytes));
+    }
 
     /// <summary>The slot of the i-th page.</summary>
     public uint Slot(int i) => _first + (uint)i;

@@ -30,16 +30,19 @@ public sealed class StateReader
     /// <summary>Where host-physical addresses are now.</summary>
     public IHostAddressNames Addresses { get; set; }
 
+    /// <summary>What the name of every section begins with in the file: of which of several machines it is. Empty for one alone.</summary>
+    public string Prefix { get; init; } = "";
+
     /// <summary>Whether there is a section.</summary>
-    public bool Has(string section) => _sections.ContainsKey(section);
+    public bool Has(string section) => _sections.ContainsKey(Prefix + section);
 
     /// <summary>Begins to read a section.</summary>
     public void Open(string section)
     {
-        _section = section;
+        _section = Prefix + section;
         _path.Clear();
-        if (!_sections.TryGetValue(section, out _left))
-            throw new StateFormatException($"section '{section}' is missing");
+        if (!_sections.TryGetValue(_section, out _left))
+            throw new StateFormatException($"section '{_section}' is missing");
     }
 
     /// <summary>Ends the section, all of which was read.</summary>

@@ -19,12 +19,15 @@ public sealed class StateWriter(IHostAddressNames addresses)
     /// <summary>What host-physical addresses are called.</summary>
     public IHostAddressNames Addresses => addresses;
 
+    /// <summary>What the name of every section begins with in the file: of which of several machines it is. Empty for one alone.</summary>
+    public string Prefix { get; init; } = "";
+
     /// <summary>Begins a section. The one before is ended.</summary>
     public void Begin(string name)
     {
         if (_section is not null)
             throw new InvalidOperationException($"Section {_name} has not ended.");
-        _name = name;
+        _name = Prefix + name;
         _section = new ArrayBufferWriter<byte>(256);
     }
 

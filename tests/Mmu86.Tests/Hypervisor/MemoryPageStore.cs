@@ -33,6 +33,8 @@ internal sealed class MemoryPageStore : IPageStore
         return Answer;
     }
 
+    public bool Holds(ulong slot) => _pages.ContainsKey(slot);
+
     public void Free(ulong slot) => Assert(_pages.Remove(slot));
 
     private static void Assert(bool holds)

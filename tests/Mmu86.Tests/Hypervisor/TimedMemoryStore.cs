@@ -20,5 +20,7 @@ internal sealed class TimedMemoryStore(ulong nanoseconds) : ITimedPageStore
         return Pages.Load(slot, page);
     }
 
+    public bool Holds(ulong slot) => Pages.Holds(slot);
+
     public void Free(ulong slot) => Pages.Free(slot);
 }

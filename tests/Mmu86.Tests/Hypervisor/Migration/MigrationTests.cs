@@ -150,7 +150,7 @@ public sealed class MigrationTests
 
     [Theory]
     [InlineData(1, 0, 0xFFUL, "the magic number is not that of a migration")]
-    [InlineData(1, 8, 2UL, "the version is 2; only 1 is understood")]
+    [InlineData(1, 8, 3UL, "the version is 3; only 2 is understood")]
     [InlineData(1, 12, 0x1000UL, "the memory size is 0x1000, and this machine has 0x4000000")]
     [InlineData(2, 0, 0x4000UL, "the frame number of a record Page is 0x4000, which is not the guest's")]
     [InlineData(2, 0, ulong.MaxValue, "the frame number of a record Page is 0xffffffffffffffff, which is not the guest's")]
