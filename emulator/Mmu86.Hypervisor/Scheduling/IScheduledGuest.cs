@@ -1,4 +1,5 @@
 using Mmu86.Cpu;
+using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Scheduling;
 
@@ -22,6 +23,14 @@ public interface IScheduledGuest : IDisposable
     /// <exception cref="HostMemoryExhaustedException">The guest cannot go on without a frame that is not to be had.</exception>
     /// <exception cref="SwappedPageLostException">A page that the answer needs is lost.</exception>
     bool Answer(in MachineStop stop);
+
+    /// <summary>Writes everything of the guest but its memory. At a barrier.</summary>
+    /// <exception cref="InvalidOperationException">It stands where it cannot be saved.</exception>
+    void SaveState(StateWriter writer);
+
+    /// <summary>Reads it back into a guest that was made from equal options and has run nothing. Its memory is in place already.</summary>
+    /// <exception cref="StateFormatException">It is the state of another guest, or broken. This one is to be thrown away.</exception>
+    void LoadState(StateReader reader);
 
     /// <summary>The guest is ended by the host.</summary>
     /// <param name="cause">Why.</param>

@@ -335,8 +335,8 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
     {
         _output.Standard.Flush();
         _output.Error.Flush();
-        if (_ownHost is null)
-            _virtual!.Destroy();
+        if (_ownHost is null && _virtual!.State != MachineState.Destroyed)
+            _virtual.Destroy();
         Vcpu.Dispose();
         _mmuLifetime.Dispose();
         _virtual?.Dispose();

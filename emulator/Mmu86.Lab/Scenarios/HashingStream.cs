@@ -1,14 +1,20 @@
-using System.Security.Cryptography;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Scenarios;
 
 /// <summary>Takes a guest's output and keeps only its hash.</summary>
 internal sealed class HashingStream : Stream
 {
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly SavedSha256 _hash = new();
 
     /// <summary>The hash of everything so far, in lower-case hex.</summary>
-    public string Sha256 => Convert.ToHexStringLower(_hash.GetCurrentHash());
+    public string Sha256 => Convert.ToHexStringLower(_hash.Current());
+
+    /// <summary>Writes where it stands.</summary>
+    public void Save(StateWriter writer) => _hash.Save(writer);
+
+    /// <summary>Goes on from there.</summary>
+    public void Load(StateReader reader) => _hash.Load(reader);
 
     public override bool CanRead => false;
 
@@ -24,9 +30,9 @@ internal sealed class HashingStream : Stream
         set => throw new NotSupportedException();
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => _hash.AppendData(buffer, offset, count);
+    public override void Write(byte[] buffer, int offset, int count) => _hash.Append(buffer.AsSpan(offset, count));
 
-    public override void Write(ReadOnlySpan<byte> buffer) => _hash.AppendData(buffer);
+    public override void Write(ReadOnlySpan<byte> buffer) => _hash.Append(buffer);
 
     public override void Flush()
     {
@@ -37,10 +43,4 @@ internal sealed class HashingStream : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        _hash.Dispose();
-        base.Dispose(disposing);
-    }
 }

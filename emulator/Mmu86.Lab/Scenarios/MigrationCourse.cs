@@ -47,6 +47,12 @@ internal sealed class MigrationCourse : IDisposable
 
     private bool IsOver => _failure is not null || _totalTime is not null;
 
+    /// <summary>The machine that moves.</summary>
+    public string Machine => _machine.Name;
+
+    /// <summary>Whether it has begun.</summary>
+    public bool HasBegun => _began is not null;
+
     /// <summary>Does what is due at a barrier.</summary>
     public void Step(HostScheduler scheduler)
     {

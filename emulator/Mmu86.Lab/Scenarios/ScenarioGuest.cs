@@ -6,6 +6,7 @@ using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
 using Mmu86.Lab.Snapshots;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Scenarios;
 
@@ -33,7 +34,7 @@ public sealed class ScenarioGuest : IScheduledGuest
     /// <param name="snapshot">The snapshot.</param>
     /// <param name="output">Where its bytes go from now on.</param>
     /// <param name="ended">As in the other constructor.</param>
-    /// <exception cref="Mmu86.Memory.StateFormatException">It is broken.</exception>
+    /// <exception cref="StateFormatException">It is broken.</exception>
     /// <exception cref="HostMemoryExhaustedException">The host has too little memory for it.</exception>
     public ScenarioGuest(SharedHost shared, SnapshotReader snapshot, GuestOutput output, Action<ScenarioGuest> ended)
     {
@@ -73,6 +74,16 @@ public sealed class ScenarioGuest : IScheduledGuest
             return true;
         _ended(this);
         return false;
+    }
+
+    /// <inheritdoc/>
+    public void SaveState(StateWriter writer) => _machine.SaveState(writer);
+
+    /// <inheritdoc/>
+    public void LoadState(StateReader reader)
+    {
+        _machine.LoadState(reader);
+        MachineRecord.RequireCountable(reader, CountsMoment.Of(_machine), _options);
     }
 
     /// <inheritdoc/>

@@ -33,6 +33,9 @@ internal sealed class ScenarioMigrations : IDisposable
         ];
     }
 
+    /// <summary>A machine whose migration has begun, whatever became of it; null where none has.</summary>
+    public string? FirstBegun => _courses.FirstOrDefault(course => course.HasBegun)?.Machine;
+
     /// <summary>Frames of the other host that somebody owns.</summary>
     public ulong FramesOwned => _destination.Frames.FramesUsed;
 

@@ -6,6 +6,7 @@ using Mmu86.Hypervisor.Scheduling;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
+using Mmu86.Lab.Snapshots;
 using Mmu86.Memory;
 
 namespace Mmu86.Lab.Scenarios;
@@ -31,6 +32,15 @@ public sealed class ScenarioRunner
     /// <summary>Whether the bytes of every frame are looked at before it is mapped.</summary>
     public bool AuditsIsolation { get; init; }
 
+    /// <summary>The snapshot that is to be taken on the way; null for none.</summary>
+    public ScenarioSnapshotRequest? Snapshot { get; init; }
+
+    /// <summary>The snapshot that the host goes on from; null where it begins.</summary>
+    public string? RestoredFrom { get; init; }
+
+    /// <summary>Whether <see cref="Snapshot"/> was taken: false too where every machine ended before.</summary>
+    public bool IsSnapshotTaken { get; private set; }
+
     /// <summary>Told now and then how things stand; null for nobody.</summary>
     public Action<VmsMoment>? Progress { get; init; }
 
@@ -39,6 +49,9 @@ public sealed class ScenarioRunner
     /// <exception cref="SwapFileException">The swap file cannot be made.</exception>
     /// <exception cref="Loaders.ImageFormatException">An image is broken, or does not fit.</exception>
     /// <exception cref="Loaders.ImageNotSupportedException">An image is of a kind that Mmu86 does not have yet.</exception>
+    /// <exception cref="StateFormatException">The snapshot is broken, or of another scenario.</exception>
+    /// <exception cref="SnapshotFileException">A snapshot cannot be written or read.</exception>
+    /// <exception cref="SnapshotUnavailableException">A migration has begun when the snapshot is to be taken.</exception>
     public VmsReport Run(CancellationToken cancellation)
     {
         using Process process = Process.GetCurrentProcess();
@@ -61,8 +74,12 @@ public sealed class ScenarioRunner
             scheduler.Add(Schedule(host, i, swap));
         using ScenarioMigrations? migrations = _scenario.Migrations.Count == 0 ? null
             : new ScenarioMigrations(_scenario, scheduler, AuditsIsolation, index => swap?.StoreOf(index), (index, other) => Make(index, new SharedHost(other, null, null)));
+        var snapshot = new ScenarioSnapshot(_scenario, _timeline, _records);
+        if (RestoredFrom is { } path)
+            snapshot.Read(path, scheduler);
         try
         {
+            Take(snapshot, scheduler, migrations);
             while (scheduler.RunQuantum())
             {
                 migrations?.Step(scheduler);
@@ -72,6 +89,8 @@ public sealed class ScenarioRunner
                     scheduler.Abandon($"limits.time {_scenario.LimitNanoseconds} was reached");
                 else if (cancellation.IsCancellationRequested)
                     scheduler.Abandon("interrupted");
+                if (!cancellation.IsCancellationRequested)
+                    Take(snapshot, scheduler, migrations);
             }
         }
         finally
@@ -82,6 +101,17 @@ public sealed class ScenarioRunner
         _timeline.Close(scheduler, host.Frames);
         process.Refresh();
         return Report(scheduler, host, swap, migrations, process.TotalProcessorTime - cpu, wall.Elapsed);
+    }
+
+    // The other host and what is on its way there are not in a snapshot.
+    private void Take(ScenarioSnapshot snapshot, HostScheduler scheduler, ScenarioMigrations? migrations)
+    {
+        if (Snapshot is not { } wanted || IsSnapshotTaken || scheduler.Now < wanted.AtNanoseconds)
+            return;
+        if (migrations?.FirstBegun is { } machine)
+            throw new SnapshotUnavailableException($"at {scheduler.Now} ns the migration of '{machine}' has begun, and a host is only kept before its first migration");
+        snapshot.Write(wanted.Path, scheduler);
+        IsSnapshotTaken = true;
     }
 
     private ScenarioGuest Make(int index, SharedHost host)
@@ -134,77 +164,6 @@ public sealed class ScenarioRunner
             Migrations = migrations?.Report(),
             FramesOwnedAtEnd = host.Frames.FramesUsed + (migrations?.FramesOwned ?? 0),
             Host = HostReport.From(machines.Sum(machine => machine.Instructions), cpu, wall),
-        };
-    }
-
-    // What is kept of a machine when it is gone.
-    private sealed class MachineRecord(ScenarioMachine machine)
-    {
-        private ExitReport? _exit;
-        private RunCounts? _counts;
-        private GuestMemoryCounts? _memory;
-        private VmsFrames? _last;
-
-        public ScenarioMachine Machine => machine;
-
-        public HashingStream Output { get; } = new();
-
-        public TextStream Debug { get; } = new();
-
-        public void Note(ScenarioGuest guest)
-        {
-            RunOptions options = machine.Options;
-            GuestMachine ended = guest.Guest;
-            _exit = guest.Exit;
-            _counts = new RunCountsReader(options.Machine, options.Paging, options.Fidelity)
-                .Read(ended.Vcpu.Counters, ended.Vcpu.Statistics, ended.Timing?.Statistics);
-            _memory = guest.Machine.Memory.Counts;
-            _last = FramesOf(guest.Machine.Memory);
-        }
-
-        public VmsMachineReport Report(ScheduledMachine scheduled) => new()
-        {
-            Name = machine.Name,
-            Program = ProgramReport.Of(machine.Options.Program),
-            Memory = machine.Options.MemoryBytes,
-            Exit = _exit ?? (scheduled.NeverStarted is { } reason ? new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = reason } : null),
-            OutputSha256 = Output.Sha256,
-            DebugConsole = Debug.Text,
-            Instructions = _counts?.Instructions ?? 0,
-            Cycles = _counts?.Cycles,
-            ResidentFrames = _last?.ResidentFrames ?? 0,
-            SharedFrames = _last?.SharedFrames ?? 0,
-            BalloonedFrames = _last?.BalloonedFrames ?? 0,
-            SwappedFrames = _last?.SwappedFrames ?? 0,
-            Peak = new VmsFrames
-            {
-                ResidentFrames = scheduled.Peak.ResidentFrames,
-                SharedFrames = scheduled.Peak.SharedFrames,
-                BalloonedFrames = scheduled.Peak.BalloonedFrames,
-                SwappedFrames = scheduled.Peak.SwappedFrames,
-            },
-            SwapInBytes = (_memory?.SwappedIn ?? 0) << 12,
-            SwapOutBytes = (_memory?.Stored ?? 0) << 12,
-            CleanEvictions = _memory?.SwappedOutClean ?? 0,
-            SwapWait = scheduled.SwapWaitNanoseconds,
-            EndedAt = scheduled.Time,
-            SharingBroken = _memory?.SharingBroken ?? 0,
-            SharedCopied = _memory?.SharedCopied ?? 0,
-            SharedSwapped = _memory?.SharedEvicted ?? 0,
-            Invalidations = _memory?.Invalidations ?? 0,
-            LargePagesJoined = _memory?.Joins ?? 0,
-            LargePagesSplit = _memory?.Splits ?? 0,
-            Coupling = _counts?.Walks is null ? null : VmsCoupling.Of(scheduled.Coupling, machine.Options.Machine.Mmu.Latencies, _memory?.Invalidations ?? 0),
-            Faults = _counts?.Faults,
-            Walks = _counts?.Walks,
-        };
-
-        private static VmsFrames FramesOf(GuestMemoryManager memory) => new()
-        {
-            ResidentFrames = memory.ResidentFrames,
-            SharedFrames = memory.SharedFrames,
-            BalloonedFrames = memory.BalloonedFrames,
-            SwappedFrames = memory.SwappedFrames,
         };
     }
 }

@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor.Frames;
 using Mmu86.Hypervisor.Scheduling;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Scenarios;
 
@@ -7,6 +8,8 @@ namespace Mmu86.Lab.Scenarios;
 internal sealed class ScenarioTimeline
 {
     private const int MostMoments = 512;
+    private const string Section = "timeline";
+    private const int MostStateBytes = 16;
 
     private readonly List<VmsMoment> _moments = [];
     private ulong _period = 1_000_000;
@@ -45,6 +48,84 @@ internal sealed class ScenarioTimeline
         if (_moments.Count > 0 && _moments[^1].Time == scheduler.Now)
             _moments.RemoveAt(_moments.Count - 1);
         _moments.Add(Look(scheduler, frames));
+    }
+
+    /// <summary>Writes the section <c>timeline</c>.</summary>
+    public void Save(StateWriter writer)
+    {
+        writer.Begin(Section);
+        writer.Write(_period);
+        writer.Write(_next);
+        writer.Write((byte)_worst);
+        writer.Write(_moments.Count);
+        foreach (VmsMoment moment in _moments)
+        {
+            writer.Write(moment.Time);
+            writer.Write(moment.Free);
+            writer.Write(moment.Saved);
+            writer.Write(moment.State);
+            foreach (VmsMachineMoment machine in moment.Machines)
+                Save(writer, machine);
+        }
+
+        writer.End();
+    }
+
+    /// <summary>Reads it back in place of what was kept.</summary>
+    /// <param name="reader">The state.</param>
+    /// <param name="machines">How many machines there are.</param>
+    public void Load(StateReader reader, int machines)
+    {
+        reader.Open(Section);
+        _period = reader.ReadUInt64("period", 1, ulong.MaxValue);
+        _next = reader.ReadUInt64("next");
+        _worst = (HostState)reader.ReadByte("worst");
+        if (!Enum.IsDefined(_worst))
+            throw reader.Refuse("worst", "is none that there is");
+        _moments.Clear();
+        for (int left = reader.ReadInt32("moments", 0, MostMoments); left > 0; left--)
+        {
+            _moments.Add(new VmsMoment
+            {
+                Time = reader.ReadUInt64("time"),
+                Free = reader.ReadUInt64("free"),
+                Saved = reader.ReadOptional("saved"),
+                State = reader.ReadText("state", MostStateBytes),
+                Machines = [.. Enumerable.Range(0, machines).Select(_ => LoadMachine(reader))],
+            });
+        }
+
+        reader.Close();
+    }
+
+    private static void Save(StateWriter writer, VmsMachineMoment machine)
+    {
+        writer.WriteArray<ulong>([
+            machine.Resident, machine.Swapped, machine.Instructions, machine.SwapWait, machine.SwapInBytes, machine.SwapOutBytes, machine.Faults]);
+        writer.Write(machine.Shared);
+        writer.Write(machine.Ballooned);
+        writer.Write(machine.Active);
+        writer.Write(machine.Thrashing);
+    }
+
+    private static VmsMachineMoment LoadMachine(StateReader reader)
+    {
+        Span<ulong> counts = stackalloc ulong[7];
+        reader.ReadArray("counts", counts);
+        return new VmsMachineMoment
+        {
+            Resident = counts[0],
+            Swapped = counts[1],
+            Instructions = counts[2],
+            SwapWait = counts[3],
+            SwapInBytes = counts[4],
+            SwapOutBytes = counts[5],
+            Faults = counts[6],
+            Shared = reader.ReadOptional("shared"),
+            Ballooned = reader.ReadOptional("ballooned"),
+            Active = reader.ReadOptional("active"),
+            Thrashing = reader.ReadBoolean("thrashing"),
+        };
     }
 
     private VmsMoment Look(HostScheduler scheduler, HostFrameAllocator frames)

@@ -1,4 +1,5 @@
 using System.Text;
+using Mmu86.Memory;
 
 namespace Mmu86.Lab.Scenarios;
 
@@ -11,6 +12,16 @@ internal sealed class TextStream : Stream
 
     /// <summary>The bytes so far as text, other bytes than those of ASCII as question marks; null where there are none.</summary>
     public string? Text => _bytes.Length == 0 ? null : Encoding.ASCII.GetString(_bytes.GetBuffer(), 0, (int)_bytes.Length);
+
+    /// <summary>Writes what was kept.</summary>
+    public void Save(StateWriter writer) => writer.WriteArray<byte>(_bytes.GetBuffer().AsSpan(0, (int)_bytes.Length));
+
+    /// <summary>Goes on behind it.</summary>
+    public void Load(StateReader reader)
+    {
+        _bytes.SetLength(0);
+        _bytes.Write(reader.ReadBytes("debugConsole", MostBytes));
+    }
 
     public override bool CanRead => false;
 

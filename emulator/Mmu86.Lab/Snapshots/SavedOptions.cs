@@ -44,6 +44,8 @@ internal static class SavedOptions
     /// <summary>Reads it back. There is no limit of instructions in it: that is the next run's.</summary>
     public static RunOptions Load(StateReader reader)
     {
+        if (!reader.Has(Section) && reader.Has(Scenarios.SavedScenario.Section))
+            throw new StateFormatException($"section '{Section}' is missing: it is the snapshot of a whole host, which 'vms SCENARIO --restore' goes on from");
         reader.Open(Section);
         ProgramImage program = LoadImage(reader, "program");
         var modules = new ProgramImage[reader.ReadInt32("modules", 0, MostWords)];

@@ -1,0 +1,208 @@
+using Mmu86.Hypervisor.Snapshots;
+using Mmu86.Lab.Scenarios;
+using Mmu86.Lab.Snapshots;
+using Mmu86.Memory;
+using Mmu86.TestKit;
+using Xunit;
+
+namespace Mmu86.Tests.Lab.Scenarios;
+
+/// <summary>Snapshots of hosts that something happened to, or that are another scenario's.</summary>
+public sealed class RefusedScenarioSnapshotTests
+{
+    // Of two small machines: a file of some hundred kilobytes.
+    private const string Small = """
+        { "schema": "mmu86.scenario/1", "hostMemory": "2M", "swap": { "size": "4M" }, "limits": { "time": 700000 },
+          "machines": [ { "name": "a", "program": "gups", "args": ["300", "60000"], "memory": "16M" }, { "name": "b", "program": "tree", "args": ["3000"], "memory": "16M" } ] }
+        """;
+
+    private static readonly Lazy<byte[]> s_snapshot = new(() => Take(SnapshotScenarios.Everything, SnapshotScenarios.Busiest));
+    private static readonly Lazy<byte[]> s_small = new(() => Take(Small, 500_000));
+
+    [Fact]
+    public void Everything_KeptInTheMiddle_HasSomethingOfEverything()
+    {
+        StateSection[] sections = [.. Sections(s_snapshot.Value)];
+        Assert.Equal("scenario", sections[0].Name);
+        foreach (string name in (string[])["timeline", "scheduler", "host-frames", "swap", "sharing", "m0-schedule", "m0-memory", "m0-cpu", "m0-platform", "m2-process", "m3-record", "pages", "swap-pages"])
+            Assert.Contains(sections, section => section.Name == name);
+        Assert.DoesNotContain(sections, section => section.Name == "m3-cpu");
+    }
+
+    [Fact]
+    public void Restore_OfTheWholeFile_EndsAsTheStraightRun() =>
+        Assert.Equal(SnapshotScenarios.Text(new ScenarioRunner(SnapshotScenarios.Read(SnapshotScenarios.Everything)).Run(CancellationToken.None)), Restore(s_snapshot.Value));
+
+    [Fact]
+    public void Restore_OfAFileWithAFlippedBit_IsRefusedByTheField()
+    {
+        Random random = TestSeed.Case(1);
+        for (int i = 0; i < TestTiers.Pick(30, 60, 5000); i++)
+        {
+            byte[] damaged = (byte[])s_small.Value.Clone();
+            int at = i < 25 ? i : random.Next(damaged.Length);
+            damaged[at] ^= (byte)(1 << random.Next(8));
+            Assert.Contains("field '", Assert.Throws<StateFormatException>(() => Restore(damaged, SnapshotScenarios.Read(Small))).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Restore_OfAFileCutShort_IsRefused()
+    {
+        Random random = TestSeed.Case(2);
+        byte[] whole = s_small.Value;
+        for (int i = 0; i < TestTiers.Pick(30, 60, 5000); i++)
+        {
+            int length = i < 10 ? i : i < 20 ? whole.Length - (i - 9) : random.Next(whole.Length);
+            Assert.Throws<StateFormatException>(() => Restore(whole.AsSpan(0, length).ToArray(), SnapshotScenarios.Read(Small)));
+        }
+    }
+
+    [Theory]
+    [InlineData("scenario")]
+    [InlineData("timeline")]
+    [InlineData("scheduler")]
+    [InlineData("host-frames")]
+    [InlineData("swap")]
+    [InlineData("sharing")]
+    [InlineData("m0-record")]
+    [InlineData("m1-schedule")]
+    [InlineData("m1-memory")]
+    [InlineData("m1-cpu")]
+    [InlineData("m0-platform")]
+    [InlineData("m2-process")]
+    public void Restore_WithoutASection_NamesIt(string missing) => Assert.Equal(
+        $"section '{missing}' is missing",
+        Assert.Throws<StateFormatException>(() => Restore(Write(Sections(s_snapshot.Value).Where(section => section.Name != missing)))).Message);
+
+    [Theory]
+    [InlineData("pages", "section 'm0-memory', field 'copies'")] // tables of zeros lead to no frame
+    [InlineData("swap-pages", "section 'swap-pages', field 'frame'")]
+    public void Restore_WithoutPages_IsRefused(string missing, string words) => Assert.Contains(
+        words, Assert.Throws<StateFormatException>(() => Restore(Write(Sections(s_snapshot.Value).Where(section => section.Name != missing)))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("\"14M\"", "\"15M\"", "field 'hostMemory': is 14680064, and this run's is 15728640")]
+    [InlineData("\"arc\"", "\"clock\"", "field 'policy.replacement': is arc, and this run's is clock")]
+    [InlineData("75,", "74,", "field 'policy.idleTaxPercent': is 75")]
+    [InlineData("\"balloon\": true", "\"balloon\": false", "field 'policy.balloon': is true")]
+    [InlineData("Second\": 1000000", "Second\": 1000001", "field 'policy.sharingPagesPerSecond'")]
+    [InlineData("\"size\": \"64M\"", "\"size\": \"65M\"", "field 'swap.size'")]
+    [InlineData(", \"compressedPool\": \"1M\"", "", "field 'swap.compressedPool': is 1048576, and this run's is 0")]
+    [InlineData("10300000", "10300001", "field 'limits.time'")]
+    [InlineData("\"count\": 2", "\"count\": 3", "field 'machines': is 5, and this run's is 6")]
+    [InlineData("\"shares\": 300", "\"shares\": 301", "field 'machines[2].shares'")]
+    [InlineData("\"300\"", "\"301\"", "field 'machines[3].")]
+    [InlineData("\"startAt\": 9400000", "\"startAt\": 9400001", "field 'machines[4].startAt'")]
+    public void Restore_UnderAnotherScenario_IsRefusedByTheField(string saved, string wanted, string words)
+    {
+        string other = SnapshotScenarios.Everything.Replace(saved, wanted, StringComparison.Ordinal);
+        Assert.NotEqual(SnapshotScenarios.Everything, other);
+        Assert.Contains(words, Assert.Throws<StateFormatException>(() => Restore(s_snapshot.Value, SnapshotScenarios.Read(other))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Restore_WithAnotherMachineOrSeed_IsRefusedByTheField()
+    {
+        Assert.Contains("field 'seed': is 1, and this run's is 2", Refused(SnapshotScenarios.Read(SnapshotScenarios.Everything, seed: 2)), StringComparison.Ordinal);
+        Assert.Contains("field 'machines[0].machine': is skylake", Refused(SnapshotScenarios.Read(SnapshotScenarios.Everything, "zen3")), StringComparison.Ordinal);
+        Assert.Contains("field 'machines[0].fidelity': is Tlb", Refused(SnapshotScenarios.Read(SnapshotScenarios.Everything, fidelity: Mmu86.Lab.Fidelity.Fast)), StringComparison.Ordinal);
+
+        static string Refused(Scenario scenario) => Assert.Throws<StateFormatException>(() => Restore(s_snapshot.Value, scenario)).Message;
+    }
+
+    // Checksums find accidents. Whoever makes the checksum anew may get a host that does strange things, but none that harms us.
+    [Fact]
+    public void Restore_OfForgedSections_IsRefusedOrRuns()
+    {
+        StateSection[] sections = [.. Sections(s_snapshot.Value)];
+        int[] forgeable = [.. Enumerable.Range(0, sections.Length).Where(i => sections[i].Name != "scenario")];
+        Random random = TestSeed.Case(3);
+        int refused = 0;
+        int cases = TestTiers.Pick(10, 25, 20_000);
+        for (int i = 0; i < cases; i++)
+        {
+            int which = forgeable[random.Next(forgeable.Length)];
+            byte[] bytes = sections[which].Bytes.ToArray();
+            int at = random.Next(2) == 0 ? random.Next(Math.Min(bytes.Length, 400)) : random.Next(bytes.Length);
+            bytes[at] = random.Next(3) switch { 0 => 0xFF, 1 => (byte)(bytes[at] ^ (1 << random.Next(8))), _ => (byte)random.Next(256) };
+            StateSection[] forged = [.. sections];
+            forged[which] = sections[which] with { Bytes = bytes };
+            try
+            {
+                _ = Restore(Write(forged));
+            }
+            catch (StateFormatException)
+            {
+                refused++;
+            }
+            catch (Exception exception)
+            {
+                throw new InvalidOperationException($"case {i}: byte {at} of section {sections[which].Name} became 0x{bytes[at]:x}", exception);
+            }
+        }
+
+        Assert.InRange(refused, 1, cases - 1);
+    }
+
+    [Fact]
+    public void Snapshot_BehindTheBeginningOfAMigration_IsRefusedInWords_AndBeforeItIsExact()
+    {
+        Scenario moving = SnapshotScenarios.Read("""
+            { "schema": "mmu86.scenario/1", "hostMemory": "64M", "migrations": [ { "machine": "b", "at": 2000000, "bandwidth": "4G" } ],
+              "machines": [ { "name": "a", "program": "gups", "args": ["600", "300000"], "memory": "16M" }, { "name": "b", "program": "gups", "args": ["500", "300000"], "memory": "16M" } ] }
+            """);
+        using var folder = new SnapshotFolder();
+        var late = new ScenarioRunner(moving) { Snapshot = new ScenarioSnapshotRequest(2_500_000, folder.File("late")) };
+        SnapshotUnavailableException refused = Assert.Throws<SnapshotUnavailableException>(() => late.Run(CancellationToken.None));
+        Assert.Equal("at 2500000 ns the migration of 'b' has begun, and a host is only kept before its first migration", refused.Message);
+        Assert.False(File.Exists(folder.File("late")));
+        var early = new ScenarioRunner(moving) { Snapshot = new ScenarioSnapshotRequest(1_900_000, folder.File("early")) };
+        string straight = SnapshotScenarios.Text(early.Run(CancellationToken.None));
+        Assert.Contains("completed", straight, StringComparison.Ordinal);
+        Assert.Equal(straight, SnapshotScenarios.Text(new ScenarioRunner(moving) { RestoredFrom = folder.File("early") }.Run(CancellationToken.None)));
+    }
+
+    [Fact]
+    public void Snapshot_OfOneMachine_IsToldApartFromThatOfAHost()
+    {
+        StateFormatException refused = Assert.Throws<StateFormatException>(() => GuestSnapshot.ReadOptions(new SnapshotReader(new MemoryStream(s_snapshot.Value))));
+        Assert.Contains("the snapshot of a whole host", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static string Restore(byte[] bytes) => Restore(bytes, SnapshotScenarios.Read(SnapshotScenarios.Everything));
+
+    private static string Restore(byte[] bytes, Scenario scenario)
+    {
+        using var folder = new SnapshotFolder();
+        File.WriteAllBytes(folder.File("snapshot"), bytes);
+        return SnapshotScenarios.Text(new ScenarioRunner(scenario) { RestoredFrom = folder.File("snapshot") }.Run(CancellationToken.None));
+    }
+
+    private static byte[] Take(string scenario, ulong at)
+    {
+        using var folder = new SnapshotFolder();
+        var runner = new ScenarioRunner(SnapshotScenarios.Read(scenario)) { Snapshot = new ScenarioSnapshotRequest(at, folder.File("snapshot")) };
+        _ = runner.Run(CancellationToken.None);
+        Assert.True(runner.IsSnapshotTaken);
+        return File.ReadAllBytes(folder.File("snapshot"));
+    }
+
+    private static List<StateSection> Sections(byte[] snapshot)
+    {
+        List<StateSection> sections = [];
+        var reader = new SnapshotReader(new MemoryStream(snapshot));
+        while (reader.TryRead(out StateSection section))
+            sections.Add(section);
+        return sections;
+    }
+
+    private static byte[] Write(IEnumerable<StateSection> sections)
+    {
+        var stream = new MemoryStream();
+        var writer = new SnapshotWriter(stream);
+        writer.Write(sections);
+        writer.Complete();
+        return stream.ToArray();
+    }
+}
