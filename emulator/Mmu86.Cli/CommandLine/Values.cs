@@ -34,6 +34,24 @@ internal static class Values
         return size;
     }
 
+    /// <summary>A virtual time in nanoseconds: <c>500000</c>, <c>500us</c>, <c>20ms</c>, <c>1s</c>.</summary>
+    /// <exception cref="UserErrorException">Status 64.</exception>
+    public static ulong VirtualTime(string option, string text)
+    {
+        int letters = text.Length - text.TrimEnd("nums".ToCharArray()).Length;
+        ulong unit = text[^letters..] switch
+        {
+            "" or "ns" => 1,
+            "us" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            _ => 0,
+        };
+        if (unit == 0 || !ulong.TryParse(text[..^letters], NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) || value > ulong.MaxValue / unit)
+            throw UserErrorException.Usage($"{option}: '{text}' is not a virtual time; times look like 500000 (nanoseconds), 500us, 20ms or 1s");
+        return value * unit;
+    }
+
     /// <summary>A number without a sign, decimal or 0x hex.</summary>
     /// <exception cref="UserErrorException">Status 64.</exception>
     public static ulong Number(string option, string text)

@@ -47,6 +47,14 @@ internal sealed class SnapshotOptions
             return at is null ? null : throw UserErrorException.Usage("--snapshot-at: says when --snapshot FILE is taken, which is missing");
         if (at is null)
             throw UserErrorException.Usage("--snapshot: needs --snapshot-at N, after how many instructions it is taken");
+        RequireWritable(path);
+        return new SnapshotRequest(Values.Number("--snapshot-at", at), path);
+    }
+
+    /// <summary>Refuses a file that cannot be written, before anything runs.</summary>
+    /// <exception cref="UserErrorException">Status 64 where it is standard output, 74 where it cannot be written.</exception>
+    public static void RequireWritable(string path)
+    {
         if (path == "-")
             throw UserErrorException.Usage("--snapshot: needs a file; standard output is for results");
         try
@@ -57,8 +65,6 @@ internal sealed class SnapshotOptions
         {
             throw new UserErrorException(ExitStatus.InputOutput, $"--snapshot: {path} cannot be written");
         }
-
-        return new SnapshotRequest(Values.Number("--snapshot-at", at), path);
     }
 
     /// <summary>What the run of a snapshot was asked for.</summary>

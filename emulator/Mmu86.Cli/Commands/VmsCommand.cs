@@ -8,6 +8,8 @@ using Mmu86.Lab;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Scenarios;
+using Mmu86.Lab.Snapshots;
+using Mmu86.Memory;
 using Spectre.Console;
 
 namespace Mmu86.Cli.Commands;
@@ -36,6 +38,7 @@ internal static class VmsCommand
         var command = new Command("vms", "Several virtual machines on one overcommitted host") { scenario };
         foreach (Option option in new Option[] { scale, hostMemory, machine, set, fidelity, seed, threads, audit, quiet })
             command.Add(option);
+        HostSnapshotOptions snapshots = HostSnapshotOptions.AddTo(command);
         ResultTargetOptions targets = ResultTargetOptions.AddTo(command);
         command.SetAction(parsed =>
         {
@@ -59,13 +62,22 @@ internal static class VmsCommand
                 FindProgram = (string program, IReadOnlyList<string> arguments, ulong memory, out string problem) => throw new UnreachableException(),
             });
             var runner = new RunSettings(
-                what, parsed.GetValue(threads) is string count ? ReadThreads(count) : Environment.ProcessorCount, parsed.GetValue(audit), parsed.GetValue(quiet));
+                what, parsed.GetValue(threads) is string count ? ReadThreads(count) : Environment.ProcessorCount, parsed.GetValue(audit), parsed.GetValue(quiet))
+            {
+                RestoredFrom = snapshots.RestoredFrom(parsed),
+                Snapshot = snapshots.Wanted(parsed),
+            };
             return Run(runner, targets.Open(parsed, streams), streams);
         });
         return command;
     }
 
-    private sealed record RunSettings(Scenario Scenario, int Threads, bool Audits, bool IsQuiet);
+    private sealed record RunSettings(Scenario Scenario, int Threads, bool Audits, bool IsQuiet)
+    {
+        public required string? RestoredFrom { get; init; }
+
+        public required ScenarioSnapshotRequest? Snapshot { get; init; }
+    }
 
     private static int ReadThreads(string text) => Values.Number("--threads", text) is >= 1 and <= 1024 and var count
         ? (int)count
@@ -89,9 +101,8 @@ internal static class VmsCommand
         using var interruption = new Interruption();
         using StreamWriter writer = streams.ErrorWriter();
         IAnsiConsole console = TerminalFactory.Create(writer, streams);
-        VmsReport report = !settings.IsQuiet && streams.ErrorIsTerminal && !TerminalFactory.IsDumb
-            ? RunLive(settings, console, writer, interruption.Token)
-            : Evaluate(settings, null, interruption.Token);
+        bool isLive = !settings.IsQuiet && streams.ErrorIsTerminal && !TerminalFactory.IsDumb;
+        (VmsReport report, bool isSnapshotTaken) = isLive ? RunLive(settings, console, writer, interruption.Token) : Evaluate(settings, null, interruption.Token);
         targets.Write(() => VmsJson.Write(report), () => VmsCsv.Write(report), () => VmsPage.Write(report));
         if (!settings.IsQuiet)
         {
@@ -108,6 +119,8 @@ internal static class VmsCommand
                 streams.Diagnose($"{machine.Name}: {detail}");
         }
 
+        if (settings.Snapshot is { } snapshot && !isSnapshotTaken)
+            streams.Diagnose($"--snapshot-at {snapshot.AtNanoseconds}: the run did not come by there, so no snapshot was taken; it ended at {report.Time} ns");
         foreach (VmsMigration migration in report.Migrations ?? [])
         {
             if (migration.Detail is { } detail)
@@ -119,14 +132,14 @@ internal static class VmsCommand
         return report.Machines.FirstOrDefault(machine => machine.Exit is { IsSuccess: false })?.Exit!.Status ?? ExitStatus.Success;
     }
 
-    private static VmsReport RunLive(RunSettings settings, IAnsiConsole console, StreamWriter writer, CancellationToken cancellation)
+    private static (VmsReport Report, bool IsSnapshotTaken) RunLive(RunSettings settings, IAnsiConsole console, StreamWriter writer, CancellationToken cancellation)
     {
-        VmsReport? report = null;
+        (VmsReport, bool) result = default;
         var time = Stopwatch.StartNew();
         TimeSpan next = s_refresh;
         console.Live(new Text($"{settings.Scenario.Name}: starting")).AutoClear(true).Start(live =>
         {
-            report = Evaluate(settings, moment =>
+            result = Evaluate(settings, moment =>
             {
                 if (time.Elapsed < next)
                     return;
@@ -137,12 +150,35 @@ internal static class VmsCommand
             }, cancellation);
         });
         writer.Flush();
-        return report!;
+        return result;
     }
 
-    private static VmsReport Evaluate(RunSettings settings, Action<VmsMoment>? progress, CancellationToken cancellation)
+    private static (VmsReport Report, bool IsSnapshotTaken) Evaluate(RunSettings settings, Action<VmsMoment>? progress, CancellationToken cancellation)
     {
-        var runner = new ScenarioRunner(settings.Scenario) { Threads = settings.Threads, AuditsIsolation = settings.Audits, Progress = progress };
-        return runner.Run(cancellation);
+        var runner = new ScenarioRunner(settings.Scenario)
+        {
+            Threads = settings.Threads,
+            AuditsIsolation = settings.Audits,
+            Progress = progress,
+            RestoredFrom = settings.RestoredFrom,
+            Snapshot = settings.Snapshot,
+        };
+        try
+        {
+            VmsReport report = runner.Run(cancellation);
+            return (report, runner.IsSnapshotTaken);
+        }
+        catch (SnapshotFileException exception)
+        {
+            throw SnapshotOptions.Translate(exception);
+        }
+        catch (SnapshotUnavailableException exception)
+        {
+            throw UserErrorException.NotYet($"--snapshot: {exception.Message}");
+        }
+        catch (StateFormatException exception)
+        {
+            throw SnapshotOptions.Translate(settings.RestoredFrom!, exception);
+        }
     }
 }
