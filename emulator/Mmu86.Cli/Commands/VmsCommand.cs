@@ -137,6 +137,7 @@ internal static class VmsCommand
         (VmsReport, bool) result = default;
         var time = Stopwatch.StartNew();
         TimeSpan next = s_refresh;
+        VmsMoment? shown = null;
         console.Live(new Text($"{settings.Scenario.Name}: starting")).AutoClear(true).Start(live =>
         {
             result = Evaluate(settings, moment =>
@@ -144,7 +145,8 @@ internal static class VmsCommand
                 if (time.Elapsed < next)
                     return;
                 next = time.Elapsed + s_refresh;
-                live.UpdateTarget(VmsView.Live(settings.Scenario, moment));
+                live.UpdateTarget(VmsView.Live(settings.Scenario, moment, shown));
+                shown = moment;
                 live.Refresh();
                 writer.Flush();
             }, cancellation);

@@ -14,16 +14,29 @@ internal static class VmsView
     /// <summary>How things stand.</summary>
     /// <param name="scenario">What runs.</param>
     /// <param name="moment">Now.</param>
-    public static IRenderable Live(Scenario scenario, VmsMoment moment)
+    /// <param name="before">What was shown last, for the rate since then; null at first.</param>
+    public static IRenderable Live(Scenario scenario, VmsMoment moment, VmsMoment? before)
     {
-        Table table = Make($"{scenario.Name}: {Milliseconds(moment.Time)} ms, {Size(moment.Free << 12)} free, {moment.State}", "machine", "million instructions", "resident", "shared", "swapped");
+        Table table = Make(
+            $"{scenario.Name}: {Milliseconds(moment.Time)} ms, {Size(moment.Free << 12)} free, {moment.State}",
+            "machine", "million\ninstructions", "MIPS", "resident", "shared", "ballooned", "swapped", "faults");
         for (int i = 0; i < moment.Machines.Count; i++)
         {
             VmsMachineMoment machine = moment.Machines[i];
-            Add(table, scenario.Machines[i].Name, Number(machine.Instructions / 1_000_000), Size(machine.Resident << 12), Size((machine.Shared ?? 0) << 12), Size(machine.Swapped << 12));
+            Add(
+                table, scenario.Machines[i].Name, Number(machine.Instructions / 1_000_000), Rate(moment, before, i), Size(machine.Resident << 12), Size((machine.Shared ?? 0) << 12),
+                Size((machine.Ballooned ?? 0) << 12), Size(machine.Swapped << 12), Number(machine.Faults));
         }
 
         return table;
+    }
+
+    // Instructions by the host's virtual time: what waiting leaves of a machine's speed.
+    private static string Rate(VmsMoment moment, VmsMoment? before, int machine)
+    {
+        ulong time = moment.Time - (before?.Time ?? 0);
+        ulong retired = moment.Machines[machine].Instructions - (before?.Machines[machine].Instructions ?? 0);
+        return time == 0 ? "" : (retired * 1000.0 / time).ToString("F0", CultureInfo.InvariantCulture);
     }
 
     /// <summary>Writes what became of it.</summary>
