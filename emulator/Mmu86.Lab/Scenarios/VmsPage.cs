@@ -36,13 +36,13 @@ public static class VmsPage
     {
         ulong swappedIn = report.Machines.Aggregate(0UL, (sum, machine) => sum + machine.SwapInBytes);
         ulong swappedOut = report.Machines.Aggregate(0UL, (sum, machine) => sum + machine.SwapOutBytes);
-        VmsMachineReport[] failed = [.. report.Machines.Where(machine => machine.Exit is not { Status: 0 })];
+        VmsMachineReport[] failed = [.. report.Machines.Where(machine => machine.Exit is not { IsSuccess: true })];
         List<string> answers =
         [
             $"{Size(report.Promised)} were promised on a host of {Size(report.HostMemory)}, {Brief(report.Promised / (double)report.HostMemory)} times what there is; "
                 + $"at most {Size(report.PeakFramesUsed << 12)} were in use.",
             swappedIn + swappedOut == 0 ? "Nothing was swapped." : $"{Size(swappedOut)} went to swap and {Size(swappedIn)} came back.",
-            failed.Length == 0 ? "Every machine ended with status 0." : $"{Number((ulong)failed.Length)} of {Number((ulong)report.Machines.Count)} machines did not end with status 0.",
+            failed.Length == 0 ? "Every machine ended well." : $"{Number((ulong)failed.Length)} of {Number((ulong)report.Machines.Count)} machines did not end well.",
         ];
         answers.AddRange(failed.Take(MostAnswersOfMachines).Select(machine => $"{Printable(machine.Name)}: {Printable(machine.Exit?.Detail ?? End(machine))}."));
         return answers;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Mmu86.Lab.Reports;
 using Mmu86.Lab.Scenarios;
 using Xunit;
 
@@ -74,6 +75,19 @@ public sealed partial class VmsPageTests
         int charts = Charts(page).Count();
         Assert.Equal(charts, Regex.Count(page, "<div class=\"plot\" role=\"img\" aria-label=\"[^\"]{20,}\"></div>"));
         Assert.Equal(charts, Regex.Count(page, "<details><summary>The same as a table</summary>\n<div class=\"scroll\" tabindex=\"0\"><table>"));
+    }
+
+    [Fact]
+    public void Write_GuestThatSaysByItsDebugExitThatAllIsWell_EndedWell()
+    {
+        VmsReport report = SampleVms.Report("a", "b");
+        VmsReport Ended(int code) => report with
+        {
+            Machines = [.. report.Machines.Select(machine => machine with { Exit = new ExitReport { Kind = ExitKind.Exited, Status = (code << 1) | 1, DebugCode = code } })],
+        };
+
+        Assert.Contains("Every machine ended well.", VmsPage.Write(Ended(0)), StringComparison.Ordinal);
+        Assert.Contains("2 of 2 machines did not end well.", VmsPage.Write(Ended(1)), StringComparison.Ordinal);
     }
 
     [Fact]
