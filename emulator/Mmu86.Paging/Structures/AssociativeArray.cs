@@ -58,21 +58,31 @@ internal unsafe struct AssociativeArray
     public readonly bool IsSkewed => _skew != null;
 
     /// <summary>Builds an empty array.</summary>
-    public void Initialize(Arena arena, TagPool pool, int sets, int ways, IndexHash hash, Replacement replacement, ulong seed)
+    /// <param name="arena">Takes all of it but the counts.</param>
+    /// <param name="counts">Takes the counts of live entries by page size and space, which are most of its bytes.</param>
+    /// <param name="pool">The spaces.</param>
+    /// <param name="sets">Sets, at least 1.</param>
+    /// <param name="ways">Ways, at least 1.</param>
+    /// <param name="hash">The index.</param>
+    /// <param name="replacement">The policy.</param>
+    /// <param name="seed">Of random replacement.</param>
+    public void Initialize(Arena arena, Arena counts, TagPool pool, int sets, int ways, IndexHash hash, Replacement replacement, ulong seed)
     {
         TlbArrayConfiguration configuration = new() { Name = "", PageSizes = [], Sets = sets, Ways = ways, Hash = hash, Replacement = replacement };
-        Initialize(arena, pool, configuration, seed);
+        Initialize(arena, counts, pool, configuration, seed);
     }
 
     /// <summary>Builds an empty array of a geometry that can be built (<see cref="Geometry"/>).</summary>
-    public void Initialize(Arena arena, TagPool pool, TlbArrayConfiguration configuration, ulong seed)
+    public void Initialize(Arena arena, TagPool pool, TlbArrayConfiguration configuration, ulong seed) => Initialize(arena, arena, pool, configuration, seed);
+
+    private void Initialize(Arena arena, Arena counts, TagPool pool, TlbArrayConfiguration configuration, ulong seed)
     {
         int sets = configuration.Sets;
         int ways = configuration.Ways;
         Sets = sets;
         Ways = ways;
         _alive = pool.Alive;
-        _live = arena.Allocate<uint>(Tag.SizesAndSpaces);
+        _live = counts.Allocate<uint>(Tag.SizesAndSpaces);
         if (sets == 0)
         {
             _unbounded = arena.Allocate<Unbounded>(1);
@@ -283,6 +293,26 @@ internal unsafe struct AssociativeArray
 
     /// <summary>Whether an entry holds something that a lookup might still find.</summary>
     public readonly bool IsLive(int entry) => Tags[entry] != 0 && _alive[Tag.Space(Tags[entry])] != 0;
+
+    /// <summary>Takes every live entry out of the counts. All are zero then.</summary>
+    public readonly void Uncount()
+    {
+        for (int entry = 0; entry < Capacity; entry++)
+        {
+            if (IsLive(entry))
+                _live[Tag.SizeAndSpace(Tags[entry])]--;
+        }
+    }
+
+    /// <summary>Counts every live entry, after <see cref="Uncount"/> and whatever changed the entries since.</summary>
+    public readonly void Recount()
+    {
+        for (int entry = 0; entry < Capacity; entry++)
+        {
+            if (IsLive(entry))
+                _live[Tag.SizeAndSpace(Tags[entry])]++;
+        }
+    }
 
     /// <summary>One past the last entry that may be live: the bound of a scan.</summary>
     public readonly int ScanEnd => _unbounded != null ? _unbounded->Top : (int)Capacity;

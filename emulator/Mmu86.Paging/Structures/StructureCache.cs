@@ -53,12 +53,12 @@ internal unsafe struct StructureCache
     public bool Exists { get; private set; }
 
     /// <summary>Builds the cache.</summary>
-    public void Initialize(Arena arena, TagPool pool, StructureCacheConfiguration configuration, ulong seed)
+    public void Initialize(Arena arena, Arena counts, TagPool pool, StructureCacheConfiguration configuration, ulong seed)
     {
         if (configuration.Entries == 0)
             return;
         Exists = true;
-        _entries.Initialize(arena, pool, configuration.Entries / configuration.Ways, configuration.Ways, configuration.Hash ?? IndexHash.Linear, configuration.Replacement, seed);
+        _entries.Initialize(arena, counts, pool, configuration.Entries / configuration.Ways, configuration.Ways, configuration.Hash ?? IndexHash.Linear, configuration.Replacement, seed);
         _guestTables = arena.Allocate<ulong>(_entries.Capacity);
         _sources = arena.Allocate<ulong>(_entries.Capacity);
         _hints = arena.Allocate<int>(256);
@@ -192,6 +192,20 @@ internal unsafe struct StructureCache
     {
         if (Exists)
             _entries.Sweep();
+    }
+
+    /// <summary>Takes its entries out of the counts, which are not put aside, before what was put aside is put back.</summary>
+    public readonly void Uncount()
+    {
+        if (Exists)
+            _entries.Uncount();
+    }
+
+    /// <summary>Counts its entries again.</summary>
+    public readonly void Recount()
+    {
+        if (Exists)
+            _entries.Recount();
     }
 
     /// <summary>Writes the entries and what was counted. Where an entry was read from is for reports alone.</summary>

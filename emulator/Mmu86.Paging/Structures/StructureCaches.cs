@@ -8,8 +8,9 @@ internal sealed unsafe class StructureCaches : IDisposable
 {
     private static readonly StructureCacheConfiguration s_none = new() { Entries = 0, Ways = 0, Replacement = Replacement.Lru };
 
-    // Theirs alone, so that everything they hold can be put aside.
+    // Theirs alone, so that everything they hold can be put aside. Counts by space are a hundred times as large as the entries, and follow from them.
     private readonly Arena _arena = new();
+    private readonly Arena _counts = new();
     private readonly StructureCache* _all;
     private byte[] _saved = [];
 
@@ -34,7 +35,7 @@ internal sealed unsafe class StructureCaches : IDisposable
         foreach ((string name, int index, StructureCacheConfiguration cache) in caches)
         {
             Geometry.Check(name, cache);
-            _all[index].Initialize(_arena, pool, cache, seed + (ulong)index);
+            _all[index].Initialize(_arena, _counts, pool, cache, seed + (ulong)index);
             _all[index].Level = index % TableLayout.MaximumLevels;
         }
 
@@ -94,7 +95,14 @@ internal sealed unsafe class StructureCaches : IDisposable
     public void Save() => _arena.Save(ref _saved);
 
     /// <summary>Undoes whatever happened since <see cref="Save"/>.</summary>
-    public void Restore() => _arena.Restore(_saved);
+    public void Restore()
+    {
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+            _all[i].Uncount();
+        _arena.Restore(_saved);
+        for (int i = 0; i <= 2 * TableLayout.MaximumLevels; i++)
+            _all[i].Recount();
+    }
 
     /// <summary>Writes all of them.</summary>
     public void Save(StateWriter writer)
@@ -115,7 +123,11 @@ internal sealed unsafe class StructureCaches : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _arena.Dispose();
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _counts.Dispose();
+    }
 
     private static StructureCache* Link(StructureCache* levels)
     {

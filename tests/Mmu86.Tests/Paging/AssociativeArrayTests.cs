@@ -162,7 +162,7 @@ public sealed unsafe class AssociativeArrayTests : IDisposable
     public void SetOf_Xor_FoldsTheNextBitsIn()
     {
         AssociativeArray array = default;
-        array.Initialize(_arena, new TagPool(_arena), 128, 12, IndexHash.Xor, Replacement.Mru3Plru, 1);
+        array.Initialize(_arena, _arena, new TagPool(_arena), 128, 12, IndexHash.Xor, Replacement.Mru3Plru, 1);
         Assert.Equal(0x55 ^ 0x2A, array.SetOf((0x2AUL << 7) | 0x55));
         Assert.Equal(0x2A, array.SetOf((0x7FUL << 14) | (0x2AUL << 7)));
     }
