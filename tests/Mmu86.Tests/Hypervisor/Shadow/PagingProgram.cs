@@ -106,7 +106,7 @@ internal sealed class PagingProgram
         switch (_random.Next(100))
         {
             case < 30:
-                EmitRead();
+                EmitRead(null);
                 break;
             case < 55:
                 EmitWrite();
@@ -115,13 +115,7 @@ internal sealed class PagingProgram
                 EmitFetch();
                 break;
             case < 78:
-                // Nothing is remembered of an entry that is not present.
-                if (EmitChange())
-                {
-                    _isOutdated.AsSpan().Fill(true);
-                    EmitInvalidation();
-                }
-
+                EmitChangeAndInvalidation();
                 break;
             case < 84:
                 EmitLookAtEntry();
@@ -181,9 +175,9 @@ internal sealed class PagingProgram
         _code.iretq();
     }
 
-    private void EmitRead()
+    private void EmitRead(int? page)
     {
-        _code.mov(rsi, AnyLinear(DataOffset));
+        _code.mov(rsi, page is { } number ? Linear(number, DataOffset) : AnyLinear(DataOffset));
         _code.xor(eax, eax);
         _code.mov(rax, __[rsi]);
         EmitLog();
@@ -215,10 +209,48 @@ internal sealed class PagingProgram
         _code.add(r15, 8);
     }
 
-    // True where the entry was present.
-    private bool EmitChange()
+    // Looks at a page that the entry is on the way to, before and behind the change.
+    private void EmitChangeAndInvalidation()
     {
         ulong address = AnyEntryAddress(out int level);
+        int? page = AnyPageThrough(address);
+        EmitRead(page);
+
+        // Nothing is remembered of an entry that is not present.
+        if (EmitChange(address, level))
+        {
+            _isOutdated.AsSpan().Fill(true);
+            EmitInvalidation();
+        }
+
+        EmitRead(page);
+    }
+
+    // By the root in force and the entries as they are now; null where there is none.
+    private int? AnyPageThrough(ulong entry)
+    {
+        List<int> pages = [];
+        for (int page = 0; page < Pages; page++)
+        {
+            ulong linear = Linear(page, 0), table = Roots + (_rootOf[_pcid]!.Value * Frame);
+            for (int level = 4; level >= 1; level--)
+            {
+                ulong at = table + (((linear >> (3 + (9 * level))) & 0x1FF) * 8);
+                if (at == entry)
+                    pages.Add(page);
+                ulong value = _entries[at];
+                if (at == entry || (value & PagingEntry.Present) == 0 || (value & PagingEntry.PageSizeBit) != 0)
+                    break;
+                table = value & PagingEntry.AddressMask & ~(1UL << 50);
+            }
+        }
+
+        return pages.Count == 0 ? null : pages[_random.Next(pages.Count)];
+    }
+
+    // True where the entry was present.
+    private bool EmitChange(ulong address, int level)
+    {
         bool isOfEveryRoot = _hasGlobals && level == 4;
         if (_random.Next(4) == 0 && !isOfEveryRoot)
         {

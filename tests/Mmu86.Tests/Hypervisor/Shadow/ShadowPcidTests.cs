@@ -58,6 +58,25 @@ public sealed class ShadowPcidTests
         AssertSees(program, isGlobal: false, 1, 1, seen, 2);
     }
 
+    [Theory]
+    [InlineData(0, 1, 2)]
+    [InlineData(0, 2, 1)]
+    [InlineData(1, 1, 2)]
+    [InlineData(1, 2, 1)]
+    [InlineData(2, 0, 2)]
+    [InlineData(3, 0, 2)]
+    public void Invpcid_FromThePcidItself_ActsAtOnce(int type, int pcid, byte seen)
+    {
+        var program = new TwoRootsProgram(Cr4.PcidEnable);
+        program.EmitLoad(RootA, 1, keeps: true);
+        program.EmitLook();
+        program.EmitSwap(RootA);
+        program.EmitInvpcid(type, pcid);
+        program.EmitLook();
+
+        AssertSees(program, isGlobal: false, 1, seen);
+    }
+
     // PCID 1 was used with both roots. INVLPG under one of them is for the PCID, whatever its root.
     [Fact]
     public void Invlpg_UnderOneRootOfAPcid_IsObeyedUnderTheOther()
@@ -112,6 +131,65 @@ public sealed class ShadowPcidTests
         program.EmitLook();
 
         AssertSees(program, isGlobal: true, 1, 2, 1);
+    }
+
+    // Nehalem has none: all shadow tables are the same to it.
+    [Fact]
+    public void LoadCr3_OfAProcessorWithoutPcids_ForgetsTheOtherRoot()
+    {
+        var program = new TwoRootsProgram(Cr4.None);
+        program.EmitLook();
+        program.EmitLoad(RootB, 0, keeps: false);
+        program.EmitLook();
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitLook();
+
+        byte[] log = Run(program.Build(isGlobal: false), PagingMode.Shadow, "nehalem", 16 << 20).Log;
+
+        Assert.Equal([1, 2, 1], log[..3]);
+    }
+
+    // Whatever is seen of a directory entry that changed, before that is demanded: behind a demand all below it is new.
+    [Fact]
+    public void LoadCr3_AfterAnAccessBelowAChangedDirectoryEntry_ShowsTheNewTable()
+    {
+        const ulong OldTable = RootA + 0x6000, NewTable = RootA + 0x7000, DirectoryEntry = RootA + 0x2040, Range = 16 << 20;
+        var program = new TwoRootsProgram(Cr4.None);
+        foreach (ulong page in new ulong[] { 0, 1 })
+        {
+            program.EmitStore(OldTable + (page * 8), TwoRootsProgram.Page | 3);
+            program.EmitStore(NewTable + (page * 8), TwoRootsProgram.OtherFrame | 3);
+        }
+
+        program.EmitStore(DirectoryEntry, OldTable | 3);
+        program.EmitLook(Range);
+        program.EmitStore(DirectoryEntry, NewTable | 3);
+        program.Code.mov(rsi, Range + 0x1000);
+        program.Code.mov(al, __[rsi]);
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitLook(Range);
+        program.EmitLook(Range + 0x1000);
+
+        AssertSees(program, isGlobal: false, 1, 2, 2);
+    }
+
+    // The frame of root B's directory is a table of root A's for a while. When it is none any more, a write to it is like any other.
+    [Fact]
+    public void Write_ToAFrameThatIsNoTableAnyMore_IsNotNoticed()
+    {
+        var program = new TwoRootsProgram(Cr4.None);
+        program.EmitLook();
+        program.EmitStore(RootA + 0x1008, (RootB + 0x2000) | 3); // noticed
+        program.EmitLook((1UL << 30) | TwoRootsProgram.Page);
+        program.EmitStore(RootA + 0x1008, 0); // still known to be out of step
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitStore(RootB + 0x2800, 0);
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitStore(RootB + 0x2800, 1);
+
+        (_, ShadowCounts? counts) = Run(program.Build(isGlobal: false), PagingMode.Shadow, "skylake", 16 << 20);
+
+        Assert.Equal(1UL, counts!.WriteProtectFaults);
     }
 
     // A global page of two roots becomes a table of the guest's. Whoever writes to it by what the processor remembers must be noticed.

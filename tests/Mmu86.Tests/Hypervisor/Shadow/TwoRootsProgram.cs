@@ -14,7 +14,9 @@ internal sealed class TwoRootsProgram
     public const ulong Page = 0x80_0000;
     public const ulong Log = 0x60_0000;
 
-    private const ulong OtherFrame = 0xA0_0000, Stack = 0x70_0000, PageBytes = 2 << 20;
+    public const ulong OtherFrame = 0xA0_0000;
+
+    private const ulong Stack = 0x70_0000, PageBytes = 2 << 20;
     private const ulong MappedBytes = 16 << 20;
     private const int Tables = 6 * 4096;
 
@@ -46,9 +48,13 @@ internal sealed class TwoRootsProgram
     }
 
     /// <summary>Writes down what is seen at the page.</summary>
-    public void EmitLook()
+    public void EmitLook() => EmitLook(Page);
+
+    /// <summary>Writes down what is seen elsewhere.</summary>
+    public void EmitLook(ulong address)
     {
-        Code.movzx(eax, __byte_ptr[Page]);
+        Code.mov(rsi, address);
+        Code.movzx(eax, __byte_ptr[rsi]);
         Code.mov(__byte_ptr[r15], al);
         Code.inc(r15);
     }
@@ -58,6 +64,14 @@ internal sealed class TwoRootsProgram
     {
         Code.mov(rsi, EntryUnder(root));
         Code.xor(__qword_ptr[rsi], (int)(Page ^ OtherFrame));
+    }
+
+    /// <summary>Writes eight bytes.</summary>
+    public void EmitStore(ulong address, ulong value)
+    {
+        Code.mov(rdi, address);
+        Code.mov(rax, value);
+        Code.mov(__[rdi], rax);
     }
 
     /// <summary>INVPCID.</summary>
