@@ -46,7 +46,7 @@ public sealed class VmsTests
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"machines\": [ { \"name\": \"a\", \"program\": \"helo\", \"memory\": \"4M\" } ] }", 65, "hostMemory: is missing")]
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"machines\": [ { \"name\": \"a\", \"program\": \"./no/file\", \"memory\": \"4M\" } ] }", 65, "machines[0].program: there is no file")]
     [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"policy\": { \"idleTaxPercent\": 75 }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"4M\" } ] }", 65, "policy.idleTaxPercent: is weighed with shares: 'policy.reclaim' must be shares")]
-    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"swap\": { \"size\": \"1M\", \"file\": \"no/such/folder\" }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"4M\" } ] }", 65, "swap.file: the directory of")]
+    [InlineData("{ \"schema\": \"mmu86.scenario/1\", \"hostMemory\": \"8M\", \"swap\": { \"size\": \"1M\", \"file\": \"no/such/folder\" }, \"machines\": [ { \"name\": \"a\", \"program\": \"hello\", \"memory\": \"16M\" } ] }", 65, "swap.file: the directory of")]
     [InlineData("nonsense", 65, "is not JSON at line 1")]
     public void Vms_BadScenario_IsOneSentenceAndAStatus(string json, int status, string sentence)
     {

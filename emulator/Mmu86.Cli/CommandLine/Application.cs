@@ -71,7 +71,8 @@ internal static class Application
         }
         catch (SwapFileException error)
         {
-            return Fail(streams, ExitStatus.BadInput, error.Message);
+            // With a cause, the operating system refused; else the scenario asks for what cannot be.
+            return Fail(streams, error.InnerException is null ? ExitStatus.BadInput : ExitStatus.InputOutput, error.Message);
         }
         catch (HostMemoryExhaustedException error)
         {

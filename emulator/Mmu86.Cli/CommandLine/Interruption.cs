@@ -2,22 +2,25 @@ using System.Runtime.InteropServices;
 
 namespace Mmu86.Cli.CommandLine;
 
-/// <summary>SIGINT and SIGTERM end a run cleanly, with a report of the part that ran; a second one ends the process.</summary>
+/// <summary>SIGINT, SIGTERM and SIGHUP end a run cleanly, with a report of the part that ran; a second one ends the process.</summary>
 internal sealed class Interruption : IDisposable
 {
     // As shells count: 128 and the number of the signal.
+    private const int HangUpStatus = 129;
     private const int InterruptStatus = 130;
     private const int TerminateStatus = 143;
 
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
+    private readonly PosixSignalRegistration _hangUp;
 
     /// <summary>Takes over the signals.</summary>
     public Interruption()
     {
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Take(context, InterruptStatus));
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Take(context, TerminateStatus));
+        _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => Take(context, HangUpStatus));
     }
 
     /// <summary>Cancelled by the first signal.</summary>
@@ -31,6 +34,7 @@ internal sealed class Interruption : IDisposable
     {
         _interrupt.Dispose();
         _terminate.Dispose();
+        _hangUp.Dispose();
         _source.Dispose();
     }
 

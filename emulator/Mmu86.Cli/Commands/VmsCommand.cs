@@ -121,6 +121,8 @@ internal static class VmsCommand
 
         if (settings.Snapshot is { } snapshot && !isSnapshotTaken)
             streams.Diagnose($"--snapshot-at {snapshot.AtNanoseconds}: the run did not come by there, so no snapshot was taken; it ended at {report.Time} ns");
+        if (report.Swap is { LastWriteFailure: { } why } swap)
+            streams.Diagnose($"swap: {swap.WriteFailures} {(swap.WriteFailures == 1 ? "write" : "writes")} failed, the last because {why}; the pages stayed in memory");
         foreach (VmsMigration migration in report.Migrations ?? [])
         {
             if (migration.Detail is { } detail)

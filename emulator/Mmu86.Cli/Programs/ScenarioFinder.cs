@@ -35,6 +35,8 @@ internal static class ScenarioFinder
 
     private static byte[] ReadFile(string path)
     {
+        if (Directory.Exists(path))
+            throw new UserErrorException(ExitStatus.BadInput, $"{path} is a directory");
         if (!File.Exists(path))
         {
             string hint = Suggestion.Nearest(path, ScenarioCatalogue.Names) is string near ? $"; did you mean '{near}'?" : "; see 'mmu86 list scenarios'";

@@ -53,7 +53,7 @@ public sealed class FileSwapDevice : ISwapDevice
 
             return SwapStatus.Done;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (SwapFile.IsOfTheSystem(exception))
         {
             return SwapStatus.ReadFailed;
         }
@@ -138,7 +138,7 @@ public sealed class FileSwapDevice : ISwapDevice
             RandomAccess.Write(_handle, source, (long)offset + SwapFile.HeaderBytes);
             return SwapStatus.Done;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (SwapFile.IsOfTheSystem(exception))
         {
             return SwapFile.IsFull(exception) ? SwapStatus.DeviceFull : SwapStatus.WriteFailed;
         }

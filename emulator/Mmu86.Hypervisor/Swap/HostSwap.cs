@@ -28,6 +28,9 @@ public sealed class HostSwap : IDisposable
     /// <summary>The sum over all machines, as of now.</summary>
     public SwapCounts Counts => _space.SumCounts();
 
+    /// <summary>How the last write that did not go well ended; <see cref="SwapStatus.Done"/> where all did.</summary>
+    public SwapStatus LastWriteFailure => _space.LastWriteFailure;
+
     /// <summary>The store of a machine.</summary>
     /// <param name="machine">Its number; no two machines have the same.</param>
     public SwapPageStore StoreOf(int machine) => new(_space, machine);

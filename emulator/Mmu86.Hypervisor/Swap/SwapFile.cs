@@ -25,6 +25,8 @@ internal static class SwapFile
     {
         if (string.IsNullOrWhiteSpace(options.Path))
             throw new SwapFileException("swap.file: the path is empty.");
+        if (options.Path.Contains('\0', StringComparison.Ordinal))
+            throw new SwapFileException("swap.file: the path has a null character.");
         if (options.SizeInBytes is < SwapSlot.SizeInBytes or > MaximumBytes)
             throw new SwapFileException($"swap.size: {options.SizeInBytes} bytes; it must be at least {SwapSlot.SizeInBytes} and at most {MaximumBytes}.");
         string path = Path.GetFullPath(options.Path);
@@ -37,14 +39,19 @@ internal static class SwapFile
             RemoveLeftover(path, options.Path);
             return CreateNew(path, options);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (IsOfTheSystem(exception))
         {
-            throw new SwapFileException($"swap.file: '{options.Path}' cannot be made: {exception.Message}", exception);
+            string why = IsFull(exception) ? "its disk, or what this process may write, has no room for it." : exception.Message;
+            throw new SwapFileException($"swap.file: '{options.Path}' cannot be made: {why}", exception);
         }
     }
 
-    /// <summary>Whether an error means that there is no room.</summary>
-    public static bool IsFull(Exception exception) => exception.HResult is NoSpace or QuotaExceeded;
+    /// <summary>Whether an exception of an operation on the file is what the operating system answered.</summary>
+    /// <remarks>EFBIG (RLIMIT_FSIZE, or more than the file system can hold) comes as an argument that is out of range; there are no others here.</remarks>
+    public static bool IsOfTheSystem(Exception exception) => exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
+
+    /// <summary>Whether such an exception means that there is no room.</summary>
+    public static bool IsFull(Exception exception) => exception is ArgumentOutOfRangeException || exception.HResult is NoSpace or QuotaExceeded;
 
     private static FileStream CreateNew(string path, SwapFileOptions options)
     {
@@ -70,7 +77,7 @@ internal static class SwapFile
                 file.SetLength(length);
             return file;
         }
-        catch (IOException)
+        catch
         {
             File.Delete(path);
             file.Dispose();
@@ -98,7 +105,7 @@ internal static class SwapFile
         }
         catch (IOException exception) when (exception.HResult == WouldBlock)
         {
-            throw new SwapFileException($"swap.file: '{name}' is in use by another process.", exception);
+            throw new SwapFileException($"swap.file: '{name}' is in use by another process.");
         }
     }
 

@@ -52,6 +52,9 @@ public sealed partial class SwapSpace : IDisposable
     /// <summary>Slots that can be given out now. Those freed while they were being written are not among them yet.</summary>
     public uint SlotsFree => _allocator.Free;
 
+    /// <summary>How the last write that did not go well ended; <see cref="SwapStatus.Done"/> where all did.</summary>
+    public SwapStatus LastWriteFailure => _lastWriteFailure;
+
     /// <summary>Bytes of memory that pages take here for longer than a write: the compressed pool, and pages whose write failed.</summary>
     public ulong MemoryBytes => _pool.Bytes + ((ulong)_held.Count * SwapSlot.SizeInBytes);
 

@@ -206,6 +206,24 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
     /// <inheritdoc cref="Build"/>
     public static GuestMachine BuildRecorded(RunOptions options, GuestOutput output, RunRecording recording) => new(options, output, observer: null, recording, shared: null);
 
+    /// <summary>Tries whether the image can be placed in a machine's memory, in memory that is thrown away.</summary>
+    /// <param name="options">What would be run.</param>
+    /// <returns>Why not, in a sentence; null where it can.</returns>
+    /// <exception cref="ImageNotSupportedException">The image is of a kind that Mmu86 does not have yet.</exception>
+    public static string? FindPlacementProblem(RunOptions options)
+    {
+        try
+        {
+            using var memory = new HostMemory(options.MemoryBytes);
+            _ = Load(GuestKind.Recognise(options), new NativeGuestMemory(memory), options);
+            return null;
+        }
+        catch (ImageFormatException exception)
+        {
+            return exception.Message;
+        }
+    }
+
     /// <summary>The bytes of host memory that a run of these options has.</summary>
     public static ulong HostBytesOf(RunOptions options) => HostBytes(options);
 

@@ -7,6 +7,7 @@ using Mmu86.Hypervisor.Scheduling;
 using Mmu86.Hypervisor.Sharing;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
+using Mmu86.Lab.Running;
 using Mmu86.Paging;
 using Mmu86.X86;
 
@@ -36,6 +37,9 @@ public static class ScenarioJson
     // ESX samples for 30 seconds; scenarios last a fraction of one.
     private const ulong DefaultSamplePeriod = 5_000_000;
     private const ulong LeastSamplePeriod = 100_000;
+
+    // Eleven days: far beyond what is ever run, and far from where sums of nanoseconds overflow.
+    private const ulong MostNanoseconds = 1_000_000_000_000_000;
 
     private const string DefaultReplacement = "clock";
 
@@ -86,6 +90,8 @@ public static class ScenarioJson
             List<ScenarioMigration> migrations = [];
             for (int i = 0; i < (description.Migrations?.Count ?? 0); i++)
                 Add(migrations, machines, description.Migrations![i], $"migrations[{i}]");
+            if (description.Limits?.Time is < 1 or > MostNanoseconds)
+                Refuse("limits.time", $"must be 1 to {MostNanoseconds} virtual nanoseconds, not {description.Limits.Time}");
             CheckTogether(host, machines);
             return new Scenario
             {
@@ -171,6 +177,7 @@ public static class ScenarioJson
 
         private void Add(List<ScenarioMachine> machines, HashSet<string> names, ScenarioMachineDescription machine, string path)
         {
+            int errorsBefore = errors.Count;
             ulong memory = Size($"{path}.memory", machine.Memory, RunOptions.MinimumMemoryBytes);
             ulong min = machine.Min is null ? 0 : Size($"{path}.min", machine.Min, 0);
             ulong max = machine.Max is null ? ulong.MaxValue : Size($"{path}.max", machine.Max, RunOptions.MinimumMemoryBytes);
@@ -180,6 +187,8 @@ public static class ScenarioJson
                 Refuse($"{path}.max", $"'{machine.Max}' is less than its min, '{machine.Min}'");
             if (machine.Shares is { } shares && (shares < 1 || (ulong)shares > MostShares))
                 Refuse($"{path}.shares", $"must be 1 to {MostShares}, not {shares}");
+            if (machine.StartAt > MostNanoseconds)
+                Refuse($"{path}.startAt", $"must be 0 to {MostNanoseconds} virtual nanoseconds, not {machine.StartAt}");
             int count = machine.Count ?? 1;
             if (count < 1 || count > MaximumMachines - machines.Count)
             {
@@ -196,6 +205,9 @@ public static class ScenarioJson
                 return;
             }
 
+            RunOptions options = Options(program, memory);
+            if (errors.Count == errorsBefore && GuestMachine.FindPlacementProblem(options) is { } misfit)
+                Refuse($"{path}.program", $"'{machine.Program}' cannot be placed: {misfit.TrimEnd('.')}");
             for (int i = 1; i <= count; i++)
             {
                 string name = count == 1 ? machine.Name : $"{machine.Name}-{i}";
@@ -204,17 +216,7 @@ public static class ScenarioJson
                 machines.Add(new ScenarioMachine
                 {
                     Name = name,
-                    Options = new RunOptions
-                    {
-                        Program = program,
-                        Machine = reading.Machine,
-                        Paging = PagingMode.Nested,
-                        GuestPage = PageSize.Size4K,
-                        HostPage = reading.Machine.Mmu.Nested.CanMap(PageSize.Size2M) ? PageSize.Size2M : PageSize.Size4K,
-                        Fidelity = reading.Fidelity,
-                        MemoryBytes = memory,
-                        Seed = reading.Seed,
-                    },
+                    Options = options,
                     Shares = (ulong)(machine.Shares ?? (int)DefaultShares),
                     LeastFrames = min >> 12,
                     MostFrames = max == ulong.MaxValue ? max : max >> 12,
@@ -223,9 +225,23 @@ public static class ScenarioJson
             }
         }
 
+        private RunOptions Options(ProgramImage program, ulong memory) => new()
+        {
+            Program = program,
+            Machine = reading.Machine,
+            Paging = PagingMode.Nested,
+            GuestPage = PageSize.Size4K,
+            HostPage = reading.Machine.Mmu.Nested.CanMap(PageSize.Size2M) ? PageSize.Size2M : PageSize.Size4K,
+            Fidelity = reading.Fidelity,
+            MemoryBytes = memory,
+            Seed = reading.Seed,
+        };
+
         private void Add(List<ScenarioMigration> migrations, List<ScenarioMachine> machines, MigrationDescription migration, string path)
         {
             ulong bandwidth = migration.Bandwidth is null ? MigrationOptions.DefaultBandwidth : Bandwidth($"{path}.bandwidth", migration.Bandwidth);
+            if (migration.At > MostNanoseconds)
+                Refuse($"{path}.at", $"must be 0 to {MostNanoseconds} virtual nanoseconds, not {migration.At}");
             if (migration.Latency > MostMigrationNanoseconds)
                 Refuse($"{path}.latency", $"must be 0 to {MostMigrationNanoseconds}, not {migration.Latency}");
             if (migration.Downtime > MostMigrationNanoseconds)

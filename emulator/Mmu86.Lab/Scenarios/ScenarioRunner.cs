@@ -157,7 +157,7 @@ public sealed class ScenarioRunner
             Promised = _scenario.Machines.Aggregate(0UL, (sum, machine) => sum + machine.Options.MemoryBytes),
             Time = scheduler.Machines.Max(machine => machine.Time),
             PeakFramesUsed = host.Frames.MostFramesUsed,
-            Swap = swap is null ? null : VmsSwap.Of(_scenario.Swap!, swap.Counts),
+            Swap = swap is null ? null : VmsSwap.Of(_scenario.Swap!, swap),
             Sharing = scheduler.Sharing is { } sharing ? VmsSharing.Of(_scenario.Sharing!, sharing, host.Frames, machines) : null,
             Timeline = _timeline.Moments,
             Machines = machines,

@@ -41,10 +41,18 @@ public sealed record VmsSwap
     /// <summary>Reads and writes that failed.</summary>
     public required ulong Failures { get; init; }
 
+    /// <summary>Writes among them. What they had to write stayed in memory and was written again.</summary>
+    public required ulong WriteFailures { get; init; }
+
+    /// <summary>Why the last of them failed, as the end of a sentence. Null where none did.</summary>
+    public string? LastWriteFailure { get; init; }
+
     /// <summary>Pages that came back changed.</summary>
     public required ulong ChecksumMismatches { get; init; }
 
-    internal static VmsSwap Of(ScenarioSwap swap, SwapCounts counts) => new()
+    internal static VmsSwap Of(ScenarioSwap swap, HostSwap host) => Of(swap, host.Counts, host.LastWriteFailure);
+
+    private static VmsSwap Of(ScenarioSwap swap, SwapCounts counts, SwapStatus lastWriteFailure) => new()
     {
         Device = swap.Device.Name,
         Size = swap.SizeInBytes,
@@ -58,6 +66,14 @@ public sealed record VmsSwap
         PagesReadAhead = counts.PagesReadAhead,
         ReadAheadHits = counts.ReadAheadHits,
         Failures = counts.ReadFailures + counts.WriteFailures,
+        WriteFailures = counts.WriteFailures,
+        LastWriteFailure = lastWriteFailure switch
+        {
+            SwapStatus.Done => null,
+            SwapStatus.DeviceFull => "its disk, or what this process may write, has no room left",
+            SwapStatus.ShortWrite => "the device took a part only",
+            _ => "the device could not write",
+        },
         ChecksumMismatches = counts.ChecksumMismatches,
     };
 }
