@@ -121,6 +121,30 @@ internal sealed class HostReclaim
         return _frames.FramesFree > 0;
     }
 
+    /// <summary>Who is to end where nobody can go on: of those that wait for a frame, and have more than their minimum, the one that should give first.</summary>
+    /// <returns>Null where no machine runs.</returns>
+    public ScheduledMachine? ChooseToEnd()
+    {
+        ScheduledMachine? chosen = null;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.Guest is not null && (chosen is null || !ShouldEndBefore(chosen, machine)))
+                chosen = machine;
+        }
+
+        return chosen;
+    }
+
+    // Where nothing speaks for either, the later one ends.
+    private bool ShouldEndBefore(ScheduledMachine machine, ScheduledMachine than)
+    {
+        if (machine.IsStarved != than.IsStarved)
+            return machine.IsStarved;
+        return HasMoreThanPromised(machine) != HasMoreThanPromised(than) ? HasMoreThanPromised(machine) : HasMore(machine, than);
+    }
+
+    private static bool HasMoreThanPromised(ScheduledMachine machine) => machine.Guest!.Machine.Memory.ResidentFrames > machine.LeastFrames;
+
     private ScheduledMachine? Choose(HashSet<ScheduledMachine> spent)
     {
         ScheduledMachine? chosen = null;

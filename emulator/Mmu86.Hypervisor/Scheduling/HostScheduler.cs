@@ -250,11 +250,10 @@ public sealed partial class HostScheduler
 
         if (_fruitless > MostFruitlessQuanta)
         {
-            // The last one is given up, and its frames help the others.
+            // One is given up, and its frames help the others.
             _fruitless = 0;
-            ScheduledMachine? last = _machines.LastOrDefault(machine => machine.IsStarved) ?? _machines.LastOrDefault(machine => machine.Guest is not null);
-            if (last is not null)
-                Abandon(last, AbandonCause.NoMemory, "the host has too few frames for any machine to go on");
+            if (_reclaim.ChooseToEnd() is { } machine)
+                Abandon(machine, AbandonCause.NoMemory, "the host has too few frames for any machine to go on");
         }
 
         foreach (ScheduledMachine machine in _machines)

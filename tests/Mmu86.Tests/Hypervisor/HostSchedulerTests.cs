@@ -60,6 +60,19 @@ public sealed class HostSchedulerTests
         Assert.Equal((0UL, 0), (full.FramesOwned, full.PagesStored));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void RunQuantum_NobodyCanGoOn_KeepsWhoHasNoMoreThanItWasPromised(int promised)
+    {
+        // Side by side they fill the host when both still want more.
+        Outcome full = Run(Scarce, threads: 1, ["gups 600 40000", "gups 400 40000"], capacity: 0, start: 0, least: index => index == promised ? 750UL : 0);
+
+        Assert.StartsWith("Exited 0", full.Exits[promised], StringComparison.Ordinal);
+        Assert.StartsWith("Limit 75 the host has too few frames", full.Exits[1 - promised], StringComparison.Ordinal);
+        Assert.Equal((0UL, 0), (full.FramesOwned, full.PagesStored));
+    }
+
     [Fact]
     public void RunQuantum_PageComesBackWrong_EndsThatMachineAlone()
     {
@@ -117,7 +130,7 @@ public sealed class HostSchedulerTests
         ulong MostSaved, ulong SharingBroken);
 
     private static Outcome Run(ulong hostBytes, int threads, string[] guests, int capacity = int.MaxValue, int corrupt = -1, PageSize page = PageSize.Size4K,
-        ulong scan = 0)
+        ulong scan = 0, ulong start = 300_000, Func<int, ulong>? least = null)
     {
         using var host = new VirtualHost(new HostMemory(hostBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = true });
         var scheduler = new HostScheduler(host, new HostSchedulerOptions
@@ -154,9 +167,9 @@ public sealed class HostSchedulerTests
                     joins += guest.Machine.Memory.Counts.Joins;
                     broken += guest.Machine.Memory.Counts.SharingBroken;
                 }),
-                StartNanoseconds = (ulong)i * 300_000,
+                StartNanoseconds = (ulong)i * start,
                 Shares = 1000,
-                LeastFrames = 0,
+                LeastFrames = least?.Invoke(i) ?? 0,
                 MostFrames = ulong.MaxValue,
                 Store = store,
                 Sampler = null,
