@@ -20,6 +20,11 @@ public sealed partial class HostScheduler
     // Quanta in which machines run or wait for frames and none retires an instruction, before one of them is given up. One instruction may need
     // dozens of pages from swap, one after the other.
     private const int MostFruitlessQuanta = 1000;
+
+    // Rounds of one quantum in which no machine retires an instruction and no time passes. Pages that come back from memory (zeros, what is still being
+    // written) take no time, so machines could take them from each other for ever. A quantum that ends for this counts for several fruitless ones.
+    private const int MostFruitlessRounds = 64;
+    private const int WeightOfFruitlessRounds = 16;
     private const int JoinsAtBarrier = 4;
 
     // As often as policies scan by default.
@@ -92,6 +97,8 @@ public sealed partial class HostScheduler
         }
 
         UInt128 before = Retired;
+        UInt128 progress = Progress;
+        int fruitlessRounds = 0;
         bool wasBusy = false;
         do
         {
@@ -102,7 +109,7 @@ public sealed partial class HostScheduler
                 machine.Guest?.Machine.Frames.Close();
 
             _running.Clear();
-            _running.AddRange(_machines.Where(machine => machine.Guest is not null && machine.Stop is null && machine.Time < until));
+            _running.AddRange(_machines.Where(machine => machine.IsRunnable && machine.Time < until));
             wasBusy |= _running.Count > 0;
             RunAll(until);
             foreach (ScheduledMachine machine in _machines)
@@ -113,9 +120,20 @@ public sealed partial class HostScheduler
                 if (machine.Stop is not null)
                     Try(machine, Serve);
             }
+
+            UInt128 reached = Progress;
+            fruitlessRounds = reached == progress ? fruitlessRounds + 1 : 0;
+            progress = reached;
         }
-        while (_machines.Any(machine => machine.Guest is not null && machine.Stop is null && machine.Time < until));
-        _fruitless = wasBusy && Retired == before ? _fruitless + 1 : 0;
+        while (fruitlessRounds < MostFruitlessRounds && _machines.Any(machine => machine.IsRunnable && machine.Time < until));
+        bool isStuck = fruitlessRounds == MostFruitlessRounds;
+        _fruitless = wasBusy && Retired == before ? _fruitless + (isStuck ? WeightOfFruitlessRounds : 1) : 0;
+        foreach (ScheduledMachine machine in _machines)
+        {
+            if (machine.IsRunnable)
+                machine.WaitUntil(until); // nothing to do where it has come so far
+        }
+
         EndQuantum(until);
         return true;
     }
@@ -236,6 +254,9 @@ public sealed partial class HostScheduler
     }
 
     private UInt128 Retired => _machines.Aggregate((UInt128)0, (sum, machine) => sum + machine.Instructions);
+
+    // Never falls. Without a change of it nothing happened that a guest could tell.
+    private UInt128 Progress => _machines.Aggregate((UInt128)0, (sum, machine) => sum + machine.Instructions + machine.Time);
 
     private void EndQuantum(ulong until)
     {

@@ -74,6 +74,9 @@ public sealed class ScheduledMachine
     /// <summary>Why it does not run on; null where it does.</summary>
     internal MachineStop? Stop { get; private set; }
 
+    /// <summary>Whether it can run on: it has begun, and waits for nothing.</summary>
+    internal bool IsRunnable => Guest is not null && Stop is null;
+
     /// <summary>It asked for a frame at a barrier and there was none.</summary>
     internal bool IsStarved { get; private set; }
 
