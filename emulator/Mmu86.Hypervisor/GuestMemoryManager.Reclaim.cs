@@ -49,26 +49,35 @@ public sealed partial class GuestMemoryManager
         return IsLeaf(entry, level) && (entry & _format.Accessed) != 0;
     }
 
-    /// <summary>Clears the accessed flag of a frame; its large page is split, so that it has one of its own.</summary>
+    /// <summary>The same, and clears the flag; a large page is split, so that each frame has one of its own.</summary>
     /// <remarks>Translations in TLBs would let accesses by without setting it again: <see cref="Settle"/> behind the last of several is what that costs.</remarks>
-    public void ClearAccessed(GuestFrameNumber frame)
+    public bool TestAndClearAccessed(GuestFrameNumber frame)
     {
-        if (!WasAccessed(frame) || !TryFindSmall(frame.Address, out HostPhysicalAddress at))
-            return;
-        _host.Write(at, _host.Read<ulong>(at) & ~_format.Accessed);
+        HostPhysicalAddress at = FindEntry(frame.Address, out int level, out ulong entry);
+        if (!IsLeaf(entry, level) || (entry & _format.Accessed) == 0)
+            return false;
+        if (level > 1)
+        {
+            if (!TryFindSmall(frame.Address, out at))
+                return true;
+            entry = _host.Read<ulong>(at);
+        }
+
+        _host.Write(at, entry & ~_format.Accessed);
         Counts.AccessedFlagsCleared++;
         _isStale = true;
+        return true;
     }
 
     /// <summary>Whether evicting a frame needs a write: it differs from its copy in the store, or has none.</summary>
     public bool IsDirty(GuestFrameNumber frame)
     {
         _ = FindEntry(frame.Address, out _, out ulong entry);
-        return !_copies.ContainsKey(frame.Value) || (entry & _format.Dirty) != 0;
+        return (entry & _format.Dirty) != 0 || !_copies.ContainsKey(frame.Value);
     }
 
     /// <summary>Writes a dirty frame to the store and lets it stay resident: until it is stored to again, evicting it needs no write.</summary>
-    /// <remarks>Clearing its dirty flag costs an invalidation, as <see cref="ClearAccessed"/> does.</remarks>
+    /// <remarks>Clearing its dirty flag costs an invalidation, as <see cref="TestAndClearAccessed"/> does.</remarks>
     /// <returns>False where nothing was written: it is clean or not resident, or the store takes no more.</returns>
     public bool TryClean(GuestFrameNumber frame)
     {

@@ -62,7 +62,7 @@ public sealed class ScheduledMachine
     /// <summary>The part of its resident memory that it uses, in millionths; null where nobody estimates it.</summary>
     public uint? ActivePartsPerMillion => _options.Sampler?.ActivePartsPerMillion;
 
-    internal WorkingSetSampler? Sampler => IsElsewhere ? null : _options.Sampler;
+    internal IWorkingSetEstimate? Sampler => IsElsewhere ? null : _options.Sampler;
 
     /// <summary>Whether it went to another host, where nobody takes frames from it.</summary>
     public bool IsElsewhere { get; private set; }

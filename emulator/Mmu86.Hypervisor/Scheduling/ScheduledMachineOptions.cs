@@ -25,7 +25,7 @@ public sealed record ScheduledMachineOptions
     public required ITimedPageStore? Store { get; init; }
 
     /// <summary>Estimates how much of its memory it uses; null where nobody asks.</summary>
-    public required WorkingSetSampler? Sampler { get; init; }
+    public required IWorkingSetEstimate? Sampler { get; init; }
 
     /// <summary>Which of its frames gives way. Its memory's <see cref="GuestMemoryOptions.Residency"/>.</summary>
     public required VictimChooser Chooser { get; init; }

@@ -11,13 +11,24 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// </remarks>
 public sealed class VictimChooser : IResidencyObserver
 {
+    private const int PieceShift = 12;
+    private const ulong ChosenNote = ulong.MaxValue;
+
+    // More than any guest has: 2 TiB.
+    private const ulong MostSavedFrames = 1UL << 29;
+
     private readonly IReplacementPolicy _policy;
     private readonly WorkingSetSampler? _sampler;
-    private readonly HashSet<ulong> _chosen = [];
 
-    // The number of each evicted frame's eviction: how long it was away is what some policies go by.
-    private readonly Dictionary<ulong, ulong> _evictedAs = [];
+    // Chosen since the last batch, in this order, and how many of them are still resident.
+    private readonly List<ulong> _batch = [];
+    private int _chosen;
+
+    // A note for each frame, in pieces: whether it is chosen and still resident, or the number of its eviction if it was evicted. How long it was away is
+    // what some policies go by.
+    private ulong[]?[] _notes = [];
     private ulong _evictions;
+    private AccessInformation? _access;
 
     /// <summary>Makes one for a machine.</summary>
     /// <param name="policy">Knows no frame yet and is nobody else's.</param>
@@ -39,18 +50,22 @@ public sealed class VictimChooser : IResidencyObserver
     {
         for (ulong frame = first.Value; frame < first.Value + frames; frame++)
         {
-            bool wasEvicted = _evictedAs.Remove(frame, out ulong number);
-            _policy.Inserted(FrameId.Of(0, frame), wasSwapped && wasEvicted ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
+            ref ulong note = ref NoteOf(frame);
+            ulong number = note;
+            note = 0;
+            _policy.Inserted(FrameId.Of(0, frame), wasSwapped && number != 0 ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
         }
     }
 
     /// <inheritdoc/>
     public void LeftResidence(GuestFrameNumber frame, Removal how)
     {
-        if (!_chosen.Remove(frame.Value))
+        ref ulong note = ref NoteOf(frame.Value);
+        if (note == ChosenNote)
+            _chosen--;
+        else
             _policy.Removed(FrameId.Of(0, frame.Value), how);
-        if (how == Removal.Evicted)
-            _evictedAs[frame.Value] = ++_evictions;
+        note = how == Removal.Evicted ? ++_evictions : 0;
     }
 
     /// <summary>Chooses a frame. It may clear accessed flags; the invalidation that this needs is the caller's.</summary>
@@ -59,12 +74,14 @@ public sealed class VictimChooser : IResidencyObserver
     /// <returns>False where none is left.</returns>
     public bool TryChoose(GuestMemoryManager memory, out GuestFrameNumber victim)
     {
-        bool found = _policy.TryChooseVictim(new AccessInformation(memory, _sampler), FrameId.None, out FrameId chosen);
+        bool found = _policy.TryChooseVictim(AccessTo(memory), FrameId.None, out FrameId chosen);
         victim = default;
         if (!found)
             return false;
         _policy.Removed(chosen, Removal.Evicted);
-        _chosen.Add(chosen.GuestFrame);
+        NoteOf(chosen.GuestFrame) = ChosenNote;
+        _batch.Add(chosen.GuestFrame);
+        _chosen++;
         victim = new GuestFrameNumber(chosen.GuestFrame);
         return true;
     }
@@ -72,28 +89,58 @@ public sealed class VictimChooser : IResidencyObserver
     /// <summary>The batch is over: what was chosen and is still resident goes back into the books.</summary>
     public void TakeBack()
     {
-        foreach (ulong frame in _chosen.Order())
-            _policy.Inserted(FrameId.Of(0, frame), Insertion.SwappedIn(0));
-        _chosen.Clear();
+        if (_chosen != 0)
+        {
+            _batch.Sort();
+            foreach (ulong frame in _batch)
+            {
+                ref ulong note = ref NoteOf(frame);
+                if (note != ChosenNote)
+                    continue;
+                note = 0;
+                _policy.Inserted(FrameId.Of(0, frame), Insertion.SwappedIn(0));
+            }
+
+            _chosen = 0;
+        }
+
+        _batch.Clear();
     }
 
     /// <summary>Virtual time has passed: policies that watch accessed flags look at some. The invalidation that this needs is the caller's.</summary>
     /// <param name="memory">The machine's memory.</param>
-    /// <param name="virtualNanoseconds">The host's time.</param>
-    public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(new AccessInformation(memory, _sampler), virtualNanoseconds);
+    /// <param name="virtualNanoseconds">For how long the machine has worked: flags of one that waits or idles tell nothing new.</param>
+    public void Tick(GuestMemoryManager memory, ulong virtualNanoseconds) => _policy.Tick(AccessTo(memory), virtualNanoseconds);
+
+    // A machine has one memory.
+    private AccessInformation AccessTo(GuestMemoryManager memory) =>
+        _access is { } access && access.Memory == memory ? access : _access = new AccessInformation(memory, _sampler);
+
+    private ref ulong NoteOf(ulong frame)
+    {
+        ulong piece = frame >> PieceShift;
+        if (piece >= (ulong)_notes.Length)
+            Array.Resize(ref _notes, (int)Math.Max(piece + 1, 2 * (ulong)_notes.Length));
+        return ref (_notes[piece] ??= new ulong[1 << PieceShift])[frame & ((1UL << PieceShift) - 1)];
+    }
 
     /// <summary>Writes the policy's books, and when each frame was evicted. Between two batches.</summary>
     /// <exception cref="InvalidOperationException">A batch was not taken back.</exception>
     internal void Save(StateWriter writer)
     {
-        if (_chosen.Count != 0)
+        if (_chosen != 0)
             throw new InvalidOperationException("Victims have been chosen that are neither evicted nor taken back.");
         writer.Write(_evictions);
-        writer.Write(_evictedAs.Count);
-        foreach ((ulong frame, ulong number) in _evictedAs.OrderBy(pair => pair.Key))
+        writer.Write(_notes.Sum(piece => piece?.Count(note => note != 0) ?? 0));
+        for (int piece = 0; piece < _notes.Length; piece++)
         {
-            writer.Write(frame);
-            writer.Write(number);
+            for (int i = 0; i < (_notes[piece]?.Length ?? 0); i++)
+            {
+                if (_notes[piece]![i] == 0)
+                    continue;
+                writer.Write(((ulong)piece << PieceShift) + (ulong)i);
+                writer.Write(_notes[piece]![i]);
+            }
         }
 
         _policy.Save(writer);
@@ -102,13 +149,16 @@ public sealed class VictimChooser : IResidencyObserver
     /// <summary>Reads them back in place of what is known.</summary>
     internal void Load(StateReader reader)
     {
-        _chosen.Clear();
-        _evictedAs.Clear();
-        _evictions = reader.ReadUInt64("evictions");
+        _chosen = 0;
+        _batch.Clear();
+        _notes = [];
+        _evictions = reader.ReadUInt64("evictions", 0, ChosenNote - 1);
         for (int left = reader.ReadInt32("evicted", 0, int.MaxValue); left > 0; left--)
         {
-            if (!_evictedAs.TryAdd(reader.ReadUInt64("evictedFrame", 0, FrameId.GuestFrameLimit - 1), reader.ReadUInt64("eviction", 0, _evictions)))
+            ref ulong note = ref NoteOf(reader.ReadUInt64("evictedFrame", 0, MostSavedFrames - 1));
+            if (note != 0)
                 throw reader.Refuse("evictedFrame", "is there twice");
+            note = reader.ReadUInt64("eviction", 1, _evictions);
         }
 
         _policy.Load(reader);
@@ -121,13 +171,14 @@ public sealed class VictimChooser : IResidencyObserver
 
     private sealed class AccessInformation(GuestMemoryManager memory, WorkingSetSampler? sampler) : IAccessInformation
     {
+        public GuestMemoryManager Memory => memory;
+
         public bool TestAndClearAccessed(FrameId frame)
         {
             var number = new GuestFrameNumber(frame.GuestFrame);
-            if (!memory.WasAccessed(number))
+            if (!memory.TestAndClearAccessed(number))
                 return false;
             sampler?.NoteAccessed(number);
-            memory.ClearAccessed(number);
             return true;
         }
 

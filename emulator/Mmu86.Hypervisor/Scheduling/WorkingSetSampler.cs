@@ -10,7 +10,7 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// at its start and looked at in its course. The estimate is the largest of a slow average, a fast one, and the fast one with what this period has
 /// shown so far, so that it rises at once and falls slowly.
 /// </remarks>
-public sealed class WorkingSetSampler
+public sealed class WorkingSetSampler : IWorkingSetEstimate
 {
     /// <summary>All of it.</summary>
     public const uint Whole = 1_000_000;
@@ -41,7 +41,8 @@ public sealed class WorkingSetSampler
         _random = new SplitMix64(seed);
     }
 
-    /// <summary>The part of the resident memory that is in use, in millionths. All of it until a period has passed.</summary>
+    /// <inheritdoc/>
+    /// <remarks>All of it until a period has passed.</remarks>
     public uint ActivePartsPerMillion { get; private set; } = Whole;
 
     /// <summary>Somebody else saw that a page was used, and cleared its flag.</summary>
@@ -51,9 +52,7 @@ public sealed class WorkingSetSampler
             _sampled[frame.Value] = true;
     }
 
-    /// <summary>Looks, if it is time to. It may clear accessed flags; the invalidation that this needs is the caller's.</summary>
-    /// <param name="memory">The machine's memory.</param>
-    /// <param name="now">Virtual nanoseconds of the guest; never less than before.</param>
+    /// <inheritdoc/>
     public void Tick(GuestMemoryManager memory, ulong now)
     {
         if (now < _nextLook)
@@ -78,7 +77,7 @@ public sealed class WorkingSetSampler
     }
 
     /// <summary>Writes what was seen, and what is watched.</summary>
-    internal void Save(StateWriter writer)
+    public void Save(StateWriter writer)
     {
         writer.Write(_random.State);
         writer.Write(_periodEnd);
@@ -95,7 +94,7 @@ public sealed class WorkingSetSampler
     }
 
     /// <summary>Reads it back in place of what was seen.</summary>
-    internal void Load(StateReader reader)
+    public void Load(StateReader reader)
     {
         _random = new SplitMix64(reader.ReadUInt64("samplerRandom"));
         _periodEnd = reader.ReadUInt64("periodEnd");
@@ -133,7 +132,7 @@ public sealed class WorkingSetSampler
         {
             GuestFrameNumber frame = Choose(memory);
             if (_sampled.TryAdd(frame.Value, false))
-                memory.ClearAccessed(frame);
+                memory.TestAndClearAccessed(frame);
         }
     }
 
