@@ -22,7 +22,7 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options)
     private const ulong Neighbourhood = 64;
 
     // Aging on demand passes all slots: at most once in this share of as many decisions.
-    private const int AgingShare = 8;
+    private const int AgingShare = 2;
 
     // Numbers of generations only grow; the list of one is its number modulo the most there can be.
     private ulong _oldest;

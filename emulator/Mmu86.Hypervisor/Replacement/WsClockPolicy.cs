@@ -11,7 +11,7 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
     private const int Ring = 0;
 
     // Where all memory is in the working set the paper's hand goes round it all; here it stops, for decisions must not cost by the size of memory.
-    private const int MaxExamined = 8;
+    private const int MaxExamined = 4;
 
     private readonly ulong _window = options.WorkingSetNanoseconds;
 

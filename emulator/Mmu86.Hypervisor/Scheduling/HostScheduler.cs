@@ -158,7 +158,8 @@ public sealed partial class HostScheduler
         _options.Swap?.Settle(Now);
     }
 
-    // Policies look at accessed flags now and then: each look costs every MMU of the machine its translations.
+    // Policies look at accessed flags now and then: each look costs every MMU of the machine its translations. They do so by the time for which a machine
+    // has worked. Flags that nobody sets age nothing, and so what the looks cost stays a small part of what the machine's instructions do.
     private void Watch()
     {
         bool isTime = Now >= _nextWatch;
@@ -172,7 +173,7 @@ public sealed partial class HostScheduler
             if (isTime && machine.Store is not null)
             {
                 machine.Store.Now = Math.Max(machine.Store.Now, Now);
-                machine.Chooser.Tick(guest.Machine.Memory, Now);
+                machine.Chooser.Tick(guest.Machine.Memory, machine.WorkNanoseconds);
             }
 
             guest.Machine.Memory.Settle();

@@ -262,6 +262,9 @@ public sealed class ScheduledMachine
     private static ISavedDevice? Saved(ITimedPageStore? store) =>
         store is null ? null : store as ISavedDevice ?? throw new InvalidOperationException("The page store of a machine is none that can be saved.");
 
+    /// <summary>Virtual nanoseconds for which the guest has worked up to the last barrier: an instruction a tick of its clock, and nothing while it waits or is idle.</summary>
+    internal ulong WorkNanoseconds => (ulong)((UInt128)Instructions * NanosecondsInSecond / Guest!.ClockFrequencyHertz);
+
     /// <summary>Virtual nanoseconds of the guest's own clock: it stands still while the guest waits.</summary>
     internal ulong GuestNanoseconds => (ulong)((UInt128)Guest!.Processor.VirtualTime * NanosecondsInSecond / Guest.ClockFrequencyHertz);
 }

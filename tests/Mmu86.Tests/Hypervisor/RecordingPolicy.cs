@@ -1,0 +1,56 @@
+using Mmu86.Hypervisor.Replacement;
+using Mmu86.Memory;
+
+namespace Mmu86.Tests.Hypervisor;
+
+/// <summary>First in, first out, and a line for everything that it is told.</summary>
+internal sealed class RecordingPolicy(int frames) : IReplacementPolicy
+{
+    private readonly IReplacementPolicy _policy = PageReplacement.Find("fifo")!.Create(ReplacementOptions.Default(frames, 1));
+
+    public List<string> Log { get; } = [];
+
+    public List<ulong> Ticks { get; } = [];
+
+    public string Name => "recording";
+
+    public int Count => _policy.Count;
+
+    public int PinnedCount => _policy.PinnedCount;
+
+    public int GhostCount => _policy.GhostCount;
+
+    public bool IsResident(FrameId frame) => _policy.IsResident(frame);
+
+    public void Inserted(FrameId frame, Insertion how)
+    {
+        Log.Add($"inserted {frame.GuestFrame} {how.Kind} {how.RefaultDistance}");
+        _policy.Inserted(frame, how);
+    }
+
+    public void Removed(FrameId frame, Removal how)
+    {
+        Log.Add($"removed {frame.GuestFrame} {how}");
+        _policy.Removed(frame, how);
+    }
+
+    public void Pin(FrameId frame) => _policy.Pin(frame);
+
+    public void Unpin(FrameId frame) => _policy.Unpin(frame);
+
+    public void Forget(int machine) => _policy.Forget(machine);
+
+    public bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim) => _policy.TryChooseVictim(access, incoming, out victim);
+
+    public void Tick(IAccessInformation access, ulong virtualNanoseconds)
+    {
+        Ticks.Add(virtualNanoseconds);
+        _policy.Tick(access, virtualNanoseconds);
+    }
+
+    public void Save(StateWriter writer) => _policy.Save(writer);
+
+    public void Load(StateReader reader) => _policy.Load(reader);
+
+    public void Verify() => _policy.Verify();
+}
