@@ -6,6 +6,7 @@ using Mmu86.Bench.Nested;
 using Mmu86.Bench.Parts;
 using Mmu86.Bench.Peers;
 using Mmu86.Bench.Programs;
+using Mmu86.Bench.Reclaim;
 using Mmu86.Bench.Replacement;
 using Mmu86.Bench.Silicon;
 
@@ -40,6 +41,9 @@ try
         case "replacement":
             ReplacementBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
             return 0;
+        case "reclaim":
+            ReclaimBench.Run(new CommandWords(args.Skip(1)), Console.Out, Console.Error);
+            return 0;
         case "codegen":
             CodegenBench.Run(new CommandWords(args.Skip(1)));
             return 0;
@@ -47,7 +51,8 @@ try
             CodegenBench.CompileAll();
             return 0;
         default:
-            throw new UsageException("say parts, programs, peers, paging, images, curves, silicon, nested, replacement or codegen; bench/README.md tells of each.");
+            throw new UsageException(
+                "say parts, programs, peers, paging, images, curves, silicon, nested, replacement, reclaim or codegen; bench/README.md tells of each.");
     }
 }
 catch (UsageException exception)

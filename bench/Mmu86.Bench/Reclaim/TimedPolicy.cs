@@ -1,0 +1,81 @@
+using Mmu86.Hypervisor.Replacement;
+using Mmu86.Memory;
+
+namespace Mmu86.Bench.Reclaim;
+
+/// <summary>A policy that tells a profile when it works. It decides what the policy inside decides.</summary>
+internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile) : IReplacementPolicy
+{
+    private FrameId _chosen = FrameId.None;
+
+    /// <inheritdoc/>
+    public string Name => policy.Name;
+
+    /// <inheritdoc/>
+    public int Count => policy.Count;
+
+    /// <inheritdoc/>
+    public int PinnedCount => policy.PinnedCount;
+
+    /// <inheritdoc/>
+    public int GhostCount => policy.GhostCount;
+
+    /// <inheritdoc/>
+    public bool IsResident(FrameId frame) => policy.IsResident(frame);
+
+    /// <inheritdoc/>
+    public void Inserted(FrameId frame, Insertion how)
+    {
+        HostWork outer = profile.Begin(HostWork.Books);
+        policy.Inserted(frame, how);
+        profile.End(outer);
+    }
+
+    /// <inheritdoc/>
+    public void Removed(FrameId frame, Removal how)
+    {
+        // Victims are removed as they are chosen: it is part of the choice, and so is what a batch does up to the next one.
+        HostWork outer = profile.Begin(frame == _chosen ? HostWork.Choosing : HostWork.Books);
+        policy.Removed(frame, how);
+        if (frame == _chosen)
+            profile.Linger();
+        else
+            profile.End(outer);
+    }
+
+    /// <inheritdoc/>
+    public void Pin(FrameId frame) => policy.Pin(frame);
+
+    /// <inheritdoc/>
+    public void Unpin(FrameId frame) => policy.Unpin(frame);
+
+    /// <inheritdoc/>
+    public void Forget(int machine) => policy.Forget(machine);
+
+    /// <inheritdoc/>
+    public bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim)
+    {
+        HostWork outer = profile.Begin(HostWork.Choosing);
+        bool found = policy.TryChooseVictim(access, incoming, out victim);
+        profile.End(outer);
+        _chosen = victim;
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public void Tick(IAccessInformation access, ulong virtualNanoseconds)
+    {
+        HostWork outer = profile.Begin(HostWork.Scanning);
+        policy.Tick(access, virtualNanoseconds);
+        profile.End(outer);
+    }
+
+    /// <inheritdoc/>
+    public void Save(StateWriter writer) => policy.Save(writer);
+
+    /// <inheritdoc/>
+    public void Load(StateReader reader) => policy.Load(reader);
+
+    /// <inheritdoc/>
+    public void Verify() => policy.Verify();
+}
