@@ -53,9 +53,9 @@ public sealed class BundledScenarioTests(BundledScenarioTests.Reports reports) :
     [Fact]
     public void Run_UnderPressure_UsesEveryMeansPassesThroughItsStatesAndPrintsWhatAHostWithEnoughPrints()
     {
-        VmsReport enough = Run("under-pressure", Enough, 64);
+        VmsReport enough = Run("under-pressure", Enough, 4);
 
-        VmsReport scarce = Run("under-pressure", null, 64);
+        VmsReport scarce = Run("under-pressure", null, 4);
 
         Assert.Equal(Outputs(enough), Outputs(scarce));
         Assert.All(scarce.Machines, machine => Assert.True(machine.Peak.SharedFrames > 0 && machine.Peak.BalloonedFrames > 0 && machine.SwapOutBytes > 0, machine.Name));
