@@ -38,6 +38,12 @@ internal sealed record HostCase
 
     public required ulong HostBytes { get; init; }
 
+    /// <summary>Which part the host has of what its machines touch, in percent; 0 where <see cref="HostBytes"/> is what it is.</summary>
+    public required int PartPercent { get; init; }
+
+    /// <summary>Frames for each machine that the first machine's minimum leaves; 0 where it is not promised most of the host.</summary>
+    public required int FramesLeft { get; init; }
+
     public required IReadOnlyList<HostCaseMachine> Machines { get; init; }
 
     public required string Replacement { get; init; }
@@ -86,19 +92,6 @@ internal sealed record HostCase
         }
 
         ulong promised = machines.Aggregate(0UL, (sum, machine) => sum + (machine.MemoryBytes >> 12));
-        ulong hostFrames = random.Next(8) switch
-        {
-            0 => (promised + (ulong)(machines.Length * 1024)) * 5 / 4,
-            1 => promised / 2,
-            2 => (ulong)machines.Length * (ulong)random.Next(64, 100),
-            _ => (ulong)machines.Length * (ulong)random.Next(90, 700),
-        };
-        if (random.Next(6) == 0)
-        {
-            // One is promised most of the host: what is left is too little for the others.
-            machines[0] = machines[0] with { LeastFrames = hostFrames - Math.Min(hostFrames, (ulong)machines.Length * (ulong)random.Next(8, 64)) };
-        }
-
         bool shares = random.Next(2) == 0;
         int tax = shares && random.Next(2) == 0 ? random.Next(1, 100) : 0;
         ulong swapPages = random.Next(8) switch
@@ -113,14 +106,16 @@ internal sealed record HostCase
             Number = number,
             Preset = preset,
             HostPage = random.Next(3) == 0 ? PageSize.Size4K : PageSize.Size2M,
-            HostBytes = Math.Max(hostFrames << 12, 1 << 20),
+            HostBytes = (promised + (ulong)(machines.Length * 1024)) * 5 / 4 << 12,
+            PartPercent = random.Next(10) switch { 0 => 0, 1 => random.Next(8, 30), _ => random.Next(30, 100) },
+            FramesLeft = random.Next(6) == 0 ? random.Next(8, 64) : 0,
             Machines = machines,
             Replacement = Pick(random, [.. PageReplacement.All.Where(policy => !policy.NeedsFuture).Select(policy => policy.Name)]),
             Order = shares ? ReclaimOrder.Shares : ReclaimOrder.Largest,
             IdleTaxPercent = tax,
             SamplePeriodNanoseconds = tax > 0 || random.Next(4) == 0 ? (ulong)random.Next(100_000, 3_000_000) : null,
             SharingPagesPerSecond = random.Next(2) == 0 ? (ulong)random.Next(10_000, 6_000_000) : null,
-            UsesBalloons = random.Next(2) == 0,
+            UsesBalloons = random.Next(4) != 0,
             QuantumNanoseconds = Pick(random, [20_000UL, 50_000UL, 100_000UL, 100_000UL, 400_000UL]),
             SwapPages = swapPages,
             File = random.Next(3) switch { 0 => SwapFileAllocation.Growing, 1 => SwapFileAllocation.Preallocated, _ => null },
@@ -138,9 +133,23 @@ internal sealed record HostCase
             {
                 0 => new HostCaseFaults(0, 0, 0, 0),
                 1 => new HostCaseFaults(0, random.Next(2, 60), 0, random.Next(0, 40)),
-                _ => new HostCaseFaults(random.Next(10, 200), random.Next(5, 100), random.Next(2) * random.Next(50, 2000), random.Next(0, 40)),
+                _ => new HostCaseFaults(random.Next(10, 200), random.Next(5, 100), random.Next(2) * random.Next(20, 500), random.Next(0, 40)),
             },
         };
+    }
+
+    /// <summary>The case with a host that has its part of so many frames.</summary>
+    public HostCase Sized(ulong framesTouched)
+    {
+        if (PartPercent == 0)
+            return this;
+
+        // Reserves and tables besides.
+        ulong frames = Math.Max(256, (framesTouched * (ulong)PartPercent / 100) + ((ulong)Machines.Count * 24));
+        HostCaseMachine[] machines = [.. Machines];
+        if (FramesLeft != 0)
+            machines[0] = machines[0] with { LeastFrames = frames - Math.Min(frames, (ulong)(FramesLeft * machines.Length)) };
+        return this with { HostBytes = frames << 12, Machines = machines };
     }
 
     /// <summary>What it takes to see the case again.</summary>
@@ -151,7 +160,7 @@ internal sealed record HostCase
 
     private static HostCaseMachine DrawMachine(Random random)
     {
-        string guest = Fill(Pick(random, random.Next(4) == 0 ? s_kernels : s_guests), random);
+        string guest = Fill(Pick(random, random.Next(3) == 0 ? s_kernels : s_guests), random);
         ulong memory = (guest.StartsWith("memory-kernel", StringComparison.Ordinal) ? (ulong)random.Next(8, 14) : (ulong)random.Next(20, 23)) << 20;
         return new HostCaseMachine(
             guest,

@@ -13,4 +13,5 @@ internal sealed record HostCaseResult(string Log, IReadOnlyList<MachineResult> M
 /// <param name="Exit">Kind, status and detail.</param>
 /// <param name="Output">What it printed.</param>
 /// <param name="Losses">Reads of its pages that failed, and pages that came back wrong.</param>
-internal sealed record MachineResult(string Exit, string Output, ulong Losses);
+/// <param name="Frames">The most frames that it had, tables included.</param>
+internal sealed record MachineResult(string Exit, string Output, ulong Losses, ulong Frames);

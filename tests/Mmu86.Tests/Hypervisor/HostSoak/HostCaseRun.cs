@@ -104,7 +104,8 @@ internal sealed class HostCaseRun
         {
             SwapCounts? counts = space?.CountsOf(i);
             string exit = _exits[i] ?? $"never started: {scheduler.Machines[i].NeverStarted}";
-            machines.Add(new MachineResult(exit, Encoding.Latin1.GetString(_outputs[i].ToArray()), counts is null ? 0 : counts.ReadFailures + counts.ChecksumMismatches));
+            machines.Add(new MachineResult(exit, Encoding.Latin1.GetString(_outputs[i].ToArray()), counts is null ? 0 : counts.ReadFailures + counts.ChecksumMismatches,
+                scheduler.Machines[i].Peak.ResidentFrames + scheduler.Machines[i].Peak.TableFrames));
             _log.Append(exit).Append('\n');
         }
 

@@ -20,7 +20,9 @@ public sealed class HostSoakTests(ITestOutputHelper log)
         (ulong SwappedIn, ulong Merged, ulong Ballooned, int Checks, int Lost, int Unfinished) seen = default;
         for (int number = 0; number < cases; number++)
         {
-            HostCase what = HostCase.Draw(number, TestSeed.Case(number));
+            HostCase drawn = HostCase.Draw(number, TestSeed.Case(number));
+            MachineResult[] apart = Guard(drawn, () => drawn.Machines.Select(machine => Alone(alone, drawn, machine)).ToArray());
+            HostCase what = drawn.Sized(apart.Aggregate(0UL, (sum, machine) => sum + machine.Frames));
             HostCaseResult one = Guard(what, () => HostCaseRun.Run(what, threads: 1, checks: true));
             HostCaseResult two = Guard(what, () => HostCaseRun.Run(what, threads: 2, checks: false));
             Guard(what, () =>
@@ -28,7 +30,7 @@ public sealed class HostSoakTests(ITestOutputHelper log)
                 Assert.Equal(one.Log, two.Log);
                 Assert.Equal(one.Machines, two.Machines);
                 for (int i = 0; i < what.Machines.Count; i++)
-                    Judge(what, one.Machines[i], Alone(alone, what, what.Machines[i]));
+                    Judge(what, one.Machines[i], apart[i]);
                 return true;
             });
             seen = (seen.SwappedIn + one.SwappedIn, seen.Merged + one.Merged, seen.Ballooned + one.Ballooned, seen.Checks + one.Checks,
@@ -52,6 +54,8 @@ public sealed class HostSoakTests(ITestOutputHelper log)
             Preset = "zen1",
             HostPage = PageSize.Size2M,
             HostBytes = 665 << 12,
+            PartPercent = 0,
+            FramesLeft = 0,
             Machines = [.. starts.Select((start, index) => new HostCaseMachine(guest, 10 << 20, 1000, index == 0 ? 30UL : 0, most[index], start))],
             Replacement = "lru",
             Order = ReclaimOrder.Largest,
