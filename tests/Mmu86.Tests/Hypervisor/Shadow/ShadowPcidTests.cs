@@ -120,6 +120,27 @@ public sealed class ShadowPcidTests
         AssertSees(program, isGlobal: true, 1, 1, 2, 2, 1, 1, 2);
     }
 
+    // Both roots had the page in their tables. INVLPG of a global page is for every PCID.
+    [Fact]
+    public void Invlpg_OfAGlobalPage_IsObeyedUnderOtherPcids()
+    {
+        var program = new TwoRootsProgram(Cr4.PageGlobalEnable | Cr4.PcidEnable);
+        program.EmitSwap(RootB);
+        program.EmitLoad(RootA, 1, keeps: true);
+        program.EmitLook();
+        program.EmitInvpcid(2, 0);
+        program.EmitLoad(RootB, 2, keeps: true);
+        program.EmitLook();
+        program.EmitLoad(RootA, 1, keeps: true);
+        program.EmitSwap(RootA);
+        program.EmitSwap(RootB);
+        program.Code.invlpg(__byte_ptr[TwoRootsProgram.Page]);
+        program.EmitLoad(RootB, 2, keeps: true);
+        program.EmitLook();
+
+        AssertSees(program, isGlobal: true, 1, 1, 2);
+    }
+
     [Fact]
     public void GlobalPage_WithoutPge_IsNotGlobal()
     {
@@ -171,6 +192,28 @@ public sealed class ShadowPcidTests
         program.EmitLook(Range + 0x1000);
 
         AssertSees(program, isGlobal: false, 1, 2, 2);
+    }
+
+    // A large page comes in the place of a table, of which the processor knows a page that nobody invalidated.
+    [Fact]
+    public void LoadCr3_AfterALargePageCameInPlaceOfATable_ShowsAllOfIt()
+    {
+        const ulong Table = RootA + 0x6000, DirectoryEntry = RootA + 0x2040, Range = 16 << 20;
+        var program = new TwoRootsProgram(Cr4.None);
+        program.EmitStore(Table, TwoRootsProgram.Page | 3);
+        program.EmitStore(Table + 8, TwoRootsProgram.Page | 3);
+        program.EmitStore(TwoRootsProgram.OtherFrame + 0x1000, 3);
+        program.EmitStore(DirectoryEntry, Table | 3);
+        program.EmitLook(Range);
+        program.EmitLook(Range + 0x1000);
+        program.EmitStore(DirectoryEntry, TwoRootsProgram.OtherFrame | PagingEntry.PageSizeBit | 3);
+        program.Code.mov(rsi, Range);
+        program.Code.invlpg(__byte_ptr[rsi]);
+        program.EmitLook(Range);
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitLook(Range + 0x1000);
+
+        AssertSees(program, isGlobal: false, 1, 1, 2, 3);
     }
 
     // The frame of root B's directory is a table of root A's for a while. When it is none any more, a write to it is like any other.
