@@ -22,7 +22,7 @@ public sealed class ShadowPagingTests
 {
     private const int Variants = 5;
 
-    private static readonly int Programs = TestTiers.Pick(standard: 10, ci: 20, soak: 400);
+    private static readonly int Programs = TestTiers.Pick(standard: 10, ci: 30, soak: 400);
 
     public static TheoryData<string, PageSize> Guests()
     {

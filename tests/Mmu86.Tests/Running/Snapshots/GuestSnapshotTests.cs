@@ -39,7 +39,7 @@ public sealed class GuestSnapshotTests
     [MemberData(nameof(Guests))]
     public void Snapshot_AtRandomInstructions_RunsOnAsIfNothingHadBeen(string guest)
     {
-        int cases = TestTiers.Pick(3, 10, 400);
+        int cases = TestTiers.Pick(3, 40, 400);
         for (int i = 0; i < cases; i++)
         {
             Random random = TestSeed.Case((guest.Length * 1000) + i);
