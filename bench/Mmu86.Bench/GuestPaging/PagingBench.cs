@@ -64,9 +64,10 @@ internal sealed class PagingBench
                     bench.Measure(rounds);
                     outside.Add(bench);
                 }
-                catch (IOException exception)
+                catch (Exception exception) when (exception is IOException or MeasurementException)
                 {
-                    missing.Add($"\nNot measured here, {PagingSteps.NameOf(kind)}: {exception.Message}.");
+                    // What was measured before is not lost: a system may have no swap, or its memory cgroup kills who waits for too much of it.
+                    missing.Add($"\nNot measured here, {PagingSteps.NameOf(kind)}: {exception.Message.TrimEnd(' ', ':', '\n')}.");
                 }
             }
         }
