@@ -31,7 +31,7 @@ public sealed class HostSnapshotTests : IDisposable
         Assert.Equal((0, ""), (uncut.Status, uncut.Error));
         Assert.True((long)JsonNode.Parse(uncut.Output)!["swap"]!["bytesWritten"]! > 0, "nothing was written to swap");
         foreach (ProcessResult other in (ProcessResult[])[whole, restored, again])
-            Assert.Equal((0, "", WithoutHost(uncut.Output)), (other.Status, other.Error, WithoutHost(other.Output)));
+            Assert.Equal((0, "", SnapshotProcesses.WithoutHost(uncut.Output)), (other.Status, other.Error, SnapshotProcesses.WithoutHost(other.Output)));
     }
 
     [Theory]
@@ -93,38 +93,15 @@ public sealed class HostSnapshotTests : IDisposable
         string folder = Directory.CreateDirectory(InFolder("kept")).FullName, path = Path.Combine(folder, "host.snapshot");
         string[] run = ["vms", scenario, "--quiet", "--snapshot", path, "--snapshot-at"];
         Assert.Equal(0, Mmu86Process.Run([.. run, "5ms"]).Status);
-        byte[] old = File.ReadAllBytes(path);
         string expected = Restored();
-        Random random = TestSeed.Case(3);
-        int killedInside = 0;
-        for (int i = 0; i < TestTiers.Pick(3, 6, 200); i++)
-        {
-            using Process process = Mmu86Process.Start(new Dictionary<string, string>(), [.. run, "20ms"]);
-            while (!process.HasExited && Directory.GetFiles(folder, "*.partial").Length == 0)
-                Thread.Sleep(1);
-            Thread.Sleep(random.Next(60));
-            process.Kill();
-            process.WaitForExit();
-            string[] left = [.. Directory.GetFiles(folder, ".*.partial")];
-            killedInside += left.Length;
-            Array.ForEach(left, File.Delete);
-            byte[] now = File.ReadAllBytes(path);
-            if (now.AsSpan().SequenceEqual(old))
-                continue;
 
-            // It was done before it died: the new one is whole.
-            Assert.Equal(expected, Restored());
-            old = now;
-        }
-
-        Assert.Equal(expected, Restored());
-        Assert.True(killedInside > 0, "no process died while it was writing");
+        SnapshotProcesses.KillWhileWriting(path, [.. run, "20ms"], TestTiers.Pick(3, 6, 200), 60, () => Assert.Equal(expected, Restored()));
 
         string Restored()
         {
             ProcessResult result = Mmu86Process.RunInside("vms", scenario, "--quiet", "--json", "-", "--restore", path);
             Assert.Equal(0, result.Status);
-            return WithoutHost(result.Output);
+            return SnapshotProcesses.WithoutHost(result.Output);
         }
     }
 
@@ -134,12 +111,5 @@ public sealed class HostSnapshotTests : IDisposable
     {
         File.WriteAllText(InFolder(name), text);
         return InFolder(name);
-    }
-
-    private static string WithoutHost(string report)
-    {
-        JsonNode json = JsonNode.Parse(report)!;
-        json.AsObject().Remove("host");
-        return json.ToJsonString();
     }
 }

@@ -24,8 +24,8 @@ public sealed class SnapshotTests
         ProcessResult restored = Mmu86Process.Run("run", "--restore", snapshot.Path, "--quiet", "--json", "-");
         Assert.Equal(0, whole.Status);
         Assert.Equal(0, restored.Status);
-        Assert.Equal(WithoutHost(uncut.Output), WithoutHost(whole.Output));
-        Assert.Equal(WithoutHost(uncut.Output), WithoutHost(restored.Output));
+        Assert.Equal(SnapshotProcesses.WithoutHost(uncut.Output), SnapshotProcesses.WithoutHost(whole.Output));
+        Assert.Equal(SnapshotProcesses.WithoutHost(uncut.Output), SnapshotProcesses.WithoutHost(restored.Output));
         Assert.Contains("\"measured\"", restored.Output, StringComparison.Ordinal);
         Assert.Equal(uncut.Error, restored.Error);
     }
@@ -39,7 +39,7 @@ public sealed class SnapshotTests
         Assert.Equal(75, Mmu86Process.Run("run", "sieve", "20000", "--memory", "64M", "--quiet", "--max-instructions", "10000", "--snapshot-at", "10000", "--snapshot", first.Path).Status);
         Assert.Equal(75, Mmu86Process.Run("run", "--restore", first.Path, "--quiet", "--max-instructions", "50000", "--snapshot-at", "50000", "--snapshot", second.Path).Status);
         ProcessResult restored = Mmu86Process.Run("run", "sieve", "20000", "--memory", "64M", "--restore", second.Path, "--quiet", "--json", "-");
-        Assert.Equal(WithoutHost(uncut.Output), WithoutHost(restored.Output));
+        Assert.Equal(SnapshotProcesses.WithoutHost(uncut.Output), SnapshotProcesses.WithoutHost(restored.Output));
     }
 
     [Theory]
@@ -86,42 +86,13 @@ public sealed class SnapshotTests
             string path = Path.Combine(folder, "guest.snapshot");
             string[] run = ["run", "gups", "12000", "200000", "--memory", "128M", "--quiet", "--snapshot", path, "--snapshot-at"];
             Assert.Equal(0, Mmu86Process.Run([.. run, "1000"]).Status);
-            byte[] old = File.ReadAllBytes(path);
-            Random random = TestSeed.Case(3);
-            int killedInside = 0;
-            for (int i = 0; i < TestTiers.Pick(8, 40, 400); i++)
-            {
-                using Process process = Mmu86Process.Start(new Dictionary<string, string>(), [.. run, "150000"]);
-                while (!process.HasExited && Directory.GetFiles(folder, "*.partial").Length == 0)
-                    Thread.Sleep(1);
-                Thread.Sleep(random.Next(40));
-                process.Kill();
-                process.WaitForExit();
-                string[] left = [.. Directory.GetFiles(folder, ".*.partial")];
-                killedInside += left.Length;
-                Array.ForEach(left, File.Delete);
-                byte[] now = File.ReadAllBytes(path);
-                if (now.AsSpan().SequenceEqual(old))
-                    continue;
 
-                // It was done before it died: the new one is whole.
-                SnapshotFile.Read(path, reader => GuestSnapshot.Read(reader, GuestOutput.None)).Dispose();
-                old = now;
-            }
-
-            SnapshotFile.Read(path, reader => GuestSnapshot.Read(reader, GuestOutput.None)).Dispose();
-            Assert.True(killedInside > 0, "no process died while it was writing");
+            SnapshotProcesses.KillWhileWriting(path, [.. run, "150000"], TestTiers.Pick(8, 40, 400), 40, () =>
+                SnapshotFile.Read(path, reader => GuestSnapshot.Read(reader, GuestOutput.None)).Dispose());
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    private static string WithoutHost(string report)
-    {
-        JsonNode json = JsonNode.Parse(report)!;
-        json.AsObject().Remove("host");
-        return json.ToJsonString();
     }
 }

@@ -32,12 +32,7 @@ public sealed class BroadcastInvalidationTests
     public void Invlpgb_OfAPageTakenAway_MakesItSeenByItsScope(ulong what, uint pages, uint spaces, bool isGlobal, string outcome)
     {
         using BareMachine machine = Machine();
-        machine.System.Cr4 |= Cr4.PageGlobalEnable;
-        machine.Vcpu.ContextChanged();
-        if (isGlobal)
-            machine.Tables.Change(new LinearAddress(BareMachine.Data), 1, PagingEntry.Global, 0);
-        ulong entry = machine.Tables.EntryAddress(new LinearAddress(BareMachine.Data), 1).Value;
-        machine.Tables.Map(new LinearAddress(Window), new GuestPhysicalAddress(entry), PageSize.Size4K, PagingEntry.Present | PagingEntry.Writable);
+        ulong entry = ShowEntryOfData(machine, isGlobal);
         machine.Assemble(c =>
         {
             c.mov(rsi, BareMachine.Data);
@@ -66,12 +61,7 @@ public sealed class BroadcastInvalidationTests
     {
         using BareMachine machine = Machine();
         machine.System.Efer |= Efer.SvmEnable;
-        machine.System.Cr4 |= Cr4.PageGlobalEnable;
-        machine.Vcpu.ContextChanged();
-        if (isGlobal)
-            machine.Tables.Change(new LinearAddress(BareMachine.Data), 1, PagingEntry.Global, 0);
-        ulong entry = machine.Tables.EntryAddress(new LinearAddress(BareMachine.Data), 1).Value;
-        machine.Tables.Map(new LinearAddress(Window), new GuestPhysicalAddress(entry), PageSize.Size4K, PagingEntry.Present | PagingEntry.Writable);
+        ulong entry = ShowEntryOfData(machine, isGlobal);
         machine.Assemble(c =>
         {
             c.mov(rsi, BareMachine.Data);
@@ -126,6 +116,18 @@ public sealed class BroadcastInvalidationTests
         machine.Assemble(c => c.db(0x0F, 0x01, last));
 
         Assert.Equal("#GP 0x0", MachineOutcome.Run(machine));
+    }
+
+    // The entry of the page of data is at the window, where the guest takes the page away. Returns the entry's address.
+    private static ulong ShowEntryOfData(BareMachine machine, bool isGlobal)
+    {
+        machine.System.Cr4 |= Cr4.PageGlobalEnable;
+        machine.Vcpu.ContextChanged();
+        if (isGlobal)
+            machine.Tables.Change(new LinearAddress(BareMachine.Data), 1, PagingEntry.Global, 0);
+        ulong entry = machine.Tables.EntryAddress(new LinearAddress(BareMachine.Data), 1).Value;
+        machine.Tables.Map(new LinearAddress(Window), new GuestPhysicalAddress(entry), PageSize.Size4K, PagingEntry.Present | PagingEntry.Writable);
+        return entry;
     }
 
     private static BareMachine Machine() => new(new BareMachineOptions { Cpuid = new FullCpuid { AddressEbx = 1u << 3 } });
