@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.X86;
 
@@ -67,6 +68,38 @@ public sealed partial class GuestMemoryManager
         Counts.AccessedFlagsCleared++;
         _isStale = true;
         return true;
+    }
+
+    /// <summary>The same for frames beside each other, whose entries are in one table.</summary>
+    /// <param name="first">The first of them, a multiple of 64.</param>
+    /// <param name="frames">A bit for each frame that is asked about, that of <paramref name="first"/> lowest.</param>
+    /// <returns>A bit for each of these that was used.</returns>
+    public ulong TestAndClearAccessed(GuestFrameNumber first, ulong frames)
+    {
+        HostPhysicalAddress at = FindEntry(first.Address, out int level, out ulong entry);
+        if (level > 1)
+        {
+            if (!IsLeaf(entry, level) || (entry & _format.Accessed) == 0)
+                return 0;
+            if (!TryFindSmall(first.Address, out at))
+                return frames;
+        }
+
+        ulong used = 0;
+        for (ulong left = frames; left != 0; left &= left - 1)
+        {
+            int place = BitOperations.TrailingZeroCount(left);
+            HostPhysicalAddress of = EntryAddress(at, place);
+            entry = _host.Read<ulong>(of);
+            if (!IsLeaf(entry, 1) || (entry & _format.Accessed) == 0)
+                continue;
+            _host.Write(of, entry & ~_format.Accessed);
+            used |= 1UL << place;
+        }
+
+        Counts.AccessedFlagsCleared += (ulong)BitOperations.PopCount(used);
+        _isStale |= used != 0;
+        return used;
     }
 
     /// <summary>Whether evicting a frame needs a write: it differs from its copy in the store, or has none.</summary>

@@ -112,7 +112,7 @@ internal sealed class OvercommittedHost : IDisposable
         ITimedPageStore store = _swap.StoreOf(index);
         ulong seed = _scenario.Seed + (ulong)index;
         WorkingSetSampler? sampler = _scenario.SamplePeriodNanoseconds is { } period ? new WorkingSetSampler(period, seed) : null;
-        IReplacementPolicy policy = _scenario.Replacement.Create(ReplacementOptions.Default((int)(machine.Options.MemoryBytes >> 12), seed));
+        IReplacementPolicy policy = _scenario.Replacement.Create(ReplacementOptions.ForGuest(machine.Options.MemoryBytes, seed));
         if (_profile is not null)
         {
             policy = new TimedPolicy(policy, _profile);

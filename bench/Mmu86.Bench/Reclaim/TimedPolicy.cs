@@ -1,12 +1,13 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Bench.Reclaim;
 
 /// <summary>A policy that tells a profile when it works. It decides what the policy inside decides.</summary>
 internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile) : IReplacementPolicy
 {
-    private FrameId _chosen = FrameId.None;
+    private GuestFrameNumber? _chosen;
 
     /// <inheritdoc/>
     public string Name => policy.Name;
@@ -21,10 +22,10 @@ internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile
     public int GhostCount => policy.GhostCount;
 
     /// <inheritdoc/>
-    public bool IsResident(FrameId frame) => policy.IsResident(frame);
+    public bool IsResident(GuestFrameNumber frame) => policy.IsResident(frame);
 
     /// <inheritdoc/>
-    public void Inserted(FrameId frame, Insertion how)
+    public void Inserted(GuestFrameNumber frame, Insertion how)
     {
         HostWork outer = profile.Begin(HostWork.Books);
         policy.Inserted(frame, how);
@@ -32,7 +33,7 @@ internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile
     }
 
     /// <inheritdoc/>
-    public void Removed(FrameId frame, Removal how)
+    public void Removed(GuestFrameNumber frame, Removal how)
     {
         // Victims are removed as they are chosen: it is part of the choice, and so is what a batch does up to the next one.
         HostWork outer = profile.Begin(frame == _chosen ? HostWork.Choosing : HostWork.Books);
@@ -44,21 +45,18 @@ internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile
     }
 
     /// <inheritdoc/>
-    public void Pin(FrameId frame) => policy.Pin(frame);
+    public void Pin(GuestFrameNumber frame) => policy.Pin(frame);
 
     /// <inheritdoc/>
-    public void Unpin(FrameId frame) => policy.Unpin(frame);
+    public void Unpin(GuestFrameNumber frame) => policy.Unpin(frame);
 
     /// <inheritdoc/>
-    public void Forget(int machine) => policy.Forget(machine);
-
-    /// <inheritdoc/>
-    public bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim)
+    public bool TryChooseVictim(IAccessInformation access, GuestFrameNumber? incoming, out GuestFrameNumber victim)
     {
         HostWork outer = profile.Begin(HostWork.Choosing);
         bool found = policy.TryChooseVictim(access, incoming, out victim);
         profile.End(outer);
-        _chosen = victim;
+        _chosen = found ? victim : null;
         return found;
     }
 

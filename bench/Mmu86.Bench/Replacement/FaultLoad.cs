@@ -1,5 +1,6 @@
 using Mmu86.Bench.Reporting;
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.X86;
 
 namespace Mmu86.Bench.Replacement;
 
@@ -56,24 +57,24 @@ internal sealed class FaultLoad : IAccessInformation
     }
 
     /// <inheritdoc/>
-    public bool TestAndClearAccessed(FrameId frame)
+    public bool TestAndClearAccessed(GuestFrameNumber frame)
     {
-        ref bool accessed = ref _accessed[(int)frame.GuestFrame];
+        ref bool accessed = ref _accessed[(int)frame.Value];
         bool wasAccessed = accessed;
         accessed = false;
         return wasAccessed;
     }
 
     /// <inheritdoc/>
-    public bool IsDirty(FrameId frame) => (frame.GuestFrame & 3) == 0;
+    public bool IsDirty(GuestFrameNumber frame) => (frame.Value & 3) == 0;
 
     /// <inheritdoc/>
-    public void StartCleaning(FrameId frame)
+    public void StartCleaning(GuestFrameNumber frame)
     {
         // A write that is under way for ever changes nothing.
     }
 
-    private static FrameId Frame(int page) => FrameId.Of(0, (ulong)page);
+    private static GuestFrameNumber Frame(int page) => new((ulong)page);
 
     private IReplacementPolicy Filled(PageReplacement kind)
     {
@@ -104,12 +105,12 @@ internal sealed class FaultLoad : IAccessInformation
             _accessed[page] = true;
             if (_resident[page])
                 continue;
-            FrameId incoming = Frame((int)page);
-            if (!policy.TryChooseVictim(this, incoming, out FrameId victim))
+            GuestFrameNumber incoming = Frame((int)page);
+            if (!policy.TryChooseVictim(this, incoming, out GuestFrameNumber victim))
                 throw new MeasurementException($"The policy '{policy.Name}' finds no victim.");
             policy.Removed(victim, Removal.Evicted);
-            _resident[(int)victim.GuestFrame] = false;
-            _accessed[(int)victim.GuestFrame] = false;
+            _resident[(int)victim.Value] = false;
+            _accessed[(int)victim.Value] = false;
             policy.Inserted(incoming, Insertion.SwappedIn(page % (uint)_pages));
             _resident[page] = true;
             policy.Tick(this, _now += NanosecondsPerFault);

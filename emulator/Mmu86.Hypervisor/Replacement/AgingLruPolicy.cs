@@ -9,7 +9,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// every access this is LRU exactly: a frame comes to the list of zero eight scans after its last use, so that list is in the order of use.
 /// Tanenbaum, "Modern Operating Systems", "Simulating LRU in Software" (aging).
 /// </remarks>
-internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolicy("lru", options, Ages, options.MaxResidentFrames)
+internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolicy("lru", options, Ages)
 {
     private const int Ages = 256;
     private const byte JustUsed = 0x80;
@@ -24,30 +24,35 @@ internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolic
     protected override bool Scans => true;
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how) => SetAge(slot, how.Kind == InsertionKind.ReadAhead ? ReadAheadAge : JustUsed);
+    protected override void Enter(int frame, Insertion how) => SetAge(frame, how.Kind == InsertionKind.ReadAhead ? ReadAheadAge : JustUsed);
 
     /// <inheritdoc/>
-    protected override void Return(int slot) => SetAge(slot, (byte)(Table[slot].Age | JustUsed));
+    protected override void Return(int frame) => SetAge(frame, (byte)(Table[frame].Age | JustUsed));
 
     /// <inheritdoc/>
-    protected override void Visit(IAccessInformation access, int slot)
+    protected override void Visit(IAccessInformation access, int first, ulong frames)
     {
-        byte before = Table[slot].Age;
-        byte after = (byte)((before >> 1) | (access.TestAndClearAccessed(Table[slot].Id) ? JustUsed : 0));
-        if (after != before)
-            SetAge(slot, after);
+        ulong used = TestAndClear(access, first, frames);
+        for (; frames != 0; frames &= frames - 1)
+        {
+            int place = BitOperations.TrailingZeroCount(frames);
+            byte before = Table[first + place].Age;
+            byte after = (byte)((before >> 1) | ((used >> place & 1) != 0 ? JustUsed : 0));
+            if (after != before)
+                SetAge(first + place, after);
+        }
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
         // A frame used since its scan is not as old as its number says. A flag cleared pays for each step.
         for (int left = Count - PinnedCount; left > 0; left--)
         {
-            int slot = Table.Oldest(SmallestAge());
-            if (!access.TestAndClearAccessed(Table[slot].Id))
-                return slot;
-            SetAge(slot, (byte)(Table[slot].Age | JustUsed));
+            int frame = Table.Oldest(SmallestAge());
+            if (!TestAndClear(access, frame))
+                return frame;
+            SetAge(frame, (byte)(Table[frame].Age | JustUsed));
         }
 
         return Table.Oldest(SmallestAge());
@@ -70,10 +75,10 @@ internal sealed class AgingLruPolicy(ReplacementOptions options) : TrackingPolic
             _filled[age >> 6] |= Table.CountOf(age) != 0 ? 1UL << (age & 63) : 0;
     }
 
-    private void SetAge(int slot, byte age)
+    private void SetAge(int frame, byte age)
     {
-        Table[slot].Age = age;
-        Table.MoveToNewest(slot, age);
+        Table[frame].Age = age;
+        Table.MoveToNewest(frame, age);
         _filled[age >> 6] |= 1UL << (age & 63);
     }
 

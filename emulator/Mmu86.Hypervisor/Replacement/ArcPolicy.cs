@@ -1,3 +1,4 @@
+using System.Numerics;
 using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Replacement;
@@ -9,7 +10,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// reference. Names too many are forgotten after the new frame is in rather than before: the same names, for each list is cut at its old end.</para>
 /// <para>The size of memory, c, is the number of resident frames at that moment.</para>
 /// </remarks>
-internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("arc", options, lists: 4, (2 * options.MaxResidentFrames) + 1)
+internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("arc", options, lists: 4)
 {
     private const int T1 = 0;
     private const int T2 = 1;
@@ -23,14 +24,14 @@ internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("ar
     protected override bool Scans => true;
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how)
+    protected override void Enter(int frame, Insertion how)
     {
-        ref FrameSlot entered = ref Table[slot];
+        ref FrameSlot entered = ref Table[frame];
         bool isReferenced = entered.List != FrameTable.NoList && how.Kind != InsertionKind.ReadAhead;
         if (isReferenced)
-            Learn(slot);
+            Learn(frame);
         entered.Flags &= ~FrameFlags.Learned;
-        Settle(slot, isReferenced ? T2 : T1);
+        Settle(frame, isReferenced ? T2 : T1);
         while (Table.CountOf(B1) != 0 && Table.CountOf(T1) + Table.CountOf(B1) > Count)
             Table.Release(Table.Oldest(B1));
         while (Table.Count > 2 * Count)
@@ -38,45 +39,49 @@ internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("ar
     }
 
     /// <inheritdoc/>
-    protected override void Return(int slot) => Settle(slot, Table[slot].Age);
+    protected override void Return(int frame) => Settle(frame, Table[frame].Age);
 
     /// <inheritdoc/>
-    protected override void Visit(IAccessInformation access, int slot)
+    protected override void Visit(IAccessInformation access, int first, ulong frames)
     {
-        if (!access.TestAndClearAccessed(Table[slot].Id))
-            Table[slot].Flags &= ~FrameFlags.Fresh;
-        else
-            Reference(slot);
+        ulong used = TestAndClear(access, first, frames);
+        for (; frames != 0; frames &= frames - 1)
+        {
+            int place = BitOperations.TrailingZeroCount(frames);
+            if ((used >> place & 1) != 0)
+                Reference(first + place);
+            else
+                Table[first + place].Flags &= ~FrameFlags.Fresh;
+        }
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
         // REPLACE of the paper. Whether the incoming frame is in B2 decides a tie, and what its return teaches counts for this decision.
-        int ghost = Table.Find(incoming);
         bool isInB2 = ghost != FrameTable.None && Table[ghost].List == B2;
         if (ghost != FrameTable.None)
             Learn(ghost);
         for (int left = Count - PinnedCount; left > 0; left--)
         {
-            int slot = Table.Oldest(Source(isInB2));
+            int frame = Table.Oldest(Source(isInB2));
 
             // A frame of T1 that no scan has seen yet: its flag would tell nothing, so it is spared the invalidation.
-            bool isUntold = Table[slot].List == T1 && (Table[slot].Flags & FrameFlags.Fresh) != 0;
-            if (isUntold || !access.TestAndClearAccessed(Table[slot].Id))
-                return slot;
-            Reference(slot);
+            bool isUntold = Table[frame].List == T1 && (Table[frame].Flags & FrameFlags.Fresh) != 0;
+            if (isUntold || !TestAndClear(access, frame))
+                return frame;
+            Reference(frame);
         }
 
         return Table.Oldest(Source(isInB2));
     }
 
     /// <inheritdoc/>
-    protected override void Evict(int slot)
+    protected override void Evict(int frame)
     {
-        int ghosts = Table[slot].List == T1 ? B1 : B2;
-        Table[slot].Flags = FrameFlags.None;
-        Table.MoveToNewest(slot, ghosts);
+        int ghosts = Table[frame].List == T1 ? B1 : B2;
+        Table[frame].Flags = FrameFlags.None;
+        Table.MoveToNewest(frame, ghosts);
     }
 
     /// <inheritdoc/>
@@ -108,18 +113,18 @@ internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("ar
         return Table.CountOf(T2) == 0 || first > _target || (isInB2 && first == _target) ? T1 : T2;
     }
 
-    private void Reference(int slot)
+    private void Reference(int frame)
     {
-        ref FrameSlot used = ref Table[slot];
+        ref FrameSlot used = ref Table[frame];
         if (used.List == T1 && (used.Flags & FrameFlags.Fresh) != 0)
             used.Flags &= ~FrameFlags.Fresh;
         else
-            Settle(slot, T2);
+            Settle(frame, T2);
     }
 
-    private void Learn(int slot)
+    private void Learn(int frame)
     {
-        ref FrameSlot ghost = ref Table[slot];
+        ref FrameSlot ghost = ref Table[frame];
         if ((ghost.Flags & FrameFlags.Learned) != 0)
             return;
         double first = Table.CountOf(B1);
@@ -133,9 +138,9 @@ internal sealed class ArcPolicy(ReplacementOptions options) : TrackingPolicy("ar
         ghost.Flags |= FrameFlags.Learned;
     }
 
-    private void Settle(int slot, int list)
+    private void Settle(int frame, int list)
     {
-        Table[slot].Age = (byte)list;
-        Table.MoveToNewest(slot, list);
+        Table[frame].Age = (byte)list;
+        Table.MoveToNewest(frame, list);
     }
 }

@@ -1,13 +1,16 @@
 namespace Mmu86.Hypervisor.Replacement;
 
-/// <summary>What the books say of one frame. 32 bytes.</summary>
+/// <summary>What the books say of one frame. 12 bytes; all zeros say that it is not known.</summary>
 internal struct FrameSlot
 {
-    /// <summary>Whose it is; free slots have <see cref="FrameId.None"/>.</summary>
-    public FrameId Id;
+    // One more than the list, so that zero is none.
+    private ushort _listAndOne;
 
-    /// <summary>WSClock: the time of its last use. OPT: the position of its next one.</summary>
-    public ulong Stamp;
+    /// <summary>LRU: its age bits. Others: the list of a pinned frame.</summary>
+    public byte Age;
+
+    /// <summary>See <see cref="FrameFlags"/>.</summary>
+    public FrameFlags Flags;
 
     /// <summary>The next newer in its list. Random and OPT: its place in their array.</summary>
     public int Newer;
@@ -15,15 +18,13 @@ internal struct FrameSlot
     /// <summary>The next older in its list.</summary>
     public int Older;
 
-    /// <summary>The next slot with the same hash, or the next free one.</summary>
-    public int Chain;
-
     /// <summary>Its list, or <see cref="FrameTable.NoList"/>.</summary>
-    public ushort List;
+    public ushort List
+    {
+        readonly get => unchecked((ushort)(_listAndOne - 1));
+        set => _listAndOne = unchecked((ushort)(value + 1));
+    }
 
-    /// <summary>LRU: its age bits. Others: the list of a pinned frame.</summary>
-    public byte Age;
-
-    /// <summary>See <see cref="FrameFlags"/>.</summary>
-    public FrameFlags Flags;
+    /// <summary>Whether the books know it: as resident, or as a ghost, which is always in a list.</summary>
+    public readonly bool IsKnown => (Flags & FrameFlags.Resident) != 0 || _listAndOne != 0;
 }

@@ -1,104 +1,90 @@
-using System.Runtime.CompilerServices;
+using System.Numerics;
 
 namespace Mmu86.Hypervisor.Replacement;
 
-/// <summary>The books of a policy: slots found by frame, each in at most one of several lists from oldest to newest.</summary>
+/// <summary>The books of a policy: what is known of each guest frame, and several lists from oldest to newest, in at most one of which a frame is.</summary>
 /// <remarks>
-/// Slots are an array of structures with their links inside, so that nothing is allocated for a frame. The array doubles up to the limit; a slot's number
-/// stays. Every operation but <see cref="Verify"/> takes constant time, growing apart.
+/// Frames are found by their number, with nothing between: frames that are near each other for the guest are near each other here, so that what comes or
+/// goes in a run, and a scan, pass the lines of the real machine's cache one after the other. A frame costs 12 bytes and a bit, from the first one to the
+/// last that was ever known. Every operation but <see cref="Verify"/> takes constant time, growing apart.
 /// </remarks>
 internal sealed partial class FrameTable
 {
-    /// <summary>No slot.</summary>
+    /// <summary>No frame.</summary>
     public const int None = -1;
 
-    /// <summary>The list of slots that are in no list.</summary>
+    /// <summary>The list of frames that are in no list.</summary>
     public const ushort NoList = ushort.MaxValue;
 
-    private const int FirstCapacity = 64;
-
-    // While the free list is read: the end of it, which is no slot that is still to be put there.
-    private const int LastFree = -2;
-
-    // Sixteen buckets are a line of 64 bytes.
-    private const ulong RunFrames = 16;
-    private const int LeastBucketBits = 4;
+    /// <summary>Frames whose bits are one word: what is scanned at once.</summary>
+    public const int GroupFrames = 64;
 
     private readonly int _limit;
     private readonly FrameList[] _lists;
-    private FrameSlot[] _slots;
-    private int[] _buckets;
-    private int _shift;
-    private int _free = None;
+    private FrameSlot[] _slots = new FrameSlot[GroupFrames];
+
+    // A bit for each frame that is resident and not pinned.
+    private ulong[] _candidates = new ulong[1];
 
     /// <summary>Empty books.</summary>
     /// <param name="lists">How many lists, all empty.</param>
-    /// <param name="limit">The most slots.</param>
+    /// <param name="limit">Guest frame numbers are below this.</param>
     public FrameTable(int lists, int limit)
     {
         _limit = limit;
         _lists = new FrameList[lists];
         Array.Fill(_lists, FrameList.Empty);
-        _slots = new FrameSlot[Math.Min(FirstCapacity, limit)];
-        _buckets = [];
-        Rehash();
     }
 
-    /// <summary>Slots in use.</summary>
+    /// <summary>Frames known.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Slots that have ever been in use are below this.</summary>
+    /// <summary>Every frame that was ever known is below this.</summary>
     public int HighWater { get; private set; }
 
-    /// <summary>A slot.</summary>
-    public ref FrameSlot this[int slot] => ref _slots[slot];
+    /// <summary>A frame below <see cref="HighWater"/>.</summary>
+    public ref FrameSlot this[int frame] => ref _slots[frame];
 
-    /// <summary>The slot of a frame.</summary>
-    /// <returns><see cref="None"/> where it has none.</returns>
-    public int Find(FrameId frame)
-    {
-        int slot = _buckets[Bucket(frame)];
-        while (slot != None && _slots[slot].Id != frame)
-            slot = _slots[slot].Chain;
-        return slot;
-    }
+    /// <summary>A frame if it is known.</summary>
+    /// <returns><see cref="None"/> where it is not.</returns>
+    public int Find(ulong frame) => frame < (ulong)HighWater && _slots[frame].IsKnown ? (int)frame : None;
 
-    /// <summary>A slot for a frame that has none; in no list.</summary>
-    public int Add(FrameId frame)
+    /// <summary>Makes a frame that is not known a resident one, in no list.</summary>
+    /// <exception cref="InvalidOperationException">It is beyond the limit.</exception>
+    public int Add(ulong frame)
     {
-        int slot = _free;
-        if (slot != None)
+        Require(frame < (ulong)_limit, "a frame is beyond the guest's memory");
+        int added = (int)frame;
+        if (added >= HighWater)
         {
-            _free = _slots[slot].Chain;
-        }
-        else
-        {
-            if (HighWater == _slots.Length)
+            HighWater = added + 1;
+            if (added >= _slots.Length)
                 Grow();
-            slot = HighWater++;
         }
 
-        ref int bucket = ref _buckets[Bucket(frame)];
-        _slots[slot] = new FrameSlot { Id = frame, Newer = None, Older = None, Chain = bucket, List = NoList };
-        bucket = slot;
+        _slots[added].Flags = FrameFlags.Resident;
         Count++;
-        return slot;
+        return added;
     }
 
-    /// <summary>Takes a slot out of its list, if it is in one, and frees it.</summary>
-    public void Release(int slot)
+    /// <summary>Takes a frame out of its list, if it is in one, and forgets it.</summary>
+    public void Release(int frame)
     {
-        Unlink(slot);
-        ref int link = ref _buckets[Bucket(_slots[slot].Id)];
-        while (link != slot)
-            link = ref _slots[link].Chain;
-        link = _slots[slot].Chain;
-        _slots[slot].Id = FrameId.None;
-        _slots[slot].Flags = FrameFlags.None;
-        _slots[slot].Chain = _free;
-        _free = slot;
+        Unlink(frame);
+        _slots[frame].Flags = FrameFlags.None;
         Count--;
     }
+
+    /// <summary>Says whether a frame is resident and not pinned.</summary>
+    public void SetCandidate(int frame) => _candidates[frame / GroupFrames] |= 1UL << frame;
+
+    /// <summary>Takes that back.</summary>
+    public void ClearCandidate(int frame) => _candidates[frame / GroupFrames] &= ~(1UL << frame);
+
+    /// <summary>Those of the frames around one that are resident and not pinned.</summary>
+    /// <param name="frame">One of the group; any below <see cref="HighWater"/>.</param>
+    /// <returns>A bit for each frame of the group, which begins at a multiple of <see cref="GroupFrames"/>.</returns>
+    public ulong CandidatesAround(int frame) => _candidates[frame / GroupFrames];
 
     /// <summary>The oldest of a list, or <see cref="None"/>.</summary>
     public int Oldest(int list) => _lists[list].Oldest;
@@ -109,44 +95,27 @@ internal sealed partial class FrameTable
     /// <summary>How many are in a list.</summary>
     public int CountOf(int list) => _lists[list].Count;
 
-    /// <summary>Makes a slot the newest of a list, whichever it was in before.</summary>
-    public void MoveToNewest(int slot, int list)
+    /// <summary>Makes a frame the newest of a list, whichever it was in before.</summary>
+    public void MoveToNewest(int frame, int list)
     {
-        Unlink(slot);
-        ref FrameSlot moved = ref _slots[slot];
+        Unlink(frame);
+        ref FrameSlot moved = ref _slots[frame];
         ref FrameList to = ref _lists[list];
         moved.List = (ushort)list;
         moved.Newer = None;
         moved.Older = to.Newest;
         if (to.Newest != None)
-            _slots[to.Newest].Newer = slot;
+            _slots[to.Newest].Newer = frame;
         else
-            to.Oldest = slot;
-        to.Newest = slot;
+            to.Oldest = frame;
+        to.Newest = frame;
         to.Count++;
     }
 
-    /// <summary>Makes a slot the oldest of a list, whichever it was in before.</summary>
-    public void MoveToOldest(int slot, int list)
+    /// <summary>Takes a frame out of its list, if it is in one.</summary>
+    public void Unlink(int frame)
     {
-        Unlink(slot);
-        ref FrameSlot moved = ref _slots[slot];
-        ref FrameList to = ref _lists[list];
-        moved.List = (ushort)list;
-        moved.Older = None;
-        moved.Newer = to.Oldest;
-        if (to.Oldest != None)
-            _slots[to.Oldest].Older = slot;
-        else
-            to.Newest = slot;
-        to.Oldest = slot;
-        to.Count++;
-    }
-
-    /// <summary>Takes a slot out of its list, if it is in one.</summary>
-    public void Unlink(int slot)
-    {
-        ref FrameSlot moved = ref _slots[slot];
+        ref FrameSlot moved = ref _slots[frame];
         if (moved.List == NoList)
             return;
         ref FrameList from = ref _lists[moved.List];
@@ -166,26 +135,27 @@ internal sealed partial class FrameTable
     /// <exception cref="InvalidOperationException">Something does not agree.</exception>
     public void Verify()
     {
-        int inUse = 0;
+        int known = 0;
         int linked = 0;
-        for (int slot = 0; slot < HighWater; slot++)
+        for (int frame = 0; frame < HighWater; frame++)
         {
-            if (_slots[slot].Id == FrameId.None)
-                continue;
-            inUse++;
-            linked += _slots[slot].List == NoList ? 0 : 1;
-            Require(Find(_slots[slot].Id) == slot, "a frame is not found by its name");
+            FrameSlot slot = _slots[frame];
+            known += slot.IsKnown ? 1 : 0;
+            linked += slot.List == NoList ? 0 : 1;
+            bool isCandidate = (slot.Flags & (FrameFlags.Resident | FrameFlags.Pinned)) == FrameFlags.Resident;
+            Require((CandidatesAround(frame) >> frame & 1) != 0 == isCandidate, "a frame may be chosen that may not, or may not that may");
         }
 
-        Require(inUse == Count && Count <= _limit, "the count of slots is wrong");
+        Require(known == Count, "the count of frames is wrong");
+        Require(_candidates.Sum(BitOperations.PopCount) <= known, "a frame may be chosen that is not known");
         for (int list = 0; list < _lists.Length; list++)
         {
             int length = 0;
             int older = None;
-            for (int slot = _lists[list].Oldest; slot != None && length <= Count; slot = _slots[slot].Newer)
+            for (int frame = _lists[list].Oldest; frame != None && length <= Count; frame = _slots[frame].Newer)
             {
-                Require(_slots[slot].List == list && _slots[slot].Older == older, "a link of a list is wrong");
-                older = slot;
+                Require(_slots[frame].List == list && _slots[frame].Older == older, "a link of a list is wrong");
+                older = frame;
                 length++;
             }
 
@@ -193,7 +163,7 @@ internal sealed partial class FrameTable
             linked -= length;
         }
 
-        Require(linked == 0, "a slot is in no list that it names");
+        Require(linked == 0, "a frame is in no list that it names");
     }
 
     /// <summary>Throws where a fact does not hold.</summary>
@@ -203,35 +173,13 @@ internal sealed partial class FrameTable
             throw new InvalidOperationException($"The books of the replacement policy disagree: {what}.");
     }
 
-    // Multiplicative hashing of runs of frames: the high bits depend on all of the name. The frames of a run share a line of the real machine's cache: neighbours
-    // are often asked for one after the other.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int Bucket(FrameId frame) => (int)((((frame.Value / RunFrames) * 0x9E37_79B9_7F4A_7C15) >> _shift) ^ (frame.Value % RunFrames));
-
     private void Grow()
     {
-        Require(_slots.Length < _limit, "more frames are remembered than there may be");
-        Array.Resize(ref _slots, (int)Math.Min((long)_slots.Length * 2, _limit));
-        Rehash();
-    }
-
-    private void Rehash()
-    {
-        // Twice as many as slots: what is looked for is often not there, and each other frame in its bucket is one to look at.
-        int bits = Math.Max(LeastBucketBits, 1 + (int)Math.Ceiling(Math.Log2(_slots.Length)));
-        _shift = 64 - bits;
-        _buckets = new int[1 << bits];
-        Array.Fill(_buckets, None);
-
-        // The free ones are in their own list, and there are none while the table grows.
-        for (int slot = 0; slot < HighWater; slot++)
-        {
-            if (_slots[slot].Id == FrameId.None)
-                continue;
-            ref int bucket = ref _buckets[Bucket(_slots[slot].Id)];
-            _slots[slot].Chain = bucket;
-            bucket = slot;
-        }
+        int length = _slots.Length;
+        while (length < HighWater)
+            length *= 2;
+        Array.Resize(ref _slots, length);
+        Array.Resize(ref _candidates, length / GroupFrames);
     }
 
     private struct FrameList

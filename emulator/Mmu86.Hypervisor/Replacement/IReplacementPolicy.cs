@@ -1,4 +1,5 @@
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Replacement;
 
@@ -27,29 +28,26 @@ public interface IReplacementPolicy
     int GhostCount { get; }
 
     /// <summary>Whether a frame is resident.</summary>
-    bool IsResident(FrameId frame);
+    bool IsResident(GuestFrameNumber frame);
 
     /// <summary>A frame became resident.</summary>
-    void Inserted(FrameId frame, Insertion how);
+    void Inserted(GuestFrameNumber frame, Insertion how);
 
     /// <summary>A frame is no longer resident. A pinned frame can be discarded, not evicted.</summary>
-    void Removed(FrameId frame, Removal how);
+    void Removed(GuestFrameNumber frame, Removal how);
 
     /// <summary>A resident frame is not to be chosen from now on: a device reaches it, or it is on its way to or from swap.</summary>
-    void Pin(FrameId frame);
+    void Pin(GuestFrameNumber frame);
 
     /// <summary>A pinned frame may be chosen again. It counts as just used.</summary>
-    void Unpin(FrameId frame);
-
-    /// <summary>A machine is gone: nothing of it, resident or remembered, stays. Takes time by the number of frames known.</summary>
-    void Forget(int machine);
+    void Unpin(GuestFrameNumber frame);
 
     /// <summary>Chooses the frame that should give way. It stays resident until <see cref="Removed"/> is called.</summary>
     /// <param name="access">What hardware shows.</param>
-    /// <param name="incoming">The frame whose fault is served, or <see cref="FrameId.None"/> where frames are reclaimed ahead of need.</param>
-    /// <param name="victim">The frame; <see cref="FrameId.None"/> where there is none.</param>
+    /// <param name="incoming">The frame whose fault is served, or null where frames are reclaimed ahead of need.</param>
+    /// <param name="victim">The frame, where there is one.</param>
     /// <returns>False where every resident frame is pinned, or none is resident.</returns>
-    bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim);
+    bool TryChooseVictim(IAccessInformation access, GuestFrameNumber? incoming, out GuestFrameNumber victim);
 
     /// <summary>Virtual time has passed: policies that scan accessed flags do their share. Costs are bounded by the time that passed.</summary>
     /// <param name="access">What hardware shows.</param>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Replacement;
@@ -11,15 +12,11 @@ namespace Mmu86.Hypervisor.Replacement;
 /// generations. A hypervisor sees nothing but faults, so here only a frame that returns within a refault distance of memory's size begins in the youngest;
 /// others begin in the oldest, as what Linux reads without a fault, and the first flag after a fault is not taken for a use. That keeps scans out.</para>
 /// </remarks>
-internal sealed class MultiGenerationPolicy(ReplacementOptions options)
-    : TrackingPolicy("mglru", options, MaxGenerations, options.MaxResidentFrames)
+internal sealed class MultiGenerationPolicy(ReplacementOptions options) : TrackingPolicy("mglru", options, MaxGenerations)
 {
     // MIN_NR_GENS of Linux: with no more than these a new generation is due. Its MAX_NR_GENS, 4, leaves one for aging by hand.
     private const int MinGenerations = 2;
     private const int MaxGenerations = MinGenerations + 1;
-
-    // Linux looks at the BITS_PER_LONG entries around the one found used.
-    private const ulong Neighbourhood = 64;
 
     // Aging on demand passes all slots: at most once in this share of as many decisions.
     private const int AgingShare = 2;
@@ -33,23 +30,27 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options)
     protected override bool Scans => true;
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how)
+    protected override void Enter(int frame, Insertion how)
     {
         bool isOfTheWorkingSet = how.Kind != InsertionKind.ReadAhead && how.RefaultDistance <= (ulong)Count;
-        Table.MoveToNewest(slot, ListOf(isOfTheWorkingSet ? _youngest : _oldest));
+        Table.MoveToNewest(frame, ListOf(isOfTheWorkingSet ? _youngest : _oldest));
     }
 
     /// <inheritdoc/>
-    protected override void Return(int slot) => Table.MoveToNewest(slot, ListOf(_youngest));
+    protected override void Return(int frame) => Table.MoveToNewest(frame, ListOf(_youngest));
 
     /// <inheritdoc/>
-    protected override void Visit(IAccessInformation access, int slot)
+    protected override void Visit(IAccessInformation access, int first, ulong frames)
     {
-        bool isUsed = access.TestAndClearAccessed(Table[slot].Id);
-        bool isFresh = (Table[slot].Flags & FrameFlags.Fresh) != 0;
-        Table[slot].Flags &= ~FrameFlags.Fresh;
-        if (isUsed && !isFresh)
-            Table.MoveToNewest(slot, ListOf(_youngest));
+        ulong used = TestAndClear(access, first, frames);
+        for (; frames != 0; frames &= frames - 1)
+        {
+            int place = BitOperations.TrailingZeroCount(frames);
+            bool isFresh = (Table[first + place].Flags & FrameFlags.Fresh) != 0;
+            Table[first + place].Flags &= ~FrameFlags.Fresh;
+            if ((used >> place & 1) != 0 && !isFresh)
+                Table.MoveToNewest(first + place, ListOf(_youngest));
+        }
     }
 
     /// <inheritdoc/>
@@ -62,24 +63,24 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options)
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
         _decisionsSinceAging++;
         for (int left = Count - PinnedCount; left > 0; left--)
         {
             SkipEmpty();
-            if (IsAgingDue && _decisionsSinceAging * AgingShare >= (ulong)Table.HighWater)
+            if (IsAgingDue && _decisionsSinceAging * AgingShare >= (ulong)Count)
             {
                 ScanAll(access);
                 SkipEmpty();
             }
 
-            int slot = Table.Oldest(ListOf(_oldest));
-            bool isFresh = (Table[slot].Flags & FrameFlags.Fresh) != 0;
-            if (isFresh || !access.TestAndClearAccessed(Table[slot].Id))
-                return slot;
-            Table.MoveToNewest(slot, ListOf(_youngest));
-            LookAround(access, Table[slot].Id);
+            int frame = Table.Oldest(ListOf(_oldest));
+            bool isFresh = (Table[frame].Flags & FrameFlags.Fresh) != 0;
+            if (isFresh || !TestAndClear(access, frame))
+                return frame;
+            Table.MoveToNewest(frame, ListOf(_youngest));
+            LookAround(access, frame);
         }
 
         SkipEmpty();
@@ -117,14 +118,7 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options)
             _oldest++;
     }
 
-    private void LookAround(IAccessInformation access, FrameId centre)
-    {
-        ulong first = centre.Value & ~(Neighbourhood - 1);
-        for (ulong value = first; value < first + Neighbourhood; value++)
-        {
-            int slot = value == centre.Value ? FrameTable.None : Table.Find(new FrameId(value));
-            if (slot != FrameTable.None && Table[slot].List != FrameTable.NoList)
-                Visit(access, slot);
-        }
-    }
+    // Linux looks at the BITS_PER_LONG entries around the one found used: a group.
+    private void LookAround(IAccessInformation access, int centre) =>
+        Visit(access, centre & -FrameTable.GroupFrames, Table.CandidatesAround(centre) & ~(1UL << centre));
 }

@@ -1,4 +1,5 @@
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Replacement;
 
@@ -7,34 +8,39 @@ namespace Mmu86.Hypervisor.Replacement;
 /// Belady, "A Study of Replacement Algorithms for a Virtual-Storage Computer" (1966). A heap by next use, whose top is the farthest: time by the logarithm of the
 /// number of frames for each reference, where the others take constant time.
 /// </remarks>
-internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy("opt", options, lists: 0, options.MaxResidentFrames)
+internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy("opt", options, lists: 0)
 {
     private readonly RecordedFuture _future = options.Future
         ?? throw new ArgumentException("The policy 'opt' needs the recorded references to come.", nameof(options));
 
     private int[] _heap = new int[64];
+
+    // By frame, the position of its next use.
+    private ulong[] _nextUse = new ulong[FrameTable.GroupFrames];
     private int _count;
     private int _replayed;
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how) => Return(slot);
+    protected override void Enter(int frame, Insertion how) => Return(frame);
 
     /// <inheritdoc/>
-    protected override void Return(int slot)
+    protected override void Return(int frame)
     {
         if (_count == _heap.Length)
             Array.Resize(ref _heap, _count * 2);
-        Table[slot].Stamp = _future.NextUse(Table[slot].Id);
-        Put(slot, _count++);
-        Rise(slot);
+        if (frame >= _nextUse.Length)
+            Array.Resize(ref _nextUse, Math.Max(frame + 1, 2 * _nextUse.Length));
+        _nextUse[frame] = _future.NextUse(new GuestFrameNumber((ulong)frame));
+        Put(frame, _count++);
+        Rise(frame);
     }
 
     /// <inheritdoc/>
-    protected override void Leave(int slot)
+    protected override void Leave(int frame)
     {
-        int place = Table[slot].Newer;
+        int place = Table[frame].Newer;
         int last = _heap[--_count];
-        if (last == slot)
+        if (last == frame)
             return;
         Put(last, place);
         Rise(last);
@@ -42,17 +48,17 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
         // What was referenced since the last decision has its next use farther away than it stood here.
         for (; _replayed < _future.Position; _replayed++)
         {
-            int slot = Table.Find(_future.FrameAt(_replayed));
-            if (slot == FrameTable.None || (Table[slot].Flags & FrameFlags.Pinned) != 0)
+            int frame = Table.Find(_future.FrameAt(_replayed).Value);
+            if (frame == FrameTable.None || (Table[frame].Flags & FrameFlags.Pinned) != 0)
                 continue;
-            Table[slot].Stamp = _future.NextAfter(_replayed);
-            Rise(slot);
-            Sink(slot);
+            _nextUse[frame] = _future.NextAfter(_replayed);
+            Rise(frame);
+            Sink(frame);
         }
 
         return _heap[0];
@@ -66,45 +72,45 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
         for (int place = 0; place < _count; place++)
         {
             FrameTable.Require(Table[_heap[place]].Newer == place, "a frame stands elsewhere in the heap");
-            FrameTable.Require(place == 0 || Table[_heap[place]].Stamp <= Table[_heap[(place - 1) / 2]].Stamp, "the heap is out of order");
+            FrameTable.Require(place == 0 || _nextUse[_heap[place]] <= _nextUse[_heap[(place - 1) / 2]], "the heap is out of order");
         }
     }
 
     /// <inheritdoc/>
     protected override void SaveMore(StateWriter writer) => throw new NotSupportedException("A policy that knows the future runs on no host, and is not saved.");
 
-    private void Put(int slot, int place)
+    private void Put(int frame, int place)
     {
-        _heap[place] = slot;
-        Table[slot].Newer = place;
+        _heap[place] = frame;
+        Table[frame].Newer = place;
     }
 
-    private void Rise(int slot)
+    private void Rise(int frame)
     {
-        int place = Table[slot].Newer;
-        while (place != 0 && Table[_heap[(place - 1) / 2]].Stamp < Table[slot].Stamp)
+        int place = Table[frame].Newer;
+        while (place != 0 && _nextUse[_heap[(place - 1) / 2]] < _nextUse[frame])
         {
             Put(_heap[(place - 1) / 2], place);
             place = (place - 1) / 2;
         }
 
-        Put(slot, place);
+        Put(frame, place);
     }
 
-    private void Sink(int slot)
+    private void Sink(int frame)
     {
-        int place = Table[slot].Newer;
+        int place = Table[frame].Newer;
         while ((2 * place) + 1 < _count)
         {
             int child = (2 * place) + 1;
-            if (child + 1 < _count && Table[_heap[child + 1]].Stamp > Table[_heap[child]].Stamp)
+            if (child + 1 < _count && _nextUse[_heap[child + 1]] > _nextUse[_heap[child]])
                 child++;
-            if (Table[_heap[child]].Stamp <= Table[slot].Stamp)
+            if (_nextUse[_heap[child]] <= _nextUse[frame])
                 break;
             Put(_heap[child], place);
             place = child;
         }
 
-        Put(slot, place);
+        Put(frame, place);
     }
 }

@@ -3,35 +3,35 @@ using Mmu86.Memory;
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>Any frame that is not pinned, each with the same probability, by the seed. What ESX does when it must swap by itself.</summary>
-internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy("random", options, lists: 0, options.MaxResidentFrames)
+internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy("random", options, lists: 0)
 {
-    // The slots that can be chosen, without gaps; a slot's link says where it stands.
+    // The slots that can be chosen, without gaps; a frame's link says where it stands.
     private int[] _candidates = new int[64];
     private int _count;
     private SplitMix64 _random = new(options.Seed);
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how) => Return(slot);
+    protected override void Enter(int frame, Insertion how) => Return(frame);
 
     /// <inheritdoc/>
-    protected override void Return(int slot)
+    protected override void Return(int frame)
     {
         if (_count == _candidates.Length)
             Array.Resize(ref _candidates, _count * 2);
-        Table[slot].Newer = _count;
-        _candidates[_count++] = slot;
+        Table[frame].Newer = _count;
+        _candidates[_count++] = frame;
     }
 
     /// <inheritdoc/>
-    protected override void Leave(int slot)
+    protected override void Leave(int frame)
     {
         int last = _candidates[--_count];
-        _candidates[Table[slot].Newer] = last;
-        Table[last].Newer = Table[slot].Newer;
+        _candidates[Table[frame].Newer] = last;
+        Table[last].Newer = Table[frame].Newer;
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming) =>
+    protected override int Choose(IAccessInformation access, int ghost) =>
         _candidates[(int)Math.BigMul(_random.Next(), (ulong)_count, out _)];
 
     /// <inheritdoc/>
@@ -47,11 +47,11 @@ internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy(
         int[] candidates = reader.ReadArray<int>("candidates", Table.HighWater);
         _candidates = new int[Math.Max(64, candidates.Length)];
         _count = 0;
-        foreach (int slot in candidates)
+        foreach (int frame in candidates)
         {
-            if ((uint)slot >= (uint)Table.HighWater || (Table[slot].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) != FrameFlags.Resident)
-                throw reader.Refuse("candidates", $"has {slot}, which cannot be chosen");
-            Return(slot);
+            if ((uint)frame >= (uint)Table.HighWater || (Table[frame].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) != FrameFlags.Resident)
+                throw reader.Refuse("candidates", $"has {frame}, which cannot be chosen");
+            Return(frame);
         }
 
         _random = new SplitMix64(reader.ReadUInt64("random"));

@@ -1,3 +1,5 @@
+using Mmu86.X86;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>All references of a run, known beforehand: what OPT looks at. Whoever replays them moves it on.</summary>
@@ -6,12 +8,12 @@ public sealed class RecordedFuture
     /// <summary>The position of a reference that never comes.</summary>
     public const ulong Never = ulong.MaxValue;
 
-    private readonly FrameId[] _references;
+    private readonly GuestFrameNumber[] _references;
     private readonly ulong[] _next;
-    private readonly Dictionary<FrameId, ulong> _upcoming = [];
+    private readonly Dictionary<GuestFrameNumber, ulong> _upcoming = [];
 
     /// <summary>Takes the references; stands at the first.</summary>
-    public RecordedFuture(ReadOnlySpan<FrameId> references)
+    public RecordedFuture(ReadOnlySpan<GuestFrameNumber> references)
     {
         _references = references.ToArray();
         _next = new ulong[references.Length];
@@ -36,13 +38,13 @@ public sealed class RecordedFuture
     }
 
     /// <summary>The frame of a reference.</summary>
-    internal FrameId FrameAt(int position) => _references[position];
+    internal GuestFrameNumber FrameAt(int position) => _references[position];
 
     /// <summary>The position of the next reference to the same frame, or <see cref="Never"/>.</summary>
     internal ulong NextAfter(int position) => _next[position];
 
     /// <summary>The position of a frame's first reference after the one under way, or <see cref="Never"/>.</summary>
-    internal ulong NextUse(FrameId frame)
+    internal ulong NextUse(GuestFrameNumber frame)
     {
         ulong upcoming = _upcoming.GetValueOrDefault(frame, Never);
         return upcoming == (ulong)Position ? _next[Position] : upcoming;

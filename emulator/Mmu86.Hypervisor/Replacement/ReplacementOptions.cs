@@ -1,3 +1,5 @@
+using Mmu86.Loaders;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>How large a policy may grow, and its times.</summary>
@@ -13,8 +15,14 @@ public sealed record ReplacementOptions
     /// <summary>A hundred virtual milliseconds: the window that Tanenbaum, "Modern Operating Systems", uses for the working set.</summary>
     public const ulong DefaultWorkingSetNanoseconds = 100_000_000;
 
-    /// <summary>The most frames that can be resident at once, 1 to 2^28. Books grow by doubling up to what this needs.</summary>
+    /// <summary>No guest has more frames, or one with a higher number: 1 TiB.</summary>
+    public const int MostFrames = 1 << 28;
+
+    /// <summary>The most frames that can be resident at once, 1 to <see cref="MostFrames"/>.</summary>
     public required int MaxResidentFrames { get; init; }
+
+    /// <summary>Guest frame numbers are below this, at most <see cref="MostFrames"/>. Books grow by doubling up to the last frame that was ever known.</summary>
+    public required int FrameLimit { get; init; }
 
     /// <summary>The seed of the random policy.</summary>
     public required ulong Seed { get; init; }
@@ -22,7 +30,7 @@ public sealed record ReplacementOptions
     /// <summary>Policies that scan look at every frame once in this time, unless <see cref="FramesScannedPerMillisecond"/> makes it longer. At least 1.</summary>
     public required ulong ScanPeriodNanoseconds { get; init; }
 
-    /// <summary>The most entries of the books that are passed in a virtual millisecond. At least 1.</summary>
+    /// <summary>The most frames that a scan looks at in a virtual millisecond. At least 1.</summary>
     public required int FramesScannedPerMillisecond { get; init; }
 
     /// <summary>WSClock's window: a frame not used for longer is not in the working set.</summary>
@@ -37,6 +45,7 @@ public sealed record ReplacementOptions
     public static ReplacementOptions Default(int maxResidentFrames, ulong seed) => new()
     {
         MaxResidentFrames = maxResidentFrames,
+        FrameLimit = MostFrames,
         Seed = seed,
         ScanPeriodNanoseconds = DefaultScanPeriodNanoseconds,
         FramesScannedPerMillisecond = DefaultFramesScannedPerMillisecond,
@@ -44,12 +53,20 @@ public sealed record ReplacementOptions
         Future = null,
     };
 
+    /// <summary>The times above for a guest with so many bytes of memory.</summary>
+    /// <param name="memoryBytes">A multiple of 4096.</param>
+    /// <param name="seed">See <see cref="Seed"/>.</param>
+    public static ReplacementOptions ForGuest(ulong memoryBytes, ulong seed) =>
+        Default((int)(memoryBytes >> 12), seed) with { FrameLimit = (int)new GuestPhysicalLayout(memoryBytes).Top.Frame.Value };
+
     /// <summary>Refuses values out of range.</summary>
     /// <exception cref="ArgumentOutOfRangeException">One is; the message names it.</exception>
     internal void Check()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxResidentFrames, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxResidentFrames, 1 << 28);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxResidentFrames, MostFrames);
+        ArgumentOutOfRangeException.ThrowIfLessThan(FrameLimit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(FrameLimit, MostFrames);
         ArgumentOutOfRangeException.ThrowIfZero(ScanPeriodNanoseconds);
         ArgumentOutOfRangeException.ThrowIfLessThan(FramesScannedPerMillisecond, 1);
     }

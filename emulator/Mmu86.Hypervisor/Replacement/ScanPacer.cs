@@ -21,24 +21,24 @@ internal struct ScanPacer(ReplacementOptions options)
     /// <summary>Reads it back.</summary>
     public void Load(StateReader reader) => _owed = new UInt128(reader.ReadUInt64("owedHigh", 0, ushort.MaxValue), reader.ReadUInt64("owed"));
 
-    /// <summary>The slots to pass now.</summary>
+    /// <summary>The frames to look at now.</summary>
     /// <param name="elapsed">Nanoseconds since the last call.</param>
-    /// <param name="slots">All there are.</param>
+    /// <param name="frames">All there are.</param>
     /// <returns>At most all.</returns>
-    public int Due(ulong elapsed, int slots)
+    public int Due(ulong elapsed, int frames)
     {
-        if (slots == 0)
+        if (frames == 0)
             return 0;
-        ulong period = Math.Max(_period, (ulong)slots * NanosecondsPerMillisecond / _perMillisecond);
+        ulong period = Math.Max(_period, (ulong)frames * NanosecondsPerMillisecond / _perMillisecond);
         if (elapsed >= period)
         {
             _owed = 0;
-            return slots;
+            return frames;
         }
 
-        _owed += (UInt128)elapsed * (ulong)slots;
+        _owed += (UInt128)elapsed * (ulong)frames;
         UInt128 due = _owed / period;
         _owed -= due * period;
-        return (int)UInt128.Min(due, (ulong)slots);
+        return (int)UInt128.Min(due, (ulong)frames);
     }
 }

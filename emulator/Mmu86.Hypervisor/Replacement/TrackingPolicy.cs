@@ -1,4 +1,6 @@
+using System.Numerics;
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Hypervisor.Replacement;
 
@@ -9,19 +11,20 @@ internal abstract class TrackingPolicy : IReplacementPolicy
 
     private readonly ReplacementOptions _options;
     private ScanPacer _pacer;
+    
+    // The frame that a scan looks at next.
     private int _hand;
 
     /// <summary>Empty books.</summary>
     /// <param name="name">The name in the catalogue.</param>
     /// <param name="options">Sizes and times.</param>
     /// <param name="lists">How many lists the policy has.</param>
-    /// <param name="slots">The most frames that it knows at once, ghosts among them.</param>
-    protected TrackingPolicy(string name, ReplacementOptions options, int lists, int slots)
+    protected TrackingPolicy(string name, ReplacementOptions options, int lists)
     {
         Name = name;
         _options = options;
         _pacer = new ScanPacer(options);
-        Table = new FrameTable(lists, slots);
+        Table = new FrameTable(lists, options.FrameLimit);
     }
 
     /// <inheritdoc/>
@@ -43,97 +46,78 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     protected ulong Now { get; private set; }
 
     /// <inheritdoc/>
-    public bool IsResident(FrameId frame)
+    public bool IsResident(GuestFrameNumber frame)
     {
-        int slot = Table.Find(frame);
-        return slot != FrameTable.None && (Table[slot].Flags & FrameFlags.Resident) != 0;
+        int known = Table.Find(frame.Value);
+        return known != FrameTable.None && (Table[known].Flags & FrameFlags.Resident) != 0;
     }
 
     /// <inheritdoc/>
-    public void Inserted(FrameId frame, Insertion how)
+    public void Inserted(GuestFrameNumber frame, Insertion how)
     {
-        if (frame == FrameId.None)
-            throw new InvalidOperationException("'none' cannot be resident.");
-        int slot = Table.Find(frame);
-        if (slot != FrameTable.None && (Table[slot].Flags & FrameFlags.Resident) != 0)
-            throw new InvalidOperationException($"The frame {frame} is resident already.");
+        int entered = Table.Find(frame.Value);
+        if (entered != FrameTable.None && (Table[entered].Flags & FrameFlags.Resident) != 0)
+            throw new InvalidOperationException($"The frame G:0x{frame.Address.Value:x} is resident already.");
         if (Count == _options.MaxResidentFrames)
             throw new InvalidOperationException($"More than {Count} frames are resident.");
-        if (slot == FrameTable.None)
-            slot = Table.Add(frame);
-        Table[slot].Flags |= how.Kind == InsertionKind.ReadAhead ? FrameFlags.Resident : FrameFlags.Resident | FrameFlags.Fresh;
+        if (entered == FrameTable.None)
+            entered = Table.Add(frame.Value);
+        Table[entered].Flags |= how.Kind == InsertionKind.ReadAhead ? FrameFlags.Resident : FrameFlags.Resident | FrameFlags.Fresh;
+        Table.SetCandidate(entered);
         Count++;
-        Enter(slot, how);
+        Enter(entered, how);
     }
 
     /// <inheritdoc/>
-    public void Removed(FrameId frame, Removal how)
+    public void Removed(GuestFrameNumber frame, Removal how)
     {
-        int slot = FindResident(frame);
-        bool isPinned = (Table[slot].Flags & FrameFlags.Pinned) != 0;
-        if (how == Removal.Evicted)
-        {
-            if (isPinned)
-                throw new InvalidOperationException($"The frame {frame} is pinned and cannot be evicted.");
-            Leave(slot);
-            Evict(slot);
-        }
+        int removed = FindResident(frame);
+        bool isPinned = (Table[removed].Flags & FrameFlags.Pinned) != 0;
+        if (isPinned && how == Removal.Evicted)
+            throw new InvalidOperationException($"The frame G:0x{frame.Address.Value:x} is pinned and cannot be evicted.");
+        if (isPinned)
+            PinnedCount--;
         else
-        {
-            Discard(slot);
-        }
-
+            Leave(removed);
+        Table.ClearCandidate(removed);
+        if (how == Removal.Evicted)
+            Evict(removed);
+        else
+            Table.Release(removed);
         Count--;
     }
 
     /// <inheritdoc/>
-    public void Pin(FrameId frame)
+    public void Pin(GuestFrameNumber frame)
     {
-        int slot = FindResident(frame);
-        if ((Table[slot].Flags & FrameFlags.Pinned) != 0)
-            throw new InvalidOperationException($"The frame {frame} is pinned already.");
-        Leave(slot);
-        Table.Unlink(slot);
-        Table[slot].Flags |= FrameFlags.Pinned;
+        int pinned = FindResident(frame);
+        if ((Table[pinned].Flags & FrameFlags.Pinned) != 0)
+            throw new InvalidOperationException($"The frame G:0x{frame.Address.Value:x} is pinned already.");
+        Leave(pinned);
+        Table.Unlink(pinned);
+        Table.ClearCandidate(pinned);
+        Table[pinned].Flags |= FrameFlags.Pinned;
         PinnedCount++;
     }
 
     /// <inheritdoc/>
-    public void Unpin(FrameId frame)
+    public void Unpin(GuestFrameNumber frame)
     {
-        int slot = FindResident(frame);
-        if ((Table[slot].Flags & FrameFlags.Pinned) == 0)
-            throw new InvalidOperationException($"The frame {frame} is not pinned.");
-        Table[slot].Flags &= ~FrameFlags.Pinned;
+        int pinned = FindResident(frame);
+        if ((Table[pinned].Flags & FrameFlags.Pinned) == 0)
+            throw new InvalidOperationException($"The frame G:0x{frame.Address.Value:x} is not pinned.");
+        Table[pinned].Flags &= ~FrameFlags.Pinned;
+        Table.SetCandidate(pinned);
         PinnedCount--;
-        Return(slot);
+        Return(pinned);
     }
 
     /// <inheritdoc/>
-    public void Forget(int machine)
+    public bool TryChooseVictim(IAccessInformation access, GuestFrameNumber? incoming, out GuestFrameNumber victim)
     {
-        for (int slot = 0; slot < Table.HighWater; slot++)
-        {
-            if (Table[slot].Id == FrameId.None || Table[slot].Id.Machine != machine)
-                continue;
-            if ((Table[slot].Flags & FrameFlags.Resident) != 0)
-            {
-                Discard(slot);
-                Count--;
-            }
-            else
-            {
-                Table.Release(slot);
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim)
-    {
-        int slot = Count == PinnedCount ? FrameTable.None : Choose(access, incoming);
-        victim = slot == FrameTable.None ? FrameId.None : Table[slot].Id;
-        return slot != FrameTable.None;
+        int chosen = Count == PinnedCount ? FrameTable.None : Choose(access, incoming is { } frame ? Table.Find(frame.Value) : FrameTable.None);
+        victim = chosen == FrameTable.None ? default : new GuestFrameNumber((ulong)chosen);
+        return chosen != FrameTable.None;
     }
 
     /// <inheritdoc/>
@@ -143,7 +127,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
         ulong elapsed = virtualNanoseconds - Now;
         Now = virtualNanoseconds;
         if (Scans)
-            Scan(access, _pacer.Due(elapsed, Table.HighWater));
+            Scan(access, _pacer.Due(elapsed, Count - PinnedCount));
     }
 
     /// <inheritdoc/>
@@ -152,12 +136,12 @@ internal abstract class TrackingPolicy : IReplacementPolicy
         Table.Verify();
         int resident = 0;
         int pinned = 0;
-        for (int slot = 0; slot < Table.HighWater; slot++)
+        for (int frame = 0; frame < Table.HighWater; frame++)
         {
-            FrameFlags flags = Table[slot].Flags;
+            FrameFlags flags = Table[frame].Flags;
             resident += (flags & FrameFlags.Resident) != 0 ? 1 : 0;
             pinned += (flags & FrameFlags.Pinned) != 0 ? 1 : 0;
-            FrameTable.Require((flags & FrameFlags.Pinned) == 0 || Table[slot].List == FrameTable.NoList, "a pinned frame is in a list");
+            FrameTable.Require((flags & FrameFlags.Pinned) == 0 || Table[frame].List == FrameTable.NoList, "a pinned frame is in a list");
         }
 
         FrameTable.Require(resident == Count, "the count of resident frames is wrong");
@@ -167,12 +151,12 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Requires that resident frames, those that are pinned excepted, are in lists up to one, and evicted ones in those behind it.</summary>
     protected void VerifyLists(int lastResident)
     {
-        for (int slot = 0; slot < Table.HighWater; slot++)
+        for (int frame = 0; frame < Table.HighWater; frame++)
         {
-            if (Table[slot].Id == FrameId.None || (Table[slot].Flags & FrameFlags.Pinned) != 0)
+            if (!Table[frame].IsKnown || (Table[frame].Flags & FrameFlags.Pinned) != 0)
                 continue;
-            bool isResident = (Table[slot].Flags & FrameFlags.Resident) != 0;
-            FrameTable.Require(Table[slot].List != FrameTable.NoList && Table[slot].List <= lastResident == isResident, $"{Table[slot].Id} is in a list where it cannot be");
+            bool isResident = (Table[frame].Flags & FrameFlags.Resident) != 0;
+            FrameTable.Require(Table[frame].List != FrameTable.NoList && Table[frame].List <= lastResident == isResident, $"frame 0x{frame:x} is in a list where it cannot be");
         }
     }
 
@@ -197,13 +181,15 @@ internal abstract class TrackingPolicy : IReplacementPolicy
         _hand = reader.ReadInt32("hand", 0, int.MaxValue);
         Now = reader.ReadUInt64("now");
         Table.Load(reader);
+        if (_hand != 0 && _hand >= Table.HighWater)
+            throw reader.Refuse("hand", $"is {_hand}, behind the last frame");
         Count = 0;
         PinnedCount = 0;
-        for (int slot = 0; slot < Table.HighWater; slot++)
+        for (int frame = 0; frame < Table.HighWater; frame++)
         {
-            FrameFlags flags = Table[slot].Flags;
-            if ((flags & FrameFlags.Pinned) != 0 && ((flags & FrameFlags.Resident) == 0 || Table[slot].List != FrameTable.NoList))
-                throw reader.Refuse("flags", $"say that {Table[slot].Id} is pinned, and it is not resident or may be chosen");
+            FrameFlags flags = Table[frame].Flags;
+            if ((flags & FrameFlags.Pinned) != 0 && ((flags & FrameFlags.Resident) == 0 || Table[frame].List != FrameTable.NoList))
+                throw reader.Refuse("flags", $"say that frame 0x{frame:x} is pinned, and it is not resident or may be chosen");
             Count += (flags & FrameFlags.Resident) != 0 ? 1 : 0;
             PinnedCount += (flags & FrameFlags.Pinned) != 0 ? 1 : 0;
         }
@@ -234,10 +220,10 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Refuses books in which a frame remembers a list that it cannot have come from, or go back to.</summary>
     protected void RequireListOfPinned(StateReader reader, int last)
     {
-        for (int slot = 0; slot < Table.HighWater; slot++)
+        for (int frame = 0; frame < Table.HighWater; frame++)
         {
-            if (Table[slot].Age > last)
-                throw reader.Refuse("age", $"of {Table[slot].Id} is {Table[slot].Age}, and no list of resident frames");
+            if (Table[frame].IsKnown && Table[frame].Age > last)
+                throw reader.Refuse("age", $"of frame 0x{frame:x} is {Table[frame].Age}, and no list of resident frames");
         }
     }
 
@@ -245,24 +231,29 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     protected virtual bool Scans => false;
 
     /// <summary>A frame became resident. It is in no list, or in one of ghosts, and counted already.</summary>
-    protected abstract void Enter(int slot, Insertion how);
+    protected abstract void Enter(int frame, Insertion how);
 
     /// <summary>A pinned frame may be chosen again; it is in no list.</summary>
-    protected abstract void Return(int slot);
+    protected abstract void Return(int frame);
 
-    /// <summary>The slot of the frame that should give way. At least one frame is not pinned.</summary>
-    protected abstract int Choose(IAccessInformation access, FrameId incoming);
+    /// <summary>The frame that should give way. At least one frame is not pinned.</summary>
+    /// <param name="access">What hardware shows.</param>
+    /// <param name="ghost">The frame whose fault is served, if the books know it, or <see cref="FrameTable.None"/>.</param>
+    protected abstract int Choose(IAccessInformation access, int ghost);
 
     /// <summary>A frame that is not pinned stops to be one that can be chosen: a policy with books beside the table strikes it out.</summary>
-    protected virtual void Leave(int slot)
+    protected virtual void Leave(int frame)
     {
     }
 
-    /// <summary>A frame was evicted; it is still counted. A policy with ghosts keeps the slot and takes its flags away.</summary>
-    protected virtual void Evict(int slot) => Table.Release(slot);
+    /// <summary>A frame was evicted; it is still counted. A policy with ghosts keeps it and takes its flags away.</summary>
+    protected virtual void Evict(int frame) => Table.Release(frame);
 
-    /// <summary>A scan comes to a resident frame that is not pinned.</summary>
-    protected virtual void Visit(IAccessInformation access, int slot)
+    /// <summary>A scan comes to a group of frames.</summary>
+    /// <param name="access">What hardware shows.</param>
+    /// <param name="first">The first frame of the group.</param>
+    /// <param name="frames">A bit for each frame of it that is to be visited: resident and not pinned.</param>
+    protected virtual void Visit(IAccessInformation access, int first, ulong frames)
     {
     }
 
@@ -271,42 +262,53 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     {
     }
 
-    /// <summary>Visits all frames from the first slot on.</summary>
+    /// <summary>Visits all frames from the first on.</summary>
     protected void ScanAll(IAccessInformation access)
     {
+        for (int first = 0; first < Table.HighWater; first += FrameTable.GroupFrames)
+            Visit(access, first, Table.CandidatesAround(first));
         _hand = 0;
-        Scan(access, Table.HighWater);
+        ScanCompleted();
     }
 
-    // By number of slot: lists change while they are scanned, slots stay.
-    private void Scan(IAccessInformation access, int steps)
+    /// <summary>Asks for a frame's accessed flag, and clears it.</summary>
+    protected static bool TestAndClear(IAccessInformation access, int frame) => access.TestAndClearAccessed(new GuestFrameNumber((ulong)frame));
+
+    /// <summary>The same for frames of a group.</summary>
+    protected static ulong TestAndClear(IAccessInformation access, int first, ulong frames) =>
+        frames == 0 ? 0 : access.TestAndClearAccessed(new GuestFrameNumber((ulong)first), frames);
+
+    // By number of frame, a group at a time: lists change while they are scanned.
+    private void Scan(IAccessInformation access, int frames)
     {
-        for (; steps > 0; steps--)
+        while (frames > 0)
         {
+            int first = _hand & -FrameTable.GroupFrames;
+            ulong due = Table.CandidatesAround(_hand) & (ulong.MaxValue << _hand);
+            _hand = first + FrameTable.GroupFrames;
+            int many = BitOperations.PopCount(due);
+            for (; many > frames; many--)
+            {
+                // The last one waits for the next time.
+                _hand = first + BitOperations.Log2(due);
+                due &= ~(1UL << _hand);
+            }
+
+            Visit(access, first, due);
+            frames -= many;
             if (_hand >= Table.HighWater)
+            {
                 _hand = 0;
-            int slot = _hand++;
-            if ((Table[slot].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) == FrameFlags.Resident)
-                Visit(access, slot);
-            if (_hand == Table.HighWater)
                 ScanCompleted();
+            }
         }
     }
 
-    private void Discard(int slot)
+    private int FindResident(GuestFrameNumber frame)
     {
-        if ((Table[slot].Flags & FrameFlags.Pinned) != 0)
-            PinnedCount--;
-        else
-            Leave(slot);
-        Table.Release(slot);
-    }
-
-    private int FindResident(FrameId frame)
-    {
-        int slot = Table.Find(frame);
-        return slot != FrameTable.None && (Table[slot].Flags & FrameFlags.Resident) != 0
-            ? slot
-            : throw new InvalidOperationException($"The frame {frame} is not resident.");
+        int known = Table.Find(frame.Value);
+        return known != FrameTable.None && (Table[known].Flags & FrameFlags.Resident) != 0
+            ? known
+            : throw new InvalidOperationException($"The frame G:0x{frame.Address.Value:x} is not resident.");
     }
 }

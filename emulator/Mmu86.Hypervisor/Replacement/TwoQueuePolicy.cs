@@ -1,3 +1,4 @@
+using System.Numerics;
 using Mmu86.Memory;
 
 namespace Mmu86.Hypervisor.Replacement;
@@ -8,8 +9,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// accessed flag, found by a scan or when the frame is about to give way. Flags of the first queue are not looked at, as references there do
 /// nothing in the paper. The size of memory is the number of resident frames at that moment.
 /// </remarks>
-internal sealed class TwoQueuePolicy(ReplacementOptions options)
-    : TrackingPolicy("2q", options, lists: 3, options.MaxResidentFrames + (options.MaxResidentFrames / GhostShare) + 1)
+internal sealed class TwoQueuePolicy(ReplacementOptions options) : TrackingPolicy("2q", options, lists: 3)
 {
     // The paper's recommendation: Kin 25 percent of memory, Kout as many names as 50 percent of memory has pages.
     private const int InShare = 4;
@@ -20,61 +20,67 @@ internal sealed class TwoQueuePolicy(ReplacementOptions options)
     private const int A1Out = 2;
 
     // Found in A1out when its fault made room: the name may have fallen out of there for the victim's.
-    private FrameId _returning = FrameId.None;
+    private int _returning = FrameTable.None;
 
     /// <inheritdoc/>
     protected override bool Scans => true;
 
     /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how)
+    protected override void Enter(int frame, Insertion how)
     {
         // What was read ahead is no reference, even if it is remembered.
-        bool isKnown = Table[slot].List == A1Out || Table[slot].Id == _returning;
+        bool isKnown = Table[frame].List == A1Out || frame == _returning;
         bool isReferenced = isKnown && how.Kind != InsertionKind.ReadAhead;
-        _returning = FrameId.None;
-        Settle(slot, isReferenced ? Am : A1In);
+        _returning = FrameTable.None;
+        Settle(frame, isReferenced ? Am : A1In);
     }
 
     /// <inheritdoc/>
-    protected override void Return(int slot) => Settle(slot, Table[slot].Age);
+    protected override void Return(int frame) => Settle(frame, Table[frame].Age);
 
     /// <inheritdoc/>
-    protected override void Visit(IAccessInformation access, int slot)
+    protected override void Visit(IAccessInformation access, int first, ulong frames)
     {
-        if (Table[slot].List == Am && access.TestAndClearAccessed(Table[slot].Id))
-            Table.MoveToNewest(slot, Am);
+        ulong watched = 0;
+        for (ulong left = frames; left != 0; left &= left - 1)
+        {
+            int place = BitOperations.TrailingZeroCount(left);
+            watched |= Table[first + place].List == Am ? 1UL << place : 0;
+        }
+
+        for (ulong used = TestAndClear(access, first, watched); used != 0; used &= used - 1)
+            Table.MoveToNewest(first + BitOperations.TrailingZeroCount(used), Am);
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
-        int ghost = Table.Find(incoming);
-        _returning = ghost != FrameTable.None && Table[ghost].List == A1Out ? incoming : FrameId.None;
+        _returning = ghost != FrameTable.None && Table[ghost].List == A1Out ? ghost : FrameTable.None;
         if (Table.CountOf(Am) == 0 || Table.CountOf(A1In) > Count / InShare)
             return Table.CountOf(A1In) != 0 ? Table.Oldest(A1In) : Table.Oldest(Am);
         for (int left = Table.CountOf(Am); left > 0; left--)
         {
-            int slot = Table.Oldest(Am);
-            if (!access.TestAndClearAccessed(Table[slot].Id))
-                return slot;
-            Table.MoveToNewest(slot, Am);
+            int frame = Table.Oldest(Am);
+            if (!TestAndClear(access, frame))
+                return frame;
+            Table.MoveToNewest(frame, Am);
         }
 
         return Table.Oldest(Am);
     }
 
     /// <inheritdoc/>
-    protected override void Evict(int slot)
+    protected override void Evict(int frame)
     {
-        if (Table[slot].List != A1In)
+        if (Table[frame].List != A1In)
         {
             // Not remembered: "it hasn't been accessed for a while".
-            Table.Release(slot);
+            Table.Release(frame);
             return;
         }
 
-        Table[slot].Flags = FrameFlags.None;
-        Table.MoveToNewest(slot, A1Out);
+        Table[frame].Flags = FrameFlags.None;
+        Table.MoveToNewest(frame, A1Out);
         while (Table.CountOf(A1Out) > Count / GhostShare)
             Table.Release(Table.Oldest(A1Out));
     }
@@ -87,18 +93,18 @@ internal sealed class TwoQueuePolicy(ReplacementOptions options)
     }
 
     /// <inheritdoc/>
-    protected override void SaveMore(StateWriter writer) => writer.Write(_returning.Value);
+    protected override void SaveMore(StateWriter writer) => writer.Write(_returning);
 
     /// <inheritdoc/>
     protected override void LoadMore(StateReader reader)
     {
-        _returning = new FrameId(reader.ReadUInt64("returning"));
+        _returning = reader.ReadInt32("returning", FrameTable.None, int.MaxValue);
         RequireListOfPinned(reader, Am);
     }
 
-    private void Settle(int slot, int list)
+    private void Settle(int frame, int list)
     {
-        Table[slot].Age = (byte)list;
-        Table.MoveToNewest(slot, list);
+        Table[frame].Age = (byte)list;
+        Table.MoveToNewest(frame, list);
     }
 }

@@ -1,3 +1,6 @@
+using Mmu86.Memory;
+using Mmu86.X86;
+
 namespace Mmu86.Hypervisor.Replacement;
 
 /// <summary>WSClock: Clock that knows when each frame was last seen used. A clean frame that left the working set gives way; dirty ones are written first.</summary>
@@ -6,7 +9,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// decision is taken at once and its work is bounded, so where no frame outside the working set is found clean, the one of those seen that was not used for
 /// longest gives way, though it must be written. Textbooks take any clean frame then, which on a host is one that has just been swapped in.
 /// </remarks>
-internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy("wsclock", options, lists: 1, options.MaxResidentFrames)
+internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy("wsclock", options, lists: 1)
 {
     private const int Ring = 0;
 
@@ -15,47 +18,51 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
 
     private readonly ulong _window = options.WorkingSetNanoseconds;
 
-    /// <inheritdoc/>
-    protected override void Enter(int slot, Insertion how) => Return(slot);
+    // By frame, the time at which it was last seen used.
+    private ulong[] _lastUse = new ulong[FrameTable.GroupFrames];
 
     /// <inheritdoc/>
-    protected override void Return(int slot)
+    protected override void Enter(int frame, Insertion how) => Return(frame);
+
+    /// <inheritdoc/>
+    protected override void Return(int frame)
     {
-        Table[slot].Stamp = Now;
-        Table.MoveToNewest(slot, Ring);
+        if (frame >= _lastUse.Length)
+            Array.Resize(ref _lastUse, Math.Max(frame + 1, 2 * _lastUse.Length));
+        _lastUse[frame] = Now;
+        Table.MoveToNewest(frame, Ring);
     }
 
     /// <inheritdoc/>
-    protected override int Choose(IAccessInformation access, FrameId incoming)
+    protected override int Choose(IAccessInformation access, int ghost)
     {
         int oldest = FrameTable.None;
         bool isOldestDirty = false;
         for (int left = Math.Min(MaxExamined, Table.CountOf(Ring)); left > 0; left--)
         {
-            int slot = Table.Oldest(Ring);
-            FrameId frame = Table[slot].Id;
-            if (access.TestAndClearAccessed(frame))
+            int frame = Table.Oldest(Ring);
+            if (TestAndClear(access, frame))
             {
-                Return(slot);
+                Return(frame);
                 continue;
             }
 
-            bool isDirty = access.IsDirty(frame);
-            if (Now - Table[slot].Stamp > _window)
+            bool isDirty = access.IsDirty(new GuestFrameNumber((ulong)frame));
+            if (Now - _lastUse[frame] > _window)
             {
                 if (!isDirty)
-                    return slot;
-                access.StartCleaning(frame);
+                    return frame;
+                access.StartCleaning(new GuestFrameNumber((ulong)frame));
             }
 
-            if (oldest == FrameTable.None || Table[slot].Stamp < Table[oldest].Stamp
-                || (Table[slot].Stamp == Table[oldest].Stamp && isOldestDirty && !isDirty))
+            if (oldest == FrameTable.None || _lastUse[frame] < _lastUse[oldest]
+                || (_lastUse[frame] == _lastUse[oldest] && isOldestDirty && !isDirty))
             {
-                oldest = slot;
+                oldest = frame;
                 isOldestDirty = isDirty;
             }
 
-            Table.MoveToNewest(slot, Ring);
+            Table.MoveToNewest(frame, Ring);
         }
 
         return oldest != FrameTable.None ? oldest : Table.Oldest(Ring);
@@ -66,5 +73,26 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
     {
         base.Verify();
         VerifyLists(Ring);
+    }
+
+    /// <inheritdoc/>
+    protected override void SaveMore(StateWriter writer)
+    {
+        ulong[] times = new ulong[Table.CountOf(Ring)];
+        int next = 0;
+        for (int frame = Table.Oldest(Ring); frame != FrameTable.None; frame = Table[frame].Newer)
+            times[next++] = _lastUse[frame];
+        writer.WriteArray<ulong>(times);
+    }
+
+    /// <inheritdoc/>
+    protected override void LoadMore(StateReader reader)
+    {
+        ulong[] times = new ulong[Table.CountOf(Ring)];
+        reader.ReadArray("lastUse", times);
+        _lastUse = new ulong[Math.Max(FrameTable.GroupFrames, Table.HighWater)];
+        int next = 0;
+        for (int frame = Table.Oldest(Ring); frame != FrameTable.None; frame = Table[frame].Newer)
+            _lastUse[frame] = times[next++];
     }
 }

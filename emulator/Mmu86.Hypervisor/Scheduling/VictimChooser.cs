@@ -1,3 +1,4 @@
+using System.Numerics;
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Memory;
 using Mmu86.X86;
@@ -53,7 +54,7 @@ public sealed class VictimChooser : IResidencyObserver
             ref ulong note = ref NoteOf(frame);
             ulong number = note;
             note = 0;
-            _policy.Inserted(FrameId.Of(0, frame), wasSwapped && number != 0 ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
+            _policy.Inserted(new GuestFrameNumber(frame), wasSwapped && number != 0 ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
         }
     }
 
@@ -64,7 +65,7 @@ public sealed class VictimChooser : IResidencyObserver
         if (note == ChosenNote)
             _chosen--;
         else
-            _policy.Removed(FrameId.Of(0, frame.Value), how);
+            _policy.Removed(frame, how);
         note = how == Removal.Evicted ? ++_evictions : 0;
     }
 
@@ -74,15 +75,12 @@ public sealed class VictimChooser : IResidencyObserver
     /// <returns>False where none is left.</returns>
     public bool TryChoose(GuestMemoryManager memory, out GuestFrameNumber victim)
     {
-        bool found = _policy.TryChooseVictim(AccessTo(memory), FrameId.None, out FrameId chosen);
-        victim = default;
-        if (!found)
+        if (!_policy.TryChooseVictim(AccessTo(memory), incoming: null, out victim))
             return false;
-        _policy.Removed(chosen, Removal.Evicted);
-        NoteOf(chosen.GuestFrame) = ChosenNote;
-        _batch.Add(chosen.GuestFrame);
+        _policy.Removed(victim, Removal.Evicted);
+        NoteOf(victim.Value) = ChosenNote;
+        _batch.Add(victim.Value);
         _chosen++;
-        victim = new GuestFrameNumber(chosen.GuestFrame);
         return true;
     }
 
@@ -98,7 +96,7 @@ public sealed class VictimChooser : IResidencyObserver
                 if (note != ChosenNote)
                     continue;
                 note = 0;
-                _policy.Inserted(FrameId.Of(0, frame), Insertion.SwappedIn(0));
+                _policy.Inserted(new GuestFrameNumber(frame), Insertion.SwappedIn(0));
             }
 
             _chosen = 0;
@@ -167,23 +165,34 @@ public sealed class VictimChooser : IResidencyObserver
     /// <summary>Whether the frames that the policy knows as resident are those that are.</summary>
     internal bool Agrees(GuestMemoryManager memory) =>
         (ulong)_policy.Count == memory.ResidentFrames && _policy.PinnedCount == 0
-        && memory.Residents().All(frame => _policy.IsResident(FrameId.Of(0, frame.Guest.Value)));
+        && memory.Residents().All(frame => _policy.IsResident(frame.Guest));
 
     private sealed class AccessInformation(GuestMemoryManager memory, WorkingSetSampler? sampler) : IAccessInformation
     {
         public GuestMemoryManager Memory => memory;
 
-        public bool TestAndClearAccessed(FrameId frame)
+        public bool TestAndClearAccessed(GuestFrameNumber frame)
         {
-            var number = new GuestFrameNumber(frame.GuestFrame);
-            if (!memory.TestAndClearAccessed(number))
+            if (!memory.TestAndClearAccessed(frame))
                 return false;
-            sampler?.NoteAccessed(number);
+            sampler?.NoteAccessed(frame);
             return true;
         }
 
-        public bool IsDirty(FrameId frame) => memory.IsDirty(new GuestFrameNumber(frame.GuestFrame));
+        public ulong TestAndClearAccessed(GuestFrameNumber first, ulong frames)
+        {
+            ulong used = memory.TestAndClearAccessed(first, frames);
+            if (sampler is not null)
+            {
+                for (ulong left = used; left != 0; left &= left - 1)
+                    sampler.NoteAccessed(new GuestFrameNumber(first.Value + (ulong)BitOperations.TrailingZeroCount(left)));
+            }
 
-        public void StartCleaning(FrameId frame) => memory.TryClean(new GuestFrameNumber(frame.GuestFrame));
+            return used;
+        }
+
+        public bool IsDirty(GuestFrameNumber frame) => memory.IsDirty(frame);
+
+        public void StartCleaning(GuestFrameNumber frame) => memory.TryClean(frame);
     }
 }

@@ -127,7 +127,7 @@ public sealed class ScenarioRunner
         SwapPageStore? store = swap?.StoreOf(index);
         ulong seed = _scenario.Seed + (ulong)index;
         WorkingSetSampler? sampler = _scenario.SamplePeriodNanoseconds is { } period ? new WorkingSetSampler(period, seed) : null;
-        var chooser = new VictimChooser(_scenario.Replacement.Create(ReplacementOptions.Default((int)(machine.Options.MemoryBytes >> 12), seed)), sampler);
+        var chooser = new VictimChooser(_scenario.Replacement.Create(ReplacementOptions.ForGuest(machine.Options.MemoryBytes, seed)), sampler);
         return new ScheduledMachineOptions
         {
             Name = machine.Name,

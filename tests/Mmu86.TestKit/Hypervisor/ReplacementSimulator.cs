@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.X86;
 
 namespace Mmu86.TestKit.Hypervisor;
 
@@ -6,8 +7,6 @@ namespace Mmu86.TestKit.Hypervisor;
 /// <remarks>A write of a dirty frame that the policy starts is done at once. Nothing is read ahead.</remarks>
 public sealed class ReplacementSimulator : IAccessInformation
 {
-    private const int Machine = 3;
-
     private readonly SimulationOptions _options;
     private readonly RecordedFuture? _future;
     private readonly PageState[] _pages;
@@ -28,7 +27,7 @@ public sealed class ReplacementSimulator : IAccessInformation
         _pages = new PageState[most + 1];
         if (kind.NeedsFuture)
         {
-            var references = new FrameId[pages.Length];
+            var references = new GuestFrameNumber[pages.Length];
             for (int at = 0; at < pages.Length; at++)
                 references[at] = Frame(pages[at]);
             _future = new RecordedFuture(references);
@@ -93,7 +92,7 @@ public sealed class ReplacementSimulator : IAccessInformation
     }
 
     /// <inheritdoc/>
-    public bool TestAndClearAccessed(FrameId frame)
+    public bool TestAndClearAccessed(GuestFrameNumber frame)
     {
         ref PageState state = ref Resident(frame);
         FlagsTested++;
@@ -105,21 +104,21 @@ public sealed class ReplacementSimulator : IAccessInformation
     }
 
     /// <inheritdoc/>
-    public bool IsDirty(FrameId frame) => (Resident(frame).Flags & PageFlags.Dirty) != 0;
+    public bool IsDirty(GuestFrameNumber frame) => (Resident(frame).Flags & PageFlags.Dirty) != 0;
 
     /// <inheritdoc/>
-    public void StartCleaning(FrameId frame)
+    public void StartCleaning(GuestFrameNumber frame)
     {
         Cleanings++;
         Resident(frame).Flags &= ~PageFlags.Dirty;
     }
 
-    private static FrameId Frame(int page) => FrameId.Of(Machine, (ulong)page);
+    private static GuestFrameNumber Frame(int page) => new((ulong)page);
 
-    private ref PageState Resident(FrameId frame)
+    private ref PageState Resident(GuestFrameNumber frame)
     {
-        ref PageState state = ref _pages[(int)frame.GuestFrame];
-        if (frame.Machine != Machine || (state.Flags & PageFlags.Resident) == 0)
+        ref PageState state = ref _pages[(int)frame.Value];
+        if ((state.Flags & PageFlags.Resident) == 0)
             throw new InvalidOperationException($"The policy asks about {frame}, which is not resident.");
         return ref state;
     }
@@ -131,14 +130,14 @@ public sealed class ReplacementSimulator : IAccessInformation
         ulong distance = (ulong)(Evictions - state.EvictedAt);
         if (Policy.Count == _options.Frames)
         {
-            if (!Policy.TryChooseVictim(this, Frame(page), out FrameId victim))
+            if (!Policy.TryChooseVictim(this, Frame(page), out GuestFrameNumber victim))
                 throw new InvalidOperationException("The policy finds no victim in a memory without pinned frames.");
             ref PageState evicted = ref Resident(victim);
             DirtyEvictions += (evicted.Flags & PageFlags.Dirty) != 0 ? 1 : 0;
             Evictions++;
             evicted = new PageState { Flags = PageFlags.Swapped, EvictedAt = Evictions };
             Policy.Removed(victim, Removal.Evicted);
-            LastVictim = (int)victim.GuestFrame;
+            LastVictim = (int)victim.Value;
         }
 
         // What was never in swap has no copy there.

@@ -52,6 +52,7 @@ public sealed record SimulationOptions
     internal ReplacementOptions ForPolicy(RecordedFuture? future) => new()
     {
         MaxResidentFrames = Frames,
+        FrameLimit = ReplacementOptions.MostFrames,
         Seed = Seed,
         ScanPeriodNanoseconds = AccessesPerScan == 0 ? ulong.MaxValue : (ulong)AccessesPerScan * NanosecondsPerAccess,
         FramesScannedPerMillisecond = int.MaxValue,

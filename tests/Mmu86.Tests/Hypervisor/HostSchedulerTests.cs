@@ -156,7 +156,7 @@ public sealed class HostSchedulerTests
                 store.Pages.Answer = PageLoad.Corrupt;
             stores.Add(store);
             RunOptions options = SmallRuns.Options(guests[i], PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostPage = page };
-            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)), null);
+            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.ForGuest(options.MemoryBytes, 1)), null);
             scheduler.Add(new ScheduledMachineOptions
             {
                 Name = guests[i],

@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Memory;
+using Mmu86.X86;
 
 namespace Mmu86.Tests.Hypervisor;
 
@@ -20,27 +21,25 @@ internal sealed class RecordingPolicy(int frames) : IReplacementPolicy
 
     public int GhostCount => _policy.GhostCount;
 
-    public bool IsResident(FrameId frame) => _policy.IsResident(frame);
+    public bool IsResident(GuestFrameNumber frame) => _policy.IsResident(frame);
 
-    public void Inserted(FrameId frame, Insertion how)
+    public void Inserted(GuestFrameNumber frame, Insertion how)
     {
-        Log.Add($"inserted {frame.GuestFrame} {how.Kind} {how.RefaultDistance}");
+        Log.Add($"inserted {frame.Value} {how.Kind} {how.RefaultDistance}");
         _policy.Inserted(frame, how);
     }
 
-    public void Removed(FrameId frame, Removal how)
+    public void Removed(GuestFrameNumber frame, Removal how)
     {
-        Log.Add($"removed {frame.GuestFrame} {how}");
+        Log.Add($"removed {frame.Value} {how}");
         _policy.Removed(frame, how);
     }
 
-    public void Pin(FrameId frame) => _policy.Pin(frame);
+    public void Pin(GuestFrameNumber frame) => _policy.Pin(frame);
 
-    public void Unpin(FrameId frame) => _policy.Unpin(frame);
+    public void Unpin(GuestFrameNumber frame) => _policy.Unpin(frame);
 
-    public void Forget(int machine) => _policy.Forget(machine);
-
-    public bool TryChooseVictim(IAccessInformation access, FrameId incoming, out FrameId victim) => _policy.TryChooseVictim(access, incoming, out victim);
+    public bool TryChooseVictim(IAccessInformation access, GuestFrameNumber? incoming, out GuestFrameNumber victim) => _policy.TryChooseVictim(access, incoming, out victim);
 
     public void Tick(IAccessInformation access, ulong virtualNanoseconds)
     {

@@ -92,7 +92,7 @@ internal sealed class BalloonRun
     private void Add(HostScheduler scheduler, VirtualHost host, int index, RunOptions options, List<TimedMemoryStore> stores)
     {
         var store = new TimedMemoryStore(SwapNanoseconds);
-        var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)), sampler: null);
+        var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.ForGuest(options.MemoryBytes, 1)), sampler: null);
         var output = new MemoryStream();
         var debug = new MemoryStream();
         stores.Add(store);

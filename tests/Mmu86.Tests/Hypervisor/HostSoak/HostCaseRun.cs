@@ -144,7 +144,7 @@ internal sealed class HostCaseRun
         options = options with { Machine = Mmu86.Lab.Machines.MachineCatalogue.Find(_case.Preset, []) };
         options = options with { HostPage = options.Machine.Mmu.Nested.CanMap(_case.HostPage) ? _case.HostPage : PageSize.Size4K };
         WorkingSetSampler? sampler = _case.SamplePeriodNanoseconds is { } period ? new WorkingSetSampler(period, (ulong)index) : null;
-        IReplacementPolicy policy = PageReplacement.Find(_case.Replacement)!.Create(ReplacementOptions.Default((int)(machine.MemoryBytes >> 12), (ulong)index));
+        IReplacementPolicy policy = PageReplacement.Find(_case.Replacement)!.Create(ReplacementOptions.ForGuest(machine.MemoryBytes, (ulong)index));
         var chooser = new VictimChooser(policy, sampler);
         MemoryStream output = _outputs[index];
         return new ScheduledMachineOptions

@@ -1,4 +1,5 @@
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Tests.Hypervisor.Replacement;
@@ -67,7 +68,7 @@ public sealed class AdaptationTests
             policy.Inserted(Frame(0), how);
             for (ulong frame = 8; frame < 18; frame++)
             {
-                Assert.True(policy.TryChooseVictim(_flags, Frame(frame), out FrameId victim));
+                Assert.True(policy.TryChooseVictim(_flags, Frame(frame), out GuestFrameNumber victim));
                 policy.Removed(victim, Removal.Evicted);
                 policy.Inserted(Frame(frame), Insertion.Populated);
             }
@@ -174,7 +175,7 @@ public sealed class AdaptationTests
         Assert.Equal(0UL, Victims(policy, 3)[^1]);
     }
 
-    private static FrameId Frame(ulong number) => FrameId.Of(0, number);
+    private static GuestFrameNumber Frame(ulong number) => new(number);
 
     private static IReplacementPolicy Filled(string name, int frames)
     {
@@ -207,9 +208,9 @@ public sealed class AdaptationTests
         var victims = new ulong[count];
         for (int at = 0; at < count; at++)
         {
-            Assert.True(policy.TryChooseVictim(_flags, FrameId.None, out FrameId victim));
+            Assert.True(policy.TryChooseVictim(_flags, null, out GuestFrameNumber victim));
             policy.Removed(victim, Removal.Evicted);
-            victims[at] = victim.GuestFrame;
+            victims[at] = victim.Value;
         }
 
         return victims;

@@ -1,6 +1,7 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Hypervisor;
+using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Tests.Hypervisor.Replacement;
@@ -81,11 +82,10 @@ public sealed class PolicyContractTests
     public void Calls_ThatContradictTheBooks_AreRefused(string name)
     {
         IReplacementPolicy policy = Filled(name, 3);
-        FrameId there = FrameId.Of(1, 2);
-        FrameId absent = FrameId.Of(2, 2);
+        GuestFrameNumber there = new GuestFrameNumber(2);
+        GuestFrameNumber absent = new GuestFrameNumber(1000);
         Assert.Throws<InvalidOperationException>(() => policy.Inserted(there, Insertion.Populated));
         Assert.Throws<InvalidOperationException>(() => policy.Inserted(absent, Insertion.Populated));
-        Assert.Throws<InvalidOperationException>(() => policy.Inserted(FrameId.None, Insertion.Populated));
         Assert.Throws<InvalidOperationException>(() => policy.Removed(absent, Removal.Discarded));
         Assert.Throws<InvalidOperationException>(() => policy.Pin(absent));
         Assert.Throws<InvalidOperationException>(() => policy.Unpin(there));
@@ -104,13 +104,12 @@ public sealed class PolicyContractTests
     public void Choice_AmongNone_IsNone(string name)
     {
         IReplacementPolicy policy = Filled(name, 2);
-        policy.Pin(FrameId.Of(1, 0));
-        policy.Pin(FrameId.Of(1, 1));
-        Assert.False(policy.TryChooseVictim(new SettableFlags(), FrameId.None, out FrameId victim));
-        Assert.Equal(FrameId.None, victim);
-        policy.Unpin(FrameId.Of(1, 1));
-        Assert.True(policy.TryChooseVictim(new SettableFlags(), FrameId.None, out victim));
-        Assert.Equal(FrameId.Of(1, 1), victim);
+        policy.Pin(new GuestFrameNumber(0));
+        policy.Pin(new GuestFrameNumber(1));
+        Assert.False(policy.TryChooseVictim(new SettableFlags(), null, out _));
+        policy.Unpin(new GuestFrameNumber(1));
+        Assert.True(policy.TryChooseVictim(new SettableFlags(), null, out GuestFrameNumber victim));
+        Assert.Equal(new GuestFrameNumber(1), victim);
     }
 
     [Fact]
@@ -126,6 +125,8 @@ public sealed class PolicyContractTests
         PageReplacement fifo = PageReplacement.Find("fifo")!;
         ReplacementOptions good = ReplacementOptions.Default(10, 1);
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { MaxResidentFrames = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FrameLimit = 0 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FrameLimit = ReplacementOptions.MostFrames + 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { ScanPeriodNanoseconds = 0 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FramesScannedPerMillisecond = 0 }));
     }
@@ -139,22 +140,11 @@ public sealed class PolicyContractTests
             policy => Assert.Equal(policy.Name, policy.Create(ReplacementOptions.Default(10, 1)).Name));
     }
 
-    [Fact]
-    public void FrameId_TakesMachineAndFrameApart()
-    {
-        FrameId last = FrameId.Of(FrameId.MachineLimit - 1, FrameId.GuestFrameLimit - 1);
-        Assert.Equal((FrameId.MachineLimit - 1, FrameId.GuestFrameLimit - 1), (last.Machine, last.GuestFrame));
-        Assert.NotEqual(FrameId.None, last);
-        Assert.Equal("machine 2 G:0x5000", FrameId.Of(2, 5).ToString());
-        Assert.Throws<ArgumentOutOfRangeException>(() => FrameId.Of(FrameId.MachineLimit, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => FrameId.Of(0, FrameId.GuestFrameLimit));
-    }
-
     private static IReplacementPolicy Filled(string name, int frames)
     {
         IReplacementPolicy policy = PageReplacement.Find(name)!.Create(ReplacementOptions.Default(frames, 1) with { Future = new RecordedFuture([]) });
         for (int frame = 0; frame < frames; frame++)
-            policy.Inserted(FrameId.Of(1, (ulong)frame), Insertion.Populated);
+            policy.Inserted(new GuestFrameNumber((ulong)frame), Insertion.Populated);
         return policy;
     }
 }

@@ -1,6 +1,7 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.Memory;
 using Mmu86.TestKit;
+using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Tests.Hypervisor.Replacement;
@@ -45,9 +46,9 @@ public sealed class PolicySnapshotTests
     {
         IReplacementPolicy filled = Create(name, 1);
         for (ulong frame = 0; frame < 40; frame++)
-            filled.Inserted(FrameId.Of(0, frame), Insertion.Populated);
+            filled.Inserted(new GuestFrameNumber(frame), Insertion.Populated);
         for (ulong frame = 0; frame < 10; frame++)
-            filled.Removed(FrameId.Of(0, frame * 3), frame % 2 == 0 ? Removal.Evicted : Removal.Discarded);
+            filled.Removed(new GuestFrameNumber(frame * 3), frame % 2 == 0 ? Removal.Evicted : Removal.Discarded);
         byte[] books = Save(filled);
         Random random = TestSeed.Case(name.Length);
         int refused = 0;
@@ -67,7 +68,7 @@ public sealed class PolicySnapshotTests
             }
 
             policy.Verify();
-            while (policy.TryChooseVictim(new Flags(random), FrameId.None, out FrameId victim))
+            while (policy.TryChooseVictim(new Flags(random), null, out GuestFrameNumber victim))
                 policy.Removed(victim, Removal.Evicted);
             policy.Verify();
         }
@@ -81,20 +82,20 @@ public sealed class PolicySnapshotTests
         IReplacementPolicy policy = Create(name, (ulong)seed);
         var access = new Flags(random);
         ulong now = 0;
-        List<FrameId> evicted = [];
+        List<GuestFrameNumber> evicted = [];
         for (int step = 0; step < 2000; step++)
         {
             if (cuts?.Next(100) == 0)
             {
                 IReplacementPolicy other = Create(name, (ulong)seed);
                 if (cuts.Next(2) == 0)
-                    other.Inserted(FrameId.Of(0, 7), Insertion.Populated); // what was known before counts for nothing
+                    other.Inserted(new GuestFrameNumber(7), Insertion.Populated); // what was known before counts for nothing
                 Load(other, Save(policy));
                 other.Verify();
                 policy = other;
             }
 
-            var frame = FrameId.Of(0, (ulong)random.Next(2 * Frames));
+            var frame = new GuestFrameNumber((ulong)random.Next(2 * Frames));
             switch (random.Next(8))
             {
                 case 0:
@@ -110,8 +111,8 @@ public sealed class PolicySnapshotTests
                 case < 6 when !policy.IsResident(frame) && policy.Count < Frames:
                     policy.Inserted(frame, evicted.Contains(frame) ? Insertion.SwappedIn((ulong)random.Next(Frames)) : Insertion.Populated);
                     break;
-                case > 5 when policy.TryChooseVictim(access, frame, out FrameId victim):
-                    decisions.Add($"victim {victim}");
+                case > 5 when policy.TryChooseVictim(access, frame, out GuestFrameNumber victim):
+                    decisions.Add($"victim {victim.Value}");
                     policy.Removed(victim, Removal.Evicted);
                     evicted.Add(victim);
                     break;
@@ -144,11 +145,11 @@ public sealed class PolicySnapshotTests
 
     private sealed class Flags(Random random) : IAccessInformation
     {
-        public bool TestAndClearAccessed(FrameId frame) => random.Next(3) == 0;
+        public bool TestAndClearAccessed(GuestFrameNumber frame) => random.Next(3) == 0;
 
-        public bool IsDirty(FrameId frame) => random.Next(2) == 0;
+        public bool IsDirty(GuestFrameNumber frame) => random.Next(2) == 0;
 
-        public void StartCleaning(FrameId frame)
+        public void StartCleaning(GuestFrameNumber frame)
         {
         }
     }

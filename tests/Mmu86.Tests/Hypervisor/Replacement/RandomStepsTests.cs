@@ -1,5 +1,6 @@
 using Mmu86.Hypervisor.Replacement;
 using Mmu86.TestKit;
+using Mmu86.X86;
 using Xunit;
 
 namespace Mmu86.Tests.Hypervisor.Replacement;
@@ -8,8 +9,7 @@ namespace Mmu86.Tests.Hypervisor.Replacement;
 public sealed class RandomStepsTests
 {
     private const int MaxFrames = 90;
-    private const int GuestFrames = 100;
-    private const int Machines = 3;
+    private const int GuestFrames = 300;
 
     public static TheoryData<string> All => [.. PageReplacement.All.Select(policy => policy.Name)];
 
@@ -29,8 +29,9 @@ public sealed class RandomStepsTests
             }
 
             owner.Policy.Verify();
-            owner.ForgetAll();
-            Assert.Equal((0, 0, 0), (owner.Policy.Count, owner.Policy.PinnedCount, owner.Policy.GhostCount));
+            owner.DropAll();
+            owner.Policy.Verify();
+            Assert.Equal((0, 0), (owner.Policy.Count, owner.Policy.PinnedCount));
         }
     }
 
@@ -38,11 +39,11 @@ public sealed class RandomStepsTests
     {
         private readonly Random _random;
         private readonly SettableFlags _flags = new();
-        private readonly List<FrameId> _resident = [];
-        private readonly HashSet<FrameId> _pinned = [];
-        private readonly HashSet<FrameId> _evicted = [];
+        private readonly List<GuestFrameNumber> _resident = [];
+        private readonly HashSet<GuestFrameNumber> _pinned = [];
+        private readonly HashSet<GuestFrameNumber> _evicted = [];
         private readonly RecordedFuture _future;
-        private readonly FrameId[] _references;
+        private readonly GuestFrameNumber[] _references;
         private ulong _now;
 
         public Owner(string name, Random random)
@@ -57,16 +58,16 @@ public sealed class RandomStepsTests
 
         public void Step()
         {
-            FrameId touched = _references[_future.Position];
+            GuestFrameNumber touched = _references[_future.Position];
             switch (_random.Next(20))
             {
                 case 0 when _resident.Count != 0:
-                    FrameId pinned = _resident[_random.Next(_resident.Count)];
+                    GuestFrameNumber pinned = _resident[_random.Next(_resident.Count)];
                     if (_pinned.Add(pinned))
                         Policy.Pin(pinned);
                     break;
                 case 1 or 2 when _pinned.Count != 0:
-                    FrameId free = _pinned.Order(Comparer<FrameId>.Create((a, b) => a.Value.CompareTo(b.Value))).First();
+                    GuestFrameNumber free = _pinned.Order(Comparer<GuestFrameNumber>.Create((a, b) => a.Value.CompareTo(b.Value))).First();
                     _pinned.Remove(free);
                     Policy.Unpin(free);
                     break;
@@ -74,20 +75,19 @@ public sealed class RandomStepsTests
                     Drop(_resident[_random.Next(_resident.Count)], Removal.Discarded);
                     break;
                 case 4 when _random.Next(100) == 0:
-                    int machine = _random.Next(Machines);
-                    Policy.Forget(machine);
-                    _resident.RemoveAll(frame => frame.Machine == machine);
-                    _pinned.RemoveWhere(frame => frame.Machine == machine);
-                    _evicted.RemoveWhere(frame => frame.Machine == machine);
+                    // A third of its memory is taken from the guest.
+                    ulong first = (ulong)_random.Next(GuestFrames);
+                    foreach (GuestFrameNumber taken in _resident.Where(frame => frame.Value - first < GuestFrames / 3).ToList())
+                        Drop(taken, Removal.Discarded);
                     break;
                 case 5 when _random.Next(10) == 0:
                     // A machine is squeezed: many give way, and nobody comes in.
-                    for (int left = _random.Next(MaxFrames); left > 0 && Evict(FrameId.None); left--)
+                    for (int left = _random.Next(MaxFrames); left > 0 && Evict(null); left--)
                         Assert.Equal(_resident.Count, Policy.Count);
                     break;
                 case 6 when _resident.Count > _pinned.Count:
                     // The owner knows better than the policy.
-                    FrameId chosen = _resident.First(frame => !_pinned.Contains(frame));
+                    GuestFrameNumber chosen = _resident.First(frame => !_pinned.Contains(frame));
                     Drop(chosen, Removal.Evicted);
                     break;
                 case 7:
@@ -103,15 +103,15 @@ public sealed class RandomStepsTests
             Assert.InRange(Policy.GhostCount, 0, 2 * MaxFrames);
         }
 
-        public void ForgetAll()
+        public void DropAll()
         {
-            for (int machine = 0; machine < Machines; machine++)
-                Policy.Forget(machine);
+            foreach (GuestFrameNumber frame in _resident.ToList())
+                Drop(frame, Removal.Discarded);
         }
 
-        private FrameId AnyFrame() => FrameId.Of(_random.Next(Machines), (ulong)_random.Next(GuestFrames));
+        private GuestFrameNumber AnyFrame() => new((ulong)_random.Next(GuestFrames));
 
-        private void Touch(FrameId frame)
+        private void Touch(GuestFrameNumber frame)
         {
             Assert.Equal(_resident.Contains(frame), Policy.IsResident(frame));
             if (!_resident.Contains(frame))
@@ -129,15 +129,12 @@ public sealed class RandomStepsTests
                 _flags.Dirty.Add(frame);
         }
 
-        private bool Evict(FrameId incoming)
+        private bool Evict(GuestFrameNumber? incoming)
         {
-            bool isFound = Policy.TryChooseVictim(_flags, incoming, out FrameId victim);
+            bool isFound = Policy.TryChooseVictim(_flags, incoming, out GuestFrameNumber victim);
             Assert.Equal(_resident.Count > _pinned.Count, isFound);
             if (!isFound)
-            {
-                Assert.Equal(FrameId.None, victim);
                 return false;
-            }
 
             Assert.Contains(victim, _resident);
             Assert.DoesNotContain(victim, _pinned);
@@ -145,7 +142,7 @@ public sealed class RandomStepsTests
             return true;
         }
 
-        private void Drop(FrameId frame, Removal how)
+        private void Drop(GuestFrameNumber frame, Removal how)
         {
             Policy.Removed(frame, how);
             _resident.Remove(frame);

@@ -1,27 +1,28 @@
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.X86;
 
 namespace Mmu86.Tests.Hypervisor.Replacement;
 
 /// <summary>Flags of frames as a test sets them.</summary>
 internal sealed class SettableFlags : IAccessInformation
 {
-    public HashSet<FrameId> Accessed { get; } = [];
+    public HashSet<GuestFrameNumber> Accessed { get; } = [];
 
-    public HashSet<FrameId> Dirty { get; } = [];
+    public HashSet<GuestFrameNumber> Dirty { get; } = [];
 
-    public List<FrameId> Cleaned { get; } = [];
+    public List<GuestFrameNumber> Cleaned { get; } = [];
 
     public long Tested { get; private set; }
 
-    public bool TestAndClearAccessed(FrameId frame)
+    public bool TestAndClearAccessed(GuestFrameNumber frame)
     {
         Tested++;
         return Accessed.Remove(frame);
     }
 
-    public bool IsDirty(FrameId frame) => Dirty.Contains(frame);
+    public bool IsDirty(GuestFrameNumber frame) => Dirty.Contains(frame);
 
-    public void StartCleaning(FrameId frame)
+    public void StartCleaning(GuestFrameNumber frame)
     {
         Cleaned.Add(frame);
     }

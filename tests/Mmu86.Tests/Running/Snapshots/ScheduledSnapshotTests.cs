@@ -169,7 +169,7 @@ public sealed class ScheduledSnapshotTests
             RunOptions options = SmallRuns.Options(guests[index], PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { HostPage = hostPage };
             var store = new TimedMemoryStore(1000);
             _stores.Add(store);
-            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.Default((int)(options.MemoryBytes >> 12), 1)), sampler: null);
+            var chooser = new VictimChooser(PageReplacement.Find("clock")!.Create(ReplacementOptions.ForGuest(options.MemoryBytes, 1)), sampler: null);
             var shared = new SharedHost(host, store, chooser);
             var output = new GuestOutput(_outputs[index], _outputs[index], _outputs[index]);
             return new ScheduledMachineOptions
