@@ -25,11 +25,11 @@ public sealed partial class GuestMemoryManager
         SavePagesIn(writer, _pagesIn1G);
         SaveWhole(writer);
         writer.Write(_isStale);
-        writer.Write(_copies.Count);
-        foreach ((ulong frame, ulong slot) in _copies.OrderBy(pair => pair.Key))
+        writer.Write(CopiesStored);
+        foreach ((ulong frame, ulong slotAndOne) in _copies.All())
         {
             writer.Write(frame);
-            writer.Write(slot);
+            writer.Write(slotAndOne - 1);
         }
 
         _frames.SaveReserve(writer);
@@ -78,8 +78,9 @@ public sealed partial class GuestMemoryManager
         {
             ulong frame = reader.ReadUInt64("copied", 0, (GuestPhysicalEnd >> 12) - 1);
             if (!IsFrame(new GuestFrameNumber(frame)) || StateOf(new GuestFrameNumber(frame)) != GuestFrameState.Resident
-                || !_copies.TryAdd(frame, ClaimSlot(reader, "copy", reader.ReadUInt64("copy"), slots)))
+                || _copies.Read(frame) != 0)
                 throw reader.Refuse("copied", $"is frame 0x{frame:x}, which is not resident, or is there twice");
+            NoteCopy(new GuestFrameNumber(frame), ClaimSlot(reader, "copy", reader.ReadUInt64("copy"), slots));
         }
     }
 

@@ -11,11 +11,11 @@ public sealed partial class GuestMemoryManager
     // Whether the processor sets dirty flags: then a page that came back is known to be what its copy in the store is.
     private readonly bool _tracksDirt;
 
-    // By guest frame, the slot of a resident page that had its bytes when its dirty flag was last clear.
-    private readonly Dictionary<ulong, ulong> _copies = [];
+    // One more than the slot of a resident page that had its bytes when its dirty flag was last clear.
+    private readonly FrameNotes _copies = new();
 
     /// <summary>Slots of the store that have copies of resident pages.</summary>
-    public int CopiesStored => _copies.Count;
+    public int CopiesStored { get; private set; }
 
     /// <summary>Moves frames to the page store and returns them to the host, with one invalidation for all of them.</summary>
     /// <param name="victims">Frames of the guest. Those that are not resident are passed over; a large page is split first.</param>
@@ -106,7 +106,7 @@ public sealed partial class GuestMemoryManager
     public bool IsDirty(GuestFrameNumber frame)
     {
         _ = FindEntry(frame.Address, out _, out ulong entry);
-        return (entry & _format.Dirty) != 0 || !_copies.ContainsKey(frame.Value);
+        return (entry & _format.Dirty) != 0 || _copies.Read(frame.Value) == 0;
     }
 
     /// <summary>Writes a dirty frame to the store and lets it stay resident: until it is stored to again, evicting it needs no write.</summary>
@@ -121,7 +121,7 @@ public sealed partial class GuestMemoryManager
         ulong entry = _host.Read<ulong>(at);
         if (!_store.TryStore(_host.Frame(Address(entry).Frame), out ulong slot))
             return false;
-        _copies.Add(frame.Value, slot);
+        NoteCopy(frame, slot);
         Counts.Cleaned++;
         if ((entry & _format.Dirty) != 0)
         {
@@ -184,7 +184,7 @@ public sealed partial class GuestMemoryManager
     {
         if (!IsDirty(frame))
         {
-            _copies.Remove(frame.Value, out slot);
+            _ = TryTakeCopy(frame, out slot);
             Counts.SwappedOutClean++;
             return true;
         }
@@ -204,16 +204,33 @@ public sealed partial class GuestMemoryManager
     // Somebody else than the processor writes the page, or clears its dirty flag.
     private void ForgetCopy(GuestFrameNumber frame)
     {
-        if (_copies.Remove(frame.Value, out ulong slot))
+        if (TryTakeCopy(frame, out ulong slot))
             _store!.Free(slot);
+    }
+
+    private void NoteCopy(GuestFrameNumber frame, ulong slot)
+    {
+        _copies[frame.Value] = slot + 1;
+        CopiesStored++;
+    }
+
+    private bool TryTakeCopy(GuestFrameNumber frame, out ulong slot)
+    {
+        slot = _copies.Read(frame.Value) - 1;
+        if (slot == ulong.MaxValue)
+            return false;
+        _copies[frame.Value] = 0;
+        CopiesStored--;
+        return true;
     }
 
     private bool ForgetCopies()
     {
-        bool any = _copies.Count != 0;
-        foreach (ulong slot in _copies.Values)
-            _store!.Free(slot);
+        bool any = CopiesStored != 0;
+        foreach ((_, ulong slotAndOne) in _copies.All())
+            _store!.Free(slotAndOne - 1);
         _copies.Clear();
+        CopiesStored = 0;
         return any;
     }
 

@@ -165,7 +165,7 @@ public sealed partial class GuestMemoryManager : IGuestPhysicalMemory
         _host.Write(frame, page);
         _host.Write(leaf, frame.Value | NewPageFlags);
         if (_tracksDirt)
-            _copies.Add(address.Frame.Value, slot);
+            NoteCopy(address.Frame, slot);
         else
             _store.Free(slot);
         SwappedFrames--;

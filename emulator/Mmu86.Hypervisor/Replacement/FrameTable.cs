@@ -89,9 +89,6 @@ internal sealed partial class FrameTable
     /// <summary>The oldest of a list, or <see cref="None"/>.</summary>
     public int Oldest(int list) => _lists[list].Oldest;
 
-    /// <summary>The newest of a list, or <see cref="None"/>.</summary>
-    public int Newest(int list) => _lists[list].Newest;
-
     /// <summary>How many are in a list.</summary>
     public int CountOf(int list) => _lists[list].Count;
 

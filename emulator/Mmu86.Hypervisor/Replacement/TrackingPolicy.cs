@@ -11,7 +11,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
 
     private readonly ReplacementOptions _options;
     private ScanPacer _pacer;
-    
+
     // The frame that a scan looks at next.
     private int _hand;
 

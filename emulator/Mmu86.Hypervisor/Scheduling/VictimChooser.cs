@@ -12,7 +12,6 @@ namespace Mmu86.Hypervisor.Scheduling;
 /// </remarks>
 public sealed class VictimChooser : IResidencyObserver
 {
-    private const int PieceShift = 12;
     private const ulong ChosenNote = ulong.MaxValue;
 
     // More than any guest has: 2 TiB.
@@ -25,9 +24,8 @@ public sealed class VictimChooser : IResidencyObserver
     private readonly List<ulong> _batch = [];
     private int _chosen;
 
-    // A note for each frame, in pieces: whether it is chosen and still resident, or the number of its eviction if it was evicted. How long it was away is
-    // what some policies go by.
-    private ulong[]?[] _notes = [];
+    // Of each frame whether it is chosen and still resident, or the number of its eviction if it was evicted. How long it was away is what some policies go by.
+    private readonly FrameNotes _notes = new();
     private ulong _evictions;
     private AccessInformation? _access;
 
@@ -51,7 +49,7 @@ public sealed class VictimChooser : IResidencyObserver
     {
         for (ulong frame = first.Value; frame < first.Value + frames; frame++)
         {
-            ref ulong note = ref NoteOf(frame);
+            ref ulong note = ref _notes[frame];
             ulong number = note;
             note = 0;
             _policy.Inserted(new GuestFrameNumber(frame), wasSwapped && number != 0 ? Insertion.SwappedIn(_evictions - number) : Insertion.Populated);
@@ -61,7 +59,7 @@ public sealed class VictimChooser : IResidencyObserver
     /// <inheritdoc/>
     public void LeftResidence(GuestFrameNumber frame, Removal how)
     {
-        ref ulong note = ref NoteOf(frame.Value);
+        ref ulong note = ref _notes[frame.Value];
         if (note == ChosenNote)
             _chosen--;
         else
@@ -78,7 +76,7 @@ public sealed class VictimChooser : IResidencyObserver
         if (!_policy.TryChooseVictim(AccessTo(memory), incoming: null, out victim))
             return false;
         _policy.Removed(victim, Removal.Evicted);
-        NoteOf(victim.Value) = ChosenNote;
+        _notes[victim.Value] = ChosenNote;
         _batch.Add(victim.Value);
         _chosen++;
         return true;
@@ -92,7 +90,7 @@ public sealed class VictimChooser : IResidencyObserver
             _batch.Sort();
             foreach (ulong frame in _batch)
             {
-                ref ulong note = ref NoteOf(frame);
+                ref ulong note = ref _notes[frame];
                 if (note != ChosenNote)
                     continue;
                 note = 0;
@@ -114,14 +112,6 @@ public sealed class VictimChooser : IResidencyObserver
     private AccessInformation AccessTo(GuestMemoryManager memory) =>
         _access is { } access && access.Memory == memory ? access : _access = new AccessInformation(memory, _sampler);
 
-    private ref ulong NoteOf(ulong frame)
-    {
-        ulong piece = frame >> PieceShift;
-        if (piece >= (ulong)_notes.Length)
-            Array.Resize(ref _notes, (int)Math.Max(piece + 1, 2 * (ulong)_notes.Length));
-        return ref (_notes[piece] ??= new ulong[1 << PieceShift])[frame & ((1UL << PieceShift) - 1)];
-    }
-
     /// <summary>Writes the policy's books, and when each frame was evicted. Between two batches.</summary>
     /// <exception cref="InvalidOperationException">A batch was not taken back.</exception>
     internal void Save(StateWriter writer)
@@ -129,16 +119,11 @@ public sealed class VictimChooser : IResidencyObserver
         if (_chosen != 0)
             throw new InvalidOperationException("Victims have been chosen that are neither evicted nor taken back.");
         writer.Write(_evictions);
-        writer.Write(_notes.Sum(piece => piece?.Count(note => note != 0) ?? 0));
-        for (int piece = 0; piece < _notes.Length; piece++)
+        writer.Write(_notes.All().Count());
+        foreach ((ulong frame, ulong note) in _notes.All())
         {
-            for (int i = 0; i < (_notes[piece]?.Length ?? 0); i++)
-            {
-                if (_notes[piece]![i] == 0)
-                    continue;
-                writer.Write(((ulong)piece << PieceShift) + (ulong)i);
-                writer.Write(_notes[piece]![i]);
-            }
+            writer.Write(frame);
+            writer.Write(note);
         }
 
         _policy.Save(writer);
@@ -149,11 +134,11 @@ public sealed class VictimChooser : IResidencyObserver
     {
         _chosen = 0;
         _batch.Clear();
-        _notes = [];
+        _notes.Clear();
         _evictions = reader.ReadUInt64("evictions", 0, ChosenNote - 1);
         for (int left = reader.ReadInt32("evicted", 0, int.MaxValue); left > 0; left--)
         {
-            ref ulong note = ref NoteOf(reader.ReadUInt64("evictedFrame", 0, MostSavedFrames - 1));
+            ref ulong note = ref _notes[reader.ReadUInt64("evictedFrame", 0, MostSavedFrames - 1)];
             if (note != 0)
                 throw reader.Refuse("evictedFrame", "is there twice");
             note = reader.ReadUInt64("eviction", 1, _evictions);

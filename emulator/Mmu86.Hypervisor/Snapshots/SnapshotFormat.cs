@@ -4,7 +4,7 @@ namespace Mmu86.Hypervisor.Snapshots;
 internal static class SnapshotFormat
 {
     /// <summary>The version that is written, and the only one that is read.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>The longest name of a section.</summary>
     public const int MostNameBytes = 32;
