@@ -62,6 +62,9 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Who keeps shadow tables for it; null where its processors walk nested tables.</summary>
     public ShadowPaging? Shadow { get; set; }
 
+    /// <summary>What is on its disk; null where it has none. Disposed with the machine.</summary>
+    public GuestDisk? Disk { get; set; }
+
     /// <summary>Its virtual CPUs.</summary>
     public IReadOnlyList<Vcpu> Processors => _processors;
 
@@ -145,10 +148,11 @@ public sealed class VirtualMachine : IDisposable
     private static bool IsWrite(in VmExit exit) =>
         (exit.Qualification & EptViolationQualification.Write) != 0 || (exit.NestedErrorCode & NestedPageFaultErrorCode.Write) != 0;
 
-    /// <summary>Lets go of the view. The frames of a machine that was not destroyed are the host's loss.</summary>
+    /// <summary>Lets go of the view and of its disk. The frames of a machine that was not destroyed are the host's loss.</summary>
     public void Dispose()
     {
         Shadow?.Dispose();
+        Disk?.Dispose();
         View.Dispose();
     }
 }

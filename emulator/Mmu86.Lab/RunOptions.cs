@@ -52,6 +52,12 @@ public sealed record RunOptions
     /// <summary>Frames of the host in bytes, in the same range. Null: all that was promised to the guest.</summary>
     public ulong? HostMemoryBytes { get; init; }
 
+    /// <summary>The disk of a bare guest in a virtual machine. Null: <see cref="DiskOptions.For"/> its memory.</summary>
+    public DiskOptions? Disk { get; init; }
+
+    /// <summary>The disk that such a guest has.</summary>
+    public DiskOptions DiskOrDefault => Disk ?? DiskOptions.For(MemoryBytes);
+
     /// <summary>Where to stop, in retired instructions. Null: never.</summary>
     public ulong? MaxInstructions { get; init; }
 

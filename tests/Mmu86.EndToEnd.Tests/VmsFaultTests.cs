@@ -35,6 +35,34 @@ public sealed class VmsFaultTests : IDisposable
         Assert.Equal([scenario], Directory.GetFiles(_folder));
     }
 
+    // The kernel has more than its memory and pages to its disk.
+    [SkippableTheory]
+    [InlineData("vms")]
+    [InlineData("run")]
+    public void Disk_MayNotGrowSoLarge_IsAnErrorThatTheGuestSeesAndTheUserIsTold(string command)
+    {
+        string prlimit = TestTiers.RequireProgram("prlimit");
+        string scenario = Path.Combine(_folder, "scenario.json");
+        File.WriteAllText(scenario, """
+            { "schema": "mmu86.scenario/1", "hostMemory": "16M", "swap": { "size": "1M", "file": "pages.swap" },
+              "machines": [ { "name": "kernel", "program": "memory-kernel", "args": ["random", "3000", "3000"], "memory": "8M" } ] }
+            """);
+        string[] words = command == "vms" ? ["vms", scenario, "--quiet", "--json", "-"]
+            : ["run", "memory-kernel", "random", "3000", "3000", "--memory", "8M", "--paging", "nested", "--quiet", "--json", "-"];
+
+        using Process process = Start(prlimit, ["--fsize=2097152", "dotnet", Path.Combine(AppContext.BaseDirectory, "mmu86.dll"), .. words]);
+        ProcessResult result = End(process);
+
+        string folder = command == "vms" ? _folder : Path.GetTempPath();
+        Assert.Equal(3, result.Status); // code 1 at the debug exit: a device that does not do what it should
+        string told = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("mmu86: ", StringComparison.Ordinal) && line.Contains("disk", StringComparison.Ordinal));
+        Assert.Matches($"^mmu86: (memory-)?kernel: [0-9]+ requests? to its disk failed, the last because the file system of {folder}, or what this process may write, has no room left; the guest was told so$", told);
+        JsonNode report = JsonNode.Parse(result.Output)!;
+        JsonNode? failures = command == "vms" ? report["machines"]![0]!["diskFailures"] : report["devices"]!["diskFailures"];
+        Assert.True((int)failures! > 0);
+        Assert.Equal([scenario], Directory.GetFiles(_folder));
+    }
+
     [SkippableTheory]
     [InlineData("INT", 130)]
     [InlineData("HUP", 129)]

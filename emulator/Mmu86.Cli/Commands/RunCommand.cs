@@ -74,6 +74,8 @@ internal static class RunCommand
             WriteReport(report, streams);
         if (report.Exit.Kind != ExitKind.Exited && report.Exit.Detail is string detail)
             streams.Diagnose($"{report.Program.Name}: {detail}");
+        if (report.Devices?.DiskFailures is { } failures)
+            streams.Diagnose(DiskWords.Failures(report.Program.Name, failures, report.Devices.LastDiskFailure));
         return report.Exit.Status;
     }
 

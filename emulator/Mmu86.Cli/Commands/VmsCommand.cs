@@ -119,6 +119,12 @@ internal static class VmsCommand
                 streams.Diagnose($"{machine.Name}: {detail}");
         }
 
+        foreach (VmsMachineReport machine in report.Machines)
+        {
+            if (machine.DiskFailures is { } failures)
+                streams.Diagnose(DiskWords.Failures(machine.Name, failures, machine.LastDiskFailure));
+        }
+
         if (settings.Snapshot is { } snapshot && !isSnapshotTaken)
             streams.Diagnose($"--snapshot-at {snapshot.AtNanoseconds}: the run did not come by there, so no snapshot was taken; it ended at {report.Time} ns");
         if (report.Swap is { LastWriteFailure: { } why } swap)

@@ -17,4 +17,7 @@ public sealed class BlockCounts
 
     /// <summary>Requests answered with an error, or with not being supported.</summary>
     public ulong Refused { get; internal set; }
+
+    /// <summary>Those among them that were right, and whose bytes could not be read or kept.</summary>
+    public ulong Failed { get; internal set; }
 }

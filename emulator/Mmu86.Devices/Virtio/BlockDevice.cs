@@ -174,7 +174,7 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
                 status = Write(chain, sector, chain.ReadableLength - HeaderBytes, now, ref done);
                 break;
             case RequestFlush:
-                status = _storage.TryFlush() ? StatusOk : StatusError;
+                status = Answer(_storage.TryFlush());
                 done = _timing.Complete(BlockOperation.Write, 0, 0, now);
                 break;
             case RequestName:
@@ -206,7 +206,7 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
         done = _timing.Complete(BlockOperation.Read, sector * SectorBytes, data.Length, now);
         Counts.Reads++;
         Counts.BytesRead += bytes;
-        return _storage.TryRead(sector * SectorBytes, data) && chain.TryWrite(0, data) ? StatusOk : StatusError;
+        return Answer(_storage.TryRead(sector * SectorBytes, data)) == StatusOk && chain.TryWrite(0, data) ? StatusOk : StatusError;
     }
 
     private byte Write(VirtioChain chain, ulong sector, ulong bytes, ulong now, ref ulong done)
@@ -219,7 +219,15 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
         done = _timing.Complete(BlockOperation.Write, sector * SectorBytes, data.Length, now);
         Counts.Writes++;
         Counts.BytesWritten += bytes;
-        return _storage.TryWrite(sector * SectorBytes, data) ? StatusOk : StatusError;
+        return Answer(_storage.TryWrite(sector * SectorBytes, data));
+    }
+
+    private byte Answer(bool isDone)
+    {
+        if (isDone)
+            return StatusOk;
+        Counts.Failed++;
+        return StatusError;
     }
 
     private bool IsWithin(ulong sector, ulong bytes)
@@ -247,9 +255,8 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
             writer.Write(request.Written);
         }
 
-        writer.WriteArray<ulong>([Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused]);
+        writer.WriteArray<ulong>([Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused, Counts.Failed]);
         _timing.Save(writer);
-        _storage.Save(writer);
     }
 
     /// <inheritdoc/>
@@ -266,11 +273,11 @@ public sealed class BlockDevice : IVirtioDevice, ITimedDevice
                 throw reader.Refuse("head", "is no descriptor");
         }
 
-        Span<ulong> counts = stackalloc ulong[5];
+        Span<ulong> counts = stackalloc ulong[6];
         reader.ReadArray("counts", counts);
-        (Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused) = (counts[0], counts[1], counts[2], counts[3], counts[4]);
+        (Counts.Reads, Counts.Writes, Counts.BytesRead, Counts.BytesWritten, Counts.Refused, Counts.Failed) =
+            (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
         _timing.Load(reader);
-        _storage.Load(reader);
     }
 
     private readonly record struct Request(ulong DoneAt, ushort Head, uint Written);

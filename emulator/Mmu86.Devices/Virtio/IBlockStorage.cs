@@ -1,9 +1,8 @@
-using Mmu86.Memory;
-
 namespace Mmu86.Devices;
 
 /// <summary>Where the bytes of a disk are. Errors are values: a guest sees them as errors of the disk.</summary>
-public interface IBlockStorage : ISavedDevice
+/// <remarks>The bytes are no part of the device's saved state: whoever has the storage keeps them.</remarks>
+public interface IBlockStorage
 {
     /// <summary>Bytes that it holds, a multiple of 512.</summary>
     ulong SizeInBytes { get; }

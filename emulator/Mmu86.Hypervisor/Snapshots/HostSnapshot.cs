@@ -15,7 +15,7 @@ public static class HostSnapshot
     /// <param name="writer">Where to; the caller completes it.</param>
     /// <param name="scheduler">The host's. It may run on.</param>
     /// <param name="records">What is kept beside it.</param>
-    /// <exception cref="IOException">It cannot be written, or a page cannot be read from the swap device.</exception>
+    /// <exception cref="IOException">It cannot be written, or a page cannot be read from the swap device or a guest's disk.</exception>
     /// <exception cref="InvalidOperationException">Something is under way that cannot be saved.</exception>
     public static void Write(SnapshotWriter writer, HostScheduler scheduler, IHostRecords records)
     {
@@ -41,6 +41,8 @@ public static class HostSnapshot
 
         frames.SavePages(new PageSectionWriter(writer));
         scheduler.Swap?.SavePages(new PageSectionWriter(writer, SnapshotFormat.SwapPages));
+        for (int i = 0; i < scheduler.Machines.Count; i++)
+            DiskSection.Write(writer, PrefixOf(i), scheduler.Machines[i].Guest?.Machine.Disk);
     }
 
     /// <summary>Makes a host what was written.</summary>
@@ -48,7 +50,7 @@ public static class HostSnapshot
     /// <param name="scheduler">That of a host of which nothing is used yet, with equal machines, none of which has started. To be thrown away where this fails.</param>
     /// <param name="records">What was kept beside it.</param>
     /// <exception cref="StateFormatException">It is broken, or the snapshot of another host.</exception>
-    /// <exception cref="IOException">It cannot be read, or a page cannot be written to the swap device.</exception>
+    /// <exception cref="IOException">It cannot be read, or a page cannot be written to the swap device or a guest's disk.</exception>
     public static void Read(SnapshotReader reader, HostScheduler scheduler, IHostRecords records)
     {
         List<StateSection> sections = [];
@@ -85,7 +87,9 @@ public static class HostSnapshot
         {
             if (!IsPages(section))
                 throw new StateFormatException($"section '{section.Name}': stands behind the pages");
-            if (PageSection.Is(section))
+            if (DiskSection.Is(section))
+                DiskSection.Load(section, DiskOf(scheduler, section));
+            else if (PageSection.Is(section))
                 PageSection.Load(section, scheduler.Host.Frames.TryLoadPage);
             else
                 PageSection.Load(section, (slot, bytes) => scheduler.Swap?.TryLoadPage(slot, bytes) == true);
@@ -123,7 +127,18 @@ public static class HostSnapshot
     private static VirtualMachine[] Running(HostScheduler scheduler) =>
         [.. scheduler.Machines.Where(machine => machine.Guest is not null).Select(machine => machine.Guest!.Machine)];
 
-    private static bool IsPages(in StateSection section) => PageSection.Is(section) || PageSection.IsOfSwap(section);
+    private static bool IsPages(in StateSection section) => PageSection.Is(section) || PageSection.IsOfSwap(section) || DiskSection.Is(section);
+
+    private static GuestDisk? DiskOf(HostScheduler scheduler, StateSection section)
+    {
+        for (int i = 0; i < scheduler.Machines.Count; i++)
+        {
+            if (section.Name == DiskSection.NameOf(PrefixOf(i)))
+                return scheduler.Machines[i].Guest?.Machine.Disk;
+        }
+
+        return null;
+    }
 
     private static string PrefixOf(int machine) => $"m{machine}-";
 

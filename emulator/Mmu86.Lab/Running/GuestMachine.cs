@@ -93,7 +93,8 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
             ICpuidSource cpuid = new MachineCpuid(options.Machine.Cpuid);
             if (Personality == PersonalityKind.Bare)
             {
-                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this, _virtual);
+                VirtualHardware? hardware = _virtual is null ? null : new VirtualHardware(_virtual, options.DiskOrDefault, shared?.DiskFolder ?? Path.GetTempPath());
+                _platform = new PcPlatform(Ports, Mmio, options.MemoryBytes, (ulong)options.Machine.Clock.FrequencyHertz, output, this, hardware);
                 cpuid = new PlatformCpuid(cpuid);
             }
             else
@@ -155,6 +156,9 @@ public sealed partial class GuestMachine : IProcessMachine, IRunStopper, ITransl
 
     /// <summary>The last POST code of a bare-metal guest; null while there was none.</summary>
     public byte? LastPostCode => _platform?.Post.LastCode;
+
+    /// <summary>What the disk of a bare guest in a virtual machine was asked; null where there is none.</summary>
+    public BlockCounts? DiskCounts => _platform?.DiskCounts;
 
     /// <summary>System calls that nobody answered; null for bare guests.</summary>
     public IReadOnlyDictionary<string, long>? UnansweredCalls => _personality?.Unanswered;

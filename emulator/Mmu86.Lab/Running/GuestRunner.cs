@@ -74,7 +74,7 @@ public sealed class GuestRunner
                 ? new MemoryReport { GuestFramesTouched = (long?)machine.GuestFramesTouched, HostFramesUsed = (long)used }
                 : null,
             Unsupported = Unanswered(machine),
-            Devices = machine.LastPostCode is { } code ? new DevicesReport { LastPostCode = $"0x{code:x2}" } : null,
+            Devices = DevicesOf(machine),
             CpuTime = cpu,
             WallTime = wall.Elapsed,
         });
@@ -141,6 +141,17 @@ public sealed class GuestRunner
     {
         RunCounts counts = _reader.Read(machine.Vcpu.Counters, machine.Vcpu.Statistics, machine.Timing?.Statistics);
         return machine.Virtual?.Shadow is { } shadow ? _reader.WithShadow(counts, shadow) : counts;
+    }
+
+    private static DevicesReport? DevicesOf(GuestMachine machine)
+    {
+        ulong? failures = machine.DiskCounts is { Failed: > 0 } disk ? disk.Failed : null;
+        return machine.LastPostCode is null && failures is null ? null : new DevicesReport
+        {
+            LastPostCode = machine.LastPostCode is { } code ? $"0x{code:x2}" : null,
+            DiskFailures = failures,
+            LastDiskFailure = failures is null ? null : machine.Virtual!.Disk!.LastFailure,
+        };
     }
 
     private static UnsupportedCounts? Unanswered(GuestMachine machine)

@@ -17,6 +17,8 @@ internal sealed class MachineRecord(ScenarioMachine machine)
     private CountsMoment? _counted;
     private GuestMemoryCounts? _memory;
     private VmsFrames? _last;
+    private ulong _diskFailures;
+    private string? _lastDiskFailure;
 
     /// <summary>The machine.</summary>
     public ScenarioMachine Machine => machine;
@@ -34,6 +36,8 @@ internal sealed class MachineRecord(ScenarioMachine machine)
         _counted = CountsMoment.Of(guest.Guest);
         _memory = guest.Machine.Memory.Counts;
         _last = FramesOf(guest.Machine.Memory);
+        _diskFailures = guest.Guest.DiskCounts?.Failed ?? 0;
+        _lastDiskFailure = guest.Machine.Disk?.LastFailure;
     }
 
     /// <summary>What a report says of it.</summary>
@@ -66,6 +70,8 @@ internal sealed class MachineRecord(ScenarioMachine machine)
             _counted.Save(writer);
             _memory!.Save(writer);
             writer.WriteArray<ulong>([_last!.ResidentFrames, _last.SharedFrames, _last.BalloonedFrames, _last.SwappedFrames]);
+            writer.Write(_diskFailures);
+            writer.Write(_lastDiskFailure ?? "");
         }
 
         writer.End();
@@ -88,6 +94,8 @@ internal sealed class MachineRecord(ScenarioMachine machine)
             Span<ulong> frames = stackalloc ulong[4];
             reader.ReadArray("frames", frames);
             _last = new VmsFrames { ResidentFrames = frames[0], SharedFrames = frames[1], BalloonedFrames = frames[2], SwappedFrames = frames[3] };
+            _diskFailures = reader.ReadUInt64("diskFailures");
+            _lastDiskFailure = reader.ReadText("lastDiskFailure", MostDetailBytes) is { Length: > 0 } reason ? reason : null;
         }
 
         reader.Close();
@@ -125,6 +133,8 @@ internal sealed class MachineRecord(ScenarioMachine machine)
         Memory = machine.Options.MemoryBytes,
         Exit = _exit ?? (scheduled.NeverStarted is { } reason ? new ExitReport { Kind = ExitKind.Limit, Status = ExitReport.LimitStatus, Detail = reason } : null),
         OutputSha256 = Output.Sha256,
+        DiskFailures = _diskFailures == 0 ? null : _diskFailures,
+        LastDiskFailure = _diskFailures == 0 ? null : _lastDiskFailure,
         DebugConsole = Debug.Text,
         Instructions = counts?.Instructions ?? 0,
         Cycles = counts?.Cycles,

@@ -132,6 +132,8 @@ internal sealed class MigrationCourse : IDisposable
         ulong stopped = Math.Max(_machine.Time, scheduler.Now);
         _downtime = Math.Max(stopped + downtime, _store?.ReadyAt ?? 0) - stopped;
         _totalTime = stopped + _downtime - _began!.Value;
+        if (_machine.Guest?.Machine.Disk is { } disk)
+            _guest!.Machine.Disk!.TakeOver(disk);
         scheduler.Move(_machine, _guest!, stopped + _downtime.Value);
         _guest = null; // it is the scheduler's
         Dispose();

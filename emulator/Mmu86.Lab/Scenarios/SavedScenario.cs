@@ -91,6 +91,8 @@ internal static class SavedScenario
         yield return ("program", $"{options.Program.Name} (sha256 {options.Program.Sha256[..16]})");
         yield return ("args", string.Join(' ', options.Program.Arguments));
         yield return ("memory", Text(options.MemoryBytes));
+        yield return ("disk.size", Text(options.DiskOrDefault.SizeInBytes));
+        yield return ("disk.device", options.DiskOrDefault.Device.Name);
         yield return ("shares", Text(machine.Shares));
         yield return ("min", Text(machine.LeastFrames));
         yield return ("max", Text(machine.MostFrames));

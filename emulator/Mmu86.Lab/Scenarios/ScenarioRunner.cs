@@ -73,7 +73,7 @@ public sealed class ScenarioRunner
         for (int i = 0; i < _records.Length; i++)
             scheduler.Add(Schedule(host, i, swap));
         using ScenarioMigrations? migrations = _scenario.Migrations.Count == 0 ? null
-            : new ScenarioMigrations(_scenario, scheduler, AuditsIsolation, index => swap?.StoreOf(index), (index, other) => Make(index, new SharedHost(other, null, null)));
+            : new ScenarioMigrations(_scenario, scheduler, AuditsIsolation, index => swap?.StoreOf(index), (index, other) => Make(index, new SharedHost(other, null, null) { DiskFolder = DiskFolder }));
         var snapshot = new ScenarioSnapshot(_scenario, _timeline, _records);
         if (RestoredFrom is { } path)
             snapshot.Read(path, scheduler);
@@ -114,6 +114,9 @@ public sealed class ScenarioRunner
         IsSnapshotTaken = true;
     }
 
+    // What machines write to their disks is where their host's swap is.
+    private string DiskFolder => _scenario.Swap?.File is { } file ? Path.GetDirectoryName(Path.GetFullPath(file))! : Path.GetTempPath();
+
     private ScenarioGuest Make(int index, SharedHost host)
     {
         MachineRecord record = _records[index];
@@ -131,7 +134,7 @@ public sealed class ScenarioRunner
         return new ScheduledMachineOptions
         {
             Name = machine.Name,
-            Create = () => Make(index, new SharedHost(host, store, store is null ? null : chooser)),
+            Create = () => Make(index, new SharedHost(host, store, store is null ? null : chooser) { DiskFolder = DiskFolder }),
             StartNanoseconds = machine.StartNanoseconds,
             Shares = machine.Shares,
             LeastFrames = machine.LeastFrames,

@@ -144,6 +144,12 @@ public sealed record VmsMachineReport
     /// <summary>The hash of all that it printed, in lower-case hex.</summary>
     public required string OutputSha256 { get; init; }
 
+    /// <summary>Requests to its disk whose bytes our computer could not read or keep, which the guest saw as errors. Null where there were none.</summary>
+    public ulong? DiskFailures { get; init; }
+
+    /// <summary>Why the last of them failed, as the end of a sentence. Null where there were none, or it is not known any more.</summary>
+    public string? LastDiskFailure { get; init; }
+
     /// <summary>What it wrote to the debug console, whose bytes are no part of its output: the first of it. Null where that is nothing.</summary>
     public string? DebugConsole { get; init; }
 

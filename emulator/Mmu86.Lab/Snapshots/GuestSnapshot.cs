@@ -56,6 +56,7 @@ public static class GuestSnapshot
         saveMore(state);
         writer.Write(state.Sections);
         machine.SavePages(new PageSectionWriter(writer));
+        DiskSection.Write(writer, machine.Virtual?.Disk);
     }
 
     /// <summary>As <see cref="Read(SnapshotReader, GuestOutput)"/>, with sections of somebody else's.</summary>
@@ -67,7 +68,7 @@ public static class GuestSnapshot
         List<StateSection> sections = [];
         bool isMore;
         StateSection section;
-        while ((isMore = reader.TryRead(out section)) && !PageSection.Is(section))
+        while ((isMore = reader.TryRead(out section)) && !PageSection.Is(section) && !DiskSection.Is(section))
             sections.Add(section);
         var state = new StateReader(sections, ForgottenHostAddresses.All);
         GuestMachine machine = build(SavedOptions.Load(state));
@@ -76,9 +77,12 @@ public static class GuestSnapshot
             machine.LoadTables(state);
             for (; isMore; isMore = reader.TryRead(out section))
             {
-                if (!PageSection.Is(section))
+                if (PageSection.Is(section))
+                    PageSection.Load(section, machine.TryLoadPage);
+                else if (DiskSection.Is(section))
+                    DiskSection.Load(section, machine.Virtual?.Disk);
+                else
                     throw new StateFormatException($"section '{section.Name}': stands behind the pages");
-                PageSection.Load(section, machine.TryLoadPage);
             }
 
             machine.CompletePages();

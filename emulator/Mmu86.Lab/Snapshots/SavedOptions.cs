@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Mmu86.Hypervisor.Swap;
 using Mmu86.Lab.Configuration;
 using Mmu86.Lab.Machines;
 using Mmu86.Loaders;
@@ -37,6 +38,8 @@ internal static class SavedOptions
         writer.Write((byte)options.Fidelity);
         writer.Write(options.MemoryBytes);
         writer.Write(options.HostMemoryBytes);
+        writer.Write(options.DiskOrDefault.SizeInBytes);
+        writer.Write(options.DiskOrDefault.Device.Name);
         writer.Write(options.Seed);
         writer.End();
     }
@@ -66,6 +69,7 @@ internal static class SavedOptions
             Fidelity = Known(reader, "fidelity", (Fidelity)reader.ReadByte("fidelity")),
             MemoryBytes = Memory(reader, "memory", reader.ReadUInt64("memory")),
             HostMemoryBytes = reader.ReadOptional("hostMemory") is { } host ? Memory(reader, "hostMemory", host) : null,
+            Disk = LoadDisk(reader),
             Seed = reader.ReadUInt64("seed"),
         };
         reader.Close();
@@ -90,6 +94,8 @@ internal static class SavedOptions
         Require("fidelity", saved.Fidelity, wanted.Fidelity);
         Require("memory", saved.MemoryBytes, wanted.MemoryBytes);
         Require("hostMemory", saved.HostMemoryBytes, wanted.HostMemoryBytes);
+        Require("disk.size", saved.DiskOrDefault.SizeInBytes, wanted.DiskOrDefault.SizeInBytes);
+        Require("disk.device", saved.DiskOrDefault.Device.Name, wanted.DiskOrDefault.Device.Name);
         Require("seed", saved.Seed, wanted.Seed);
 
         static void Require<T>(string field, T saved, T wanted)
@@ -129,6 +135,15 @@ internal static class SavedOptions
         byte[] json = reader.ReadBytes("machine", MachineJson.MaximumBytes);
         return MachineJson.Read(json, out IReadOnlyList<ConfigurationError> errors)
             ?? throw reader.Refuse("machine", $"is no description of a machine: {errors[0].Path} {errors[0].Message}");
+    }
+
+    private static DiskOptions LoadDisk(StateReader reader)
+    {
+        ulong size = reader.ReadUInt64("disk.size");
+        if (size == 0 || size > DiskOptions.MaximumBytes || (size & 0xFFF) != 0)
+            throw reader.Refuse("disk.size", $"is {size}");
+        string device = reader.ReadText("disk.device", MostTextBytes);
+        return new DiskOptions { SizeInBytes = size, Device = SwapDeviceTimes.Find(device) ?? throw reader.Refuse("disk.device", "is none that there is") };
     }
 
     private static T? LoadOptional<T>(StateReader reader, string field)

@@ -42,8 +42,8 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
     /// <param name="frequency">Ticks of the virtual clock in one second.</param>
     /// <param name="output">Where the guest's bytes go.</param>
     /// <param name="stopper">Who ends the run.</param>
-    /// <param name="machine">The virtual machine, which has devices of its own; null where the guest is in none.</param>
-    public PcPlatform(PortBus ports, MmioBus mmio, ulong memoryBytes, ulong frequency, GuestOutput output, IRunStopper stopper, VirtualMachine? machine)
+    /// <param name="hardware">The virtual machine, which has devices of its own; null where the guest is in none.</param>
+    public PcPlatform(PortBus ports, MmioBus mmio, ulong memoryBytes, ulong frequency, GuestOutput output, IRunStopper stopper, VirtualHardware? hardware)
     {
         _ports = ports;
         _mmio = mmio;
@@ -70,8 +70,8 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
         _ports.Attach(DebugConsole.FirmwarePort, DebugConsole.PortCount, console);
         _ports.Attach(PostPort.Port, PostPort.PortCount, Post);
         _ports.Attach(PostPort.AlternativePort, PostPort.PortCount, Post);
-        if (machine is not null)
-            AttachBus(_virtual = new VirtualDevices(machine, _timeline, Line, stopper));
+        if (hardware is not null)
+            AttachBus(_virtual = new VirtualDevices(hardware, _timeline, Line, stopper));
     }
 
     /// <summary>The debug exit.</summary>
@@ -79,6 +79,9 @@ internal sealed class PcPlatform : IMachineReset, ICachedTranslations
 
     /// <summary>The POST port.</summary>
     public PostPort Post { get; } = new();
+
+    /// <summary>What the disk was asked; null where there is none.</summary>
+    public BlockCounts? DiskCounts => _virtual?.Disk.Counts;
 
     /// <summary>Whether the guest reset the machine, which ends the run.</summary>
     public bool IsResetRequested { get; private set; }

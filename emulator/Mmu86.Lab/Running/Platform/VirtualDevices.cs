@@ -24,16 +24,14 @@ internal sealed class VirtualDevices
     private const uint BalloonClass = 0x00_FF_00;
     private const uint DiskClass = 0x01_00_00;
 
-    // Room for all of a guest's memory and as much again. What is never written takes no room of ours.
-    private const ulong DiskPerMemory = 2;
-
     /// <summary>Makes the bus and what is on it.</summary>
-    /// <param name="machine">The machine.</param>
+    /// <param name="hardware">The machine, and what it has.</param>
     /// <param name="timeline">Its time.</param>
     /// <param name="line">The interrupt line of a number.</param>
     /// <param name="stopper">Who stops the machine so that a device is served.</param>
-    public VirtualDevices(VirtualMachine machine, Timeline timeline, Func<int, IInterruptLine> line, IRunStopper stopper)
+    public VirtualDevices(VirtualHardware hardware, Timeline timeline, Func<int, IInterruptLine> line, IRunStopper stopper)
     {
+        VirtualMachine machine = hardware.Machine;
         BalloonControl = machine.Balloon;
         var memory = new GuestDeviceMemory(machine.Memory);
         var balloon = new BalloonDevice(machine.Balloon);
@@ -43,8 +41,8 @@ internal sealed class VirtualDevices
         {
             Interrupted = () => timeline.Touched?.Invoke(),
         };
-        var timing = new DiskTiming(new SwapDeviceModel(SwapDeviceTimes.Find("ssd")!));
-        Disk = new BlockDevice(new SparseDisk(DiskPerMemory * machine.Memory.SizeInBytes), timing, timeline.Clock);
+        machine.Disk = new GuestDisk(hardware.Disk.SizeInBytes, hardware.DiskFolder);
+        Disk = new BlockDevice(machine.Disk, new DiskTiming(new SwapDeviceModel(hardware.Disk.Device)), timeline.Clock);
         timeline.Add(Disk);
         DiskTransport = new VirtioPciTransport(
             VirtioPciTransport.Identify(BlockDevice.PciDevice, BlockDevice.Type, DiskClass, DiskLine), Disk, memory, line(DiskLine), stopper)

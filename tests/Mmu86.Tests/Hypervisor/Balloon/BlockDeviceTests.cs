@@ -42,7 +42,11 @@ public sealed class BlockDeviceTests : IDisposable
         Start();
     }
 
-    public void Dispose() => _world.Dispose();
+    public void Dispose()
+    {
+        _world.Dispose();
+        _storage.Dispose();
+    }
 
     [Fact]
     public void Configuration_HasCapacityAndSegments()
@@ -118,7 +122,7 @@ public sealed class BlockDeviceTests : IDisposable
 
         Assert.Equal((ushort)1, _driver.UsedIndex(0));
         Assert.Equal(status, _driver.Read(Status, 1)[0]);
-        Assert.Equal((1UL, 0), (_device.Counts.Refused, _driver.Status & 0x40));
+        Assert.Equal((1UL, 0UL, 0), (_device.Counts.Refused, _device.Counts.Failed, _driver.Status & 0x40));
     }
 
     [Theory]
@@ -133,6 +137,7 @@ public sealed class BlockDeviceTests : IDisposable
 
         Assert.Equal(1, _driver.Read(Status, 1)[0]);
         Assert.Equal(1u, _driver.Used(0, 0).Written);
+        Assert.Equal((1UL, 1UL), (_device.Counts.Failed, _device.Counts.Refused));
         _storage.Fails = false;
         Request(type, 0, (Data, 512, type == Read));
         Advance(_device.NextChange);

@@ -1,12 +1,12 @@
 using Mmu86.Devices;
-using Mmu86.Memory;
+using Mmu86.Hypervisor;
 
 namespace Mmu86.Tests.Hypervisor.Balloon;
 
 /// <summary>A disk that refuses everything while it is told to.</summary>
-internal sealed class FailingStorage(ulong sizeInBytes) : IBlockStorage
+internal sealed class FailingStorage(ulong sizeInBytes) : IBlockStorage, IDisposable
 {
-    private readonly SparseDisk _disk = new(sizeInBytes);
+    private readonly GuestDisk _disk = new(sizeInBytes, Path.GetTempPath());
 
     public bool Fails { get; set; }
 
@@ -18,7 +18,5 @@ internal sealed class FailingStorage(ulong sizeInBytes) : IBlockStorage
 
     public bool TryFlush() => !Fails;
 
-    public void Save(StateWriter writer) => _disk.Save(writer);
-
-    public void Load(StateReader reader) => _disk.Load(reader);
+    public void Dispose() => _disk.Dispose();
 }

@@ -7,7 +7,15 @@ internal sealed class SwapFolder : IDisposable
 {
     private int _files;
 
-    public string Path { get; } = Directory.CreateTempSubdirectory("mmu86-swap-").FullName;
+    public SwapFolder()
+        : this(System.IO.Path.GetTempPath())
+    {
+    }
+
+    /// <summary>A temporary folder inside another.</summary>
+    public SwapFolder(string parent) => Path = Directory.CreateDirectory(System.IO.Path.Combine(parent, $"mmu86-swap-{Guid.NewGuid():n}")).FullName;
+
+    public string Path { get; }
 
     /// <summary>A file of a name that was not used before.</summary>
     public SwapFileOptions Options(ulong bytes, SwapFileAllocation allocation) => Options($"swap{_files++}", bytes, allocation);

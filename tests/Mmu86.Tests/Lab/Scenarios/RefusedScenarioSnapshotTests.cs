@@ -16,6 +16,13 @@ public sealed class RefusedScenarioSnapshotTests
           "machines": [ { "name": "a", "program": "gups", "args": ["300", "60000"], "memory": "16M" }, { "name": "b", "program": "tree", "args": ["3000"], "memory": "16M" } ] }
         """;
 
+    // A kernel that pages to its disk: some megabytes of it are written.
+    private const string Paging = """
+        { "schema": "mmu86.scenario/1", "hostMemory": "24M",
+          "machines": [ { "name": "a", "program": "tree", "args": ["300"], "memory": "16M" }, { "name": "b", "program": "memory-kernel", "args": ["random", "5000", "300"], "memory": "16M" } ] }
+        """;
+
+    private static readonly Lazy<byte[]> s_paging = new(() => Take(Paging, 40_000_000));
     private static readonly Lazy<byte[]> s_snapshot = new(() => Take(SnapshotScenarios.Everything, SnapshotScenarios.Busiest));
     private static readonly Lazy<byte[]> s_small = new(() => Take(Small, 500_000));
 
@@ -32,6 +39,38 @@ public sealed class RefusedScenarioSnapshotTests
     [Fact]
     public void Restore_OfTheWholeFile_EndsAsTheStraightRun() =>
         Assert.Equal(SnapshotScenarios.Text(new ScenarioRunner(SnapshotScenarios.Read(SnapshotScenarios.Everything)).Run(CancellationToken.None)), Restore(s_snapshot.Value));
+
+    [Fact]
+    public void Restore_OfAGuestThatPagesToItsDisk_EndsAsTheStraightRun()
+    {
+        StateSection[] disk = [.. Sections(s_paging.Value).Where(section => section.Name == "m1-disk-pages")];
+        Assert.True(disk.Length > 1, $"{disk.Length} sections");
+        Assert.All(disk, section => Assert.InRange(section.Bytes.Length, 4096, (1 << 20) + 4096));
+        string straight = SnapshotScenarios.Text(new ScenarioRunner(SnapshotScenarios.Read(Paging)).Run(CancellationToken.None));
+        Assert.Equal(straight, Restore(s_paging.Value, SnapshotScenarios.Read(Paging)));
+        Assert.NotEqual(straight, Restore(Write(Sections(s_paging.Value).Where(section => section.Name != "m1-disk-pages")), SnapshotScenarios.Read(Paging)));
+    }
+
+    [Fact]
+    public void Restore_OfADamagedDisk_NamesItsSection()
+    {
+        byte[] damaged = (byte[])s_paging.Value.Clone();
+        int last = damaged.AsSpan().LastIndexOf("m1-disk-pages"u8);
+        damaged[last + 5000] ^= 4;
+        Assert.Equal(
+            "section 'm1-disk-pages', field 'checksum': is wrong, so the file was damaged",
+            Assert.Throws<StateFormatException>(() => Restore(damaged, SnapshotScenarios.Read(Paging))).Message);
+    }
+
+    [Theory]
+    [InlineData("m0-disk-pages")] // a process, which has no disk
+    [InlineData("m7-disk-pages")]
+    [InlineData("disk-pages")]
+    public void Restore_OfADiskThatNobodyHas_IsRefused(string name)
+    {
+        IEnumerable<StateSection> forged = Sections(s_paging.Value).Select(section => section.Name == "m1-disk-pages" ? section with { Name = name } : section);
+        Assert.StartsWith($"section '{name}', field 'frame': 0x", Assert.Throws<StateFormatException>(() => Restore(Write(forged), SnapshotScenarios.Read(Paging))).Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Restore_OfAFileWithAFlippedBit_IsRefusedByTheField()

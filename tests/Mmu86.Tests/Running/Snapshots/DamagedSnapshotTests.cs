@@ -81,6 +81,19 @@ public sealed class DamagedSnapshotTests
         Assert.Equal($"section '{missing}' is missing", refused.Message);
     }
 
+    [Fact]
+    public void Read_OfADamagedDisk_NamesItsSection()
+    {
+        RunOptions options = SmallRuns.Options("memory-kernel random 5000 1500", PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { MemoryBytes = 16 << 20 };
+        using GuestMachine machine = GuestMachine.Build(options, GuestOutput.None, null);
+        Assert.Null(machine.Run(30_000_000, _ => { }));
+        byte[] whole = GuestSnapshotTests.Take(machine);
+        int[] places = [.. Enumerable.Range(0, whole.Length - 100).Where(i => whole.AsSpan(i).StartsWith("disk-pages"u8))];
+        Assert.True(places.Length > 1, $"{places.Length} sections");
+        whole[places[1] + 5000] ^= 0x10;
+        Assert.Equal("section 'disk-pages', field 'checksum': is wrong, so the file was damaged", Assert.Throws<StateFormatException>(() => Read(whole)).Message);
+    }
+
     // Checksums find accidents. Whoever makes the checksum anew may get a machine that does strange things, but none that harms us.
     [Theory]
     [InlineData(PagingMode.Native, Fidelity.Tlb, "hash-table 2000", "skylake")]
