@@ -87,6 +87,9 @@ internal sealed record ScenarioMachineDescription
     /// <summary>What it is promised.</summary>
     public required string Memory { get; init; }
 
+    /// <summary>Its disk, where it runs a bare guest; absent for one twice as large as its memory and as fast as an SSD.</summary>
+    public DiskDescription? Disk { get; init; }
+
     /// <summary>Its part beside others'; 1000 where absent.</summary>
     public int? Shares { get; init; }
 
@@ -101,6 +104,16 @@ internal sealed record ScenarioMachineDescription
 
     /// <summary>How many there are; named <c>NAME-1</c> and so on where more than one.</summary>
     public int? Count { get; init; }
+}
+
+/// <summary>A machine's disk of a scenario file.</summary>
+internal sealed record DiskDescription
+{
+    /// <summary>Its size; twice the machine's memory where absent.</summary>
+    public string? Size { get; init; }
+
+    /// <summary>The device whose times it has: <c>ssd</c> where absent.</summary>
+    public string? Device { get; init; }
 }
 
 /// <summary>A migration of a scenario file.</summary>

@@ -34,6 +34,9 @@ public static class ScenarioJson
     // A swap that holds less than a cluster is a mistake.
     private const ulong LeastSwapBytes = 64 << 10;
 
+    // A page.
+    private const ulong LeastDiskBytes = 4 << 10;
+
     // ESX samples for 30 seconds; scenarios last a fraction of one.
     private const ulong DefaultSamplePeriod = 5_000_000;
     private const ulong LeastSamplePeriod = 100_000;
@@ -113,20 +116,34 @@ public static class ScenarioJson
 
         private ScenarioSwap ReadSwap(SwapDescription swap)
         {
-            string device = swap.Device ?? SwapDeviceTimes.Names[0];
-            SwapDeviceTimes? times = SwapDeviceTimes.Find(device);
-            if (times is null)
-                Refuse("swap.device", $"must be {string.Join(", ", SwapDeviceTimes.Names)}, not '{device}'{Suggestion.Ending(device, SwapDeviceTimes.Names)}");
             if (swap.File is "")
                 Refuse("swap.file", "must be a path, or absent for a temporary file");
             return new ScenarioSwap
             {
                 File = swap.File is { Length: > 0 } file ? Path.Combine(reading.Folder, file) : null,
                 SizeInBytes = Size("swap.size", swap.Size, LeastSwapBytes),
-                Device = times ?? SwapDeviceTimes.Find(SwapDeviceTimes.Names[0])!,
+                Device = Device("swap.device", swap.Device ?? SwapDeviceTimes.Names[0]),
                 CompressedPoolBytes = swap.CompressedPool is null ? 0 : Size("swap.compressedPool", swap.CompressedPool, 4096),
                 Allocation = swap.Preallocated == true ? SwapFileAllocation.Preallocated : SwapFileAllocation.Growing,
             };
+        }
+
+        private DiskOptions ReadDisk(DiskDescription disk, ulong memory, string path)
+        {
+            DiskOptions usual = DiskOptions.For(memory);
+            return new DiskOptions
+            {
+                SizeInBytes = disk.Size is null ? usual.SizeInBytes : Size($"{path}.size", disk.Size, LeastDiskBytes),
+                Device = disk.Device is null ? usual.Device : Device($"{path}.device", disk.Device),
+            };
+        }
+
+        private SwapDeviceTimes Device(string path, string name)
+        {
+            if (SwapDeviceTimes.Find(name) is { } times)
+                return times;
+            Refuse(path, $"must be {string.Join(", ", SwapDeviceTimes.Names)}, not '{name}'{Suggestion.Ending(name, SwapDeviceTimes.Names)}");
+            return SwapDeviceTimes.Find(SwapDeviceTimes.Names[0])!;
         }
 
         private PageSharingOptions? ReadSharing(PolicyDescription? policy)
@@ -189,6 +206,7 @@ public static class ScenarioJson
                 Refuse($"{path}.shares", $"must be 1 to {MostShares}, not {shares}");
             if (machine.StartAt > MostNanoseconds)
                 Refuse($"{path}.startAt", $"must be 0 to {MostNanoseconds} virtual nanoseconds, not {machine.StartAt}");
+            DiskOptions? disk = machine.Disk is null ? null : ReadDisk(machine.Disk, memory, $"{path}.disk");
             int count = machine.Count ?? 1;
             if (count < 1 || count > MaximumMachines - machines.Count)
             {
@@ -205,9 +223,11 @@ public static class ScenarioJson
                 return;
             }
 
-            RunOptions options = Options(program, memory);
+            RunOptions options = Options(program, memory) with { Disk = disk };
             if (errors.Count == errorsBefore && GuestMachine.FindPlacementProblem(options) is { } misfit)
                 Refuse($"{path}.program", $"'{machine.Program}' cannot be placed: {misfit.TrimEnd('.')}");
+            else if (errors.Count == errorsBefore && disk is not null && GuestKind.Recognise(options).Personality != PersonalityKind.Bare)
+                Refuse($"{path}.disk", $"means nothing: '{machine.Program}' is a process, which has no devices");
             for (int i = 1; i <= count; i++)
             {
                 string name = count == 1 ? machine.Name : $"{machine.Name}-{i}";

@@ -129,6 +129,8 @@ public sealed class RefusedScenarioSnapshotTests
     [InlineData("\"size\": \"64M\"", "\"size\": \"65M\"", "field 'swap.size'")]
     [InlineData(", \"compressedPool\": \"1M\"", "", "field 'swap.compressedPool': is 1048576, and this run's is 0")]
     [InlineData("10300000", "10300001", "field 'limits.time'")]
+    [InlineData("\"count\": 2", "\"disk\": { \"size\": \"16M\" }, \"count\": 2", "field 'machines[0].disk.size': is 33554432, and this run's is 16777216")]
+    [InlineData("\"count\": 2", "\"disk\": { \"device\": \"hdd\" }, \"count\": 2", "field 'machines[0].disk.device': is ssd, and this run's is hdd")]
     [InlineData("\"count\": 2", "\"count\": 3", "field 'machines': is 5, and this run's is 6")]
     [InlineData("\"shares\": 300", "\"shares\": 301", "field 'machines[2].shares'")]
     [InlineData("\"300\"", "\"301\"", "field 'machines[3].")]

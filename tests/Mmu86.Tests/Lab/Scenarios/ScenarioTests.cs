@@ -134,6 +134,64 @@ public sealed class ScenarioTests
     }
 
     [Theory]
+    [InlineData("memory-kernel", "{ \"size\": \"4X\" }", "machines[0].disk.size: '4X' is not a size of at most 1T; sizes look like 64M or 1G")]
+    [InlineData("memory-kernel", "{ \"size\": \"1K\" }", "machines[0].disk.size: '1K' must be 4K to 1T")]
+    [InlineData("memory-kernel", "{ \"device\": \"sdd\" }", "machines[0].disk.device: must be nvme, ssd, hdd, not 'sdd'; did you mean 'ssd'?")]
+    [InlineData("hello", "{ \"size\": \"1M\" }", "machines[0].disk: means nothing: 'hello' is a process, which has no devices")]
+    [InlineData("memory-kernel", "{ \"sise\": \"1M\" }", "machines[0].disk.sise: unknown key; did you mean 'size'?")]
+    [InlineData("memory-kernel", "\"1M\"", "machines[0].disk: must be an object, not '1M'")]
+    public void Read_DiskThatMakesNoSense_IsRefusedByItsPath(string program, string disk, string message)
+    {
+        string json = $$"""{ "schema": "mmu86.scenario/1", "hostMemory": "64M", "machines": [ { "name": "a", "program": "{{program}}", "memory": "16M", "disk": {{disk}} } ] }""";
+        Assert.Null(Read(Encoding.UTF8.GetBytes(json), null, out IReadOnlyList<ConfigurationError> errors));
+        Assert.Equal(message, Assert.Single(errors).ToString());
+    }
+
+    [Fact]
+    public void Read_Disk_IsScaledAndHasDefaultsForWhatIsNotSaid()
+    {
+        const string Kernel = "\"program\": \"memory-kernel\", \"memory\": \"32M\"";
+        string json = $$"""
+            { "schema": "mmu86.scenario/1", "hostMemory": "64M", "machines": [ { "name": "a", {{Kernel}} }, { "name": "b", {{Kernel}}, "disk": {} },
+              { "name": "c", {{Kernel}}, "disk": { "size": "50M", "device": "nvme" } }, { "name": "d", {{Kernel}}, "disk": { "device": "hdd" }, "count": 2 } ] }
+            """;
+        Scenario scenario = Read(Encoding.UTF8.GetBytes(json), null, out _, divisor: 2)!;
+
+        (ulong, string)[] expected = [(32 << 20, "ssd"), (32 << 20, "ssd"), (25 << 20, "nvme"), (32 << 20, "hdd"), (32 << 20, "hdd")];
+        Assert.Equal(expected, scenario.Machines.Select(machine => (machine.Options.DiskOrDefault.SizeInBytes, machine.Options.DiskOrDefault.Device.Name)));
+    }
+
+    [Fact]
+    public void Run_KernelsThatPageToDisksOfOtherKinds_PrintTheSameAtOtherTimes()
+    {
+        VmsMachineReport nvme = Kernel("{ \"device\": \"nvme\" }"), ssd = Kernel("{}"), hdd = Kernel("{ \"device\": \"hdd\" }"), small = Kernel("{ \"size\": \"6M\" }");
+
+        Assert.Single(new[] { nvme, ssd, hdd, small }.Select(machine => machine.OutputSha256).Distinct());
+        Assert.True(nvme.EndedAt < ssd.EndedAt && 5 * ssd.EndedAt < hdd.EndedAt, $"{nvme.EndedAt}, {ssd.EndedAt}, {hdd.EndedAt}");
+        Assert.NotEqual(ssd.DebugConsole, small.DebugConsole); // less of it can go
+
+        static VmsMachineReport Kernel(string disk) => Run(
+            $$"""{ "schema": "mmu86.scenario/1", "hostMemory": "24M", "machines": [ { "name": "a", "program": "memory-kernel", "args": ["sequential", "4000", "10"], "memory": "16M", "disk": {{disk}} } ] }""",
+            null, 1).Machines[0];
+    }
+
+    [Fact]
+    public void Run_KernelThatPagesAndMoves_TakesItsDiskAlong()
+    {
+        const string Staying = """
+            { "schema": "mmu86.scenario/1", "hostMemory": "24M", "machines": [ { "name": "a", "program": "memory-kernel", "args": ["random", "5000", "300"], "memory": "16M" } ] }
+            """;
+        VmsReport stayed = Run(Staying, null, 1);
+
+        VmsReport moved = Run(Staying.Replace("\"hostMemory\"", "\"migrations\": [ { \"machine\": \"a\", \"at\": 60000000, \"bandwidth\": \"4G\" } ], \"hostMemory\"", StringComparison.Ordinal), null, 1);
+
+        Assert.Equal("completed", Assert.Single(moved.Migrations!).Outcome);
+        Assert.Equal(stayed.Machines[0].OutputSha256, moved.Machines[0].OutputSha256);
+        Assert.Equal((1, 1), (stayed.Machines[0].Exit!.Status, moved.Machines[0].Exit!.Status));
+        Assert.Equal(0UL, moved.FramesOwnedAtEnd);
+    }
+
+    [Theory]
     [InlineData("\"sharing\": true, \"sharingPagesPerSecond\": 0", "policy.sharingPagesPerSecond: must be 1 to 1000000000, not 0")]
     [InlineData("\"sharing\": true, \"sharingPagesPerSecond\": 1000000001", "policy.sharingPagesPerSecond: must be 1 to 1000000000, not 1000000001")]
     [InlineData("\"sharingPagesPerSecond\": 50", "policy.sharingPagesPerSecond: means nothing without 'sharing'")]
