@@ -40,7 +40,7 @@ public static class HostSnapshot
         }
 
         frames.SavePages(new PageSectionWriter(writer));
-        scheduler.Swap?.SavePages(new PageSectionWriter(writer, SnapshotFormat.SwapPages));
+        scheduler.Swap?.SavePages(writer);
         for (int i = 0; i < scheduler.Machines.Count; i++)
             DiskSection.Write(writer, PrefixOf(i), scheduler.Machines[i].Guest?.Machine.Disk);
     }
@@ -91,12 +91,13 @@ public static class HostSnapshot
                 DiskSection.Load(section, DiskOf(scheduler, section));
             else if (PageSection.Is(section))
                 PageSection.Load(section, scheduler.Host.Frames.TryLoadPage);
+            else if (PoolSection.Is(section) && scheduler.Swap is { } swap)
+                swap.LoadPool(section);
             else
                 PageSection.Load(section, (slot, bytes) => scheduler.Swap?.TryLoadPage(slot, bytes) == true);
         }
 
-        if (scheduler.Swap?.HasAllPages == false)
-            throw new StateFormatException($"section '{SnapshotFormat.SwapPages}', field 'frame': lacks a slot that is on the device");
+        scheduler.Swap?.RequireAllPages();
         LoadMachines(scheduler, state, sections);
     }
 
@@ -127,7 +128,7 @@ public static class HostSnapshot
     private static VirtualMachine[] Running(HostScheduler scheduler) =>
         [.. scheduler.Machines.Where(machine => machine.Guest is not null).Select(machine => machine.Guest!.Machine)];
 
-    private static bool IsPages(in StateSection section) => PageSection.Is(section) || PageSection.IsOfSwap(section) || DiskSection.Is(section);
+    private static bool IsPages(in StateSection section) => PageSection.Is(section) || PageSection.IsOfSwap(section) || PoolSection.Is(section) || DiskSection.Is(section);
 
     private static GuestDisk? DiskOf(HostScheduler scheduler, StateSection section)
     {

@@ -4,7 +4,7 @@ namespace Mmu86.Hypervisor.Snapshots;
 internal static class SnapshotFormat
 {
     /// <summary>The version that is written, and the only one that is read.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     /// <summary>The longest name of a section.</summary>
     public const int MostNameBytes = 32;
@@ -20,6 +20,9 @@ internal static class SnapshotFormat
 
     /// <summary>Bytes of a host's swap device, by slots.</summary>
     public const string SwapPages = "swap-pages";
+
+    /// <summary>Compressed pages of a host's swap that are in memory.</summary>
+    public const string PooledPages = "swap-pool";
 
     /// <summary>What is on a guest's disk, by pages; behind the name of the machine where there are several.</summary>
     public const string DiskPages = "disk-pages";

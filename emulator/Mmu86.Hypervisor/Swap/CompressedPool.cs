@@ -43,33 +43,20 @@ internal sealed class CompressedPool
         return true;
     }
 
-    /// <summary>Writes every page as it is kept, the oldest first.</summary>
-    public void Save(StateWriter writer)
-    {
-        writer.Write(_pages.Count);
-        foreach ((uint slot, byte[] compressed) in _pages.ByAge)
-        {
-            writer.Write(slot);
-            writer.WriteArray<byte>(compressed);
-        }
-    }
+    /// <summary>Every page as it is kept, the oldest first.</summary>
+    public IEnumerable<(uint Slot, byte[] Compressed)> ByAge => _pages.ByAge;
 
-    /// <summary>Reads them back into an empty pool.</summary>
+    /// <summary>Reads a page back, which is younger than those that are here.</summary>
     /// <param name="reader">The state.</param>
-    /// <param name="page">Told the slot of each; it refuses one that cannot be here.</param>
-    public void Load(StateReader reader, Action<uint> page)
+    /// <param name="slot">Its slot, of which nothing is kept.</param>
+    public void Load(StateReader reader, uint slot)
     {
         Span<byte> whole = stackalloc byte[SwapSlot.SizeInBytes];
-        for (int left = reader.ReadInt32("pooled", 0, int.MaxValue); left > 0; left--)
-        {
-            uint slot = reader.ReadUInt32("pooledSlot");
-            page(slot);
-            byte[] compressed = reader.ReadBytes("pooledBytes", MostBytesOfPage);
-            if (!BrotliDecoder.TryDecompress(compressed, whole, out int bytes) || bytes != whole.Length)
-                throw reader.Refuse("pooledBytes", $"cannot be decompressed to the page of slot {slot}");
-            _pages.Add(slot, compressed);
-            Bytes += (ulong)compressed.Length;
-        }
+        byte[] compressed = reader.ReadBytes("pooledBytes", MostBytesOfPage);
+        if (!BrotliDecoder.TryDecompress(compressed, whole, out int bytes) || bytes != whole.Length)
+            throw reader.Refuse("pooledBytes", $"cannot be decompressed to the page of slot {slot}");
+        _pages.Add(slot, compressed);
+        Bytes += (ulong)compressed.Length;
     }
 
     /// <summary>Decompresses the page of a slot, which must be kept here.</summary>

@@ -45,7 +45,7 @@ public sealed class HostSwap : IDisposable
         _ = _frames.TryReserve((int)((_space.MemoryBytes + 4095) >> 12));
     }
 
-    /// <summary>Writes the section <c>swap</c>: everything but the bytes that are on the device.</summary>
+    /// <summary>Writes the section <c>swap</c>: everything but the bytes of pages on the device and in the pool.</summary>
     internal void Save(StateWriter writer)
     {
         writer.Begin(Section);
@@ -54,9 +54,13 @@ public sealed class HostSwap : IDisposable
         writer.End();
     }
 
-    /// <summary>Writes the bytes that are on the device.</summary>
+    /// <summary>Writes the bytes that are on the device, then those in the pool.</summary>
     /// <exception cref="IOException">A page cannot be read.</exception>
-    internal void SavePages(PageSectionWriter pages) => _space.SavePages(pages);
+    internal void SavePages(SnapshotWriter writer)
+    {
+        _space.SavePages(new PageSectionWriter(writer, SnapshotFormat.SwapPages));
+        PoolSection.Write(writer, _space);
+    }
 
     /// <summary>Reads the section back into an empty space. Then come the pages, then the frames.</summary>
     internal void Load(StateReader reader)
@@ -72,8 +76,18 @@ public sealed class HostSwap : IDisposable
     /// <exception cref="IOException">They cannot be written.</exception>
     internal bool TryLoadPage(ulong slot, ReadOnlySpan<byte> bytes) => _space.TryLoadPage(slot, bytes);
 
-    /// <summary>Whether every slot on the device that was saved has its bytes.</summary>
-    internal bool HasAllPages => _space.HasAllPages;
+    /// <summary>Puts the pages of a section into the pool.</summary>
+    internal void LoadPool(in StateSection section) => PoolSection.Load(section, _space);
+
+    /// <summary>Refuses a state in which a slot has no bytes.</summary>
+    /// <exception cref="StateFormatException">There is one.</exception>
+    internal void RequireAllPages()
+    {
+        if (!_space.HasAllPages)
+            throw new StateFormatException($"section '{SnapshotFormat.SwapPages}', field 'frame': lacks a slot that is on the device");
+        if (!_space.HasAllPooledPages)
+            throw new StateFormatException($"section '{SnapshotFormat.PooledPages}', field 'pooledSlot': lacks a slot that is in the pool");
+    }
 
     /// <summary>Takes the frames that it had.</summary>
     internal bool TryClaimFrames() => _frames.TryClaimReserve();

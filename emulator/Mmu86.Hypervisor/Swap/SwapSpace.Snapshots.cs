@@ -11,8 +11,17 @@ public sealed partial class SwapSpace
     // Slots on the device whose bytes have not been loaded yet.
     private readonly HashSet<uint> _awaited = [];
 
+    // Slots in the pool of which the same is true.
+    private readonly HashSet<uint> _awaitedInPool = [];
+
     /// <summary>Whether every slot on the device that was saved has its bytes.</summary>
     public bool HasAllPages => _awaited.Count == 0;
+
+    /// <summary>Whether every slot in the compressed pool that was saved has its bytes.</summary>
+    public bool HasAllPooledPages => _awaitedInPool.Count == 0;
+
+    /// <summary>What is in the compressed pool, the oldest first.</summary>
+    internal IEnumerable<(uint Slot, byte[] Compressed)> PooledPages => _pool.ByAge;
 
     /// <summary>Whether a slot is an owner's and has a page.</summary>
     public bool Holds(int owner, SwapSlot slot)
@@ -29,7 +38,7 @@ public sealed partial class SwapSpace
     internal static SwapStatus ReadStatus(StateReader reader, string field) =>
         (SwapStatus)reader.ReadByte(field) is var status && Enum.IsDefined(status) ? status : throw reader.Refuse(field, "is none that there is");
 
-    /// <summary>Writes everything but the bytes that are on the device, which are <see cref="SavePages"/>'s.</summary>
+    /// <summary>Writes everything but the bytes that are on the device, which are <see cref="SavePages"/>'s, and in the pool, which are <see cref="PoolSection"/>'s.</summary>
     /// <exception cref="InvalidOperationException">The device's times are not of a kind that can be saved.</exception>
     public void Save(StateWriter writer)
     {
@@ -46,7 +55,6 @@ public sealed partial class SwapSpace
             owner.Counts.Save(writer);
         }
 
-        _pool.Save(writer);
         _readAhead.Save(writer);
         writer.Write(_held.Count);
         foreach ((uint slot, byte[] page) in _held)
@@ -77,7 +85,7 @@ public sealed partial class SwapSpace
         pages.Flush();
     }
 
-    /// <summary>Reads it back into an empty space of the same size. Pages on the device come later (<see cref="TryLoadPage"/>).</summary>
+    /// <summary>Reads it back into an empty space of the same size. Pages on the device (<see cref="TryLoadPage"/>) and in the pool come later.</summary>
     /// <exception cref="StateFormatException">It is the state of another space, or broken.</exception>
     public void Load(StateReader reader)
     {
@@ -89,7 +97,6 @@ public sealed partial class SwapSpace
         _allocator.Load(reader, _slots.Used);
         LoadOwners(reader);
         HashSet<uint> placed = [];
-        _pool.Load(reader, slot => Place(reader, "pooledSlot", placed, slot, SlotState.Pooled));
         _readAhead.Load(reader, slot => RequireState(reader, "readAheadSlot", slot, SlotState.OnDevice));
         for (int left = reader.ReadInt32("held", 0, _options.HeldPages + SlotAllocator.ClusterSlots); left > 0; left--)
         {
@@ -110,6 +117,8 @@ public sealed partial class SwapSpace
         {
             if (_slots[slot].State == SlotState.OnDevice)
                 _awaited.Add(slot);
+            else if (_slots[slot].State == SlotState.Pooled)
+                _awaitedInPool.Add(slot);
             else if (!placed.Contains(slot))
                 throw reader.Refuse("slotState", $"says that slot {slot} is {_slots[slot].State}, and its bytes are nowhere");
         }
@@ -128,6 +137,16 @@ public sealed partial class SwapSpace
         bytes.CopyTo(_page);
         SwapStatus status = _device.FinishWrite(_device.BeginWrite(slot * SwapSlot.SizeInBytes, _page));
         return status == SwapStatus.Done ? true : throw new IOException($"slot {slot} of the swap file cannot be written ({status})");
+    }
+
+    /// <summary>Reads a page of the compressed pool, younger than those before.</summary>
+    /// <exception cref="StateFormatException">It is broken, or its slot is none that is in the pool and has no bytes yet.</exception>
+    internal void LoadPooled(StateReader reader)
+    {
+        uint slot = reader.ReadUInt32("pooledSlot");
+        if (!_awaitedInPool.Remove(slot))
+            throw reader.Refuse("pooledSlot", $"is {slot}, which is not there");
+        _pool.Load(reader, slot);
     }
 
     private ISavedDevice SavedTiming() => _timing as ISavedDevice ?? throw new InvalidOperationException("The times of the swap device cannot be saved.");

@@ -57,6 +57,36 @@ public sealed class SwapSnapshotTests
         Assert.False(other.Space.TryLoadPage(0, Pages.Noise(1)));
     }
 
+    [Fact]
+    public void Pool_LargerThanASection_IsInSeveralAndComesBackInItsOrder()
+    {
+        const int Count = 1500;
+        using SwapWorld world = Create(), other = Create();
+        List<SwapSlot> slots = [];
+        for (int i = 0; i < Count; i++)
+        {
+            Assert.True(world.Space.Store(1, Compressible(i, 1500), world.Now, out SwapSlot slot).IsDone);
+            slots.Add(slot);
+        }
+
+        Assert.Equal((ulong)Count, world.Space.SumCounts().PooledPages);
+        (StateSection saved, byte[] pages) = Save(world.Space);
+        Assert.True(saved.Bytes.Length < 1 << 18, $"{saved.Bytes.Length} bytes");
+        StateSection[] pool = [.. Sections(pages)];
+        Assert.Equal(["swap-pool", "swap-pool", "swap-pool"], pool.Select(section => section.Name));
+        Assert.All(pool, section => Assert.InRange(section.Bytes.Length, 1000, (1 << 20) + (1 << 17)));
+
+        Load(other.Space, saved);
+        Assert.False(other.Space.HasAllPooledPages);
+        LoadPages(other.Space, pages);
+        Assert.Equal("section 'swap-pool', field 'pooledSlot': is ", Assert.Throws<StateFormatException>(() => LoadPages(other.Space, pages)).Message[..44]);
+        other.Now = world.Now;
+        for (int i = 0; i < Count; i++)
+            Assert.Equal(Compressible(i, 1500), other.Load(1, slots[i]).Page);
+
+        static SwapWorld Create() => new(new MemorySwapDevice(Count + 64), new SwapDeviceModel(SwapDeviceTimes.Find("nvme")!), SwapWorld.Small with { CompressedPoolBytes = 8 << 20 });
+    }
+
     private static List<string> Run(int seed, int poolBytes, string device, Random? cuts, HashSet<string> seen)
     {
         Random random = TestSeed.Case(seed);
@@ -128,10 +158,10 @@ public sealed class SwapSnapshotTests
             seen.Add("ahead");
     }
 
-    private static byte[] Compressible(int seed)
+    private static byte[] Compressible(int seed, int noise = 500)
     {
         byte[] page = new byte[SwapSlot.SizeInBytes];
-        Pages.Noise(seed).AsSpan(0, 500).CopyTo(page);
+        Pages.Noise(seed).AsSpan(0, noise).CopyTo(page);
         return page;
     }
 
@@ -144,6 +174,7 @@ public sealed class SwapSnapshotTests
         var stream = new MemoryStream();
         var writer = new SnapshotWriter(stream);
         space.SavePages(new PageSectionWriter(writer));
+        PoolSection.Write(writer, space);
         writer.Complete();
         return (state.Sections[0], stream.ToArray());
     }
@@ -156,12 +187,27 @@ public sealed class SwapSnapshotTests
         reader.Close();
     }
 
+    private static List<StateSection> Sections(byte[] pages)
+    {
+        var reader = new SnapshotReader(new MemoryStream(pages));
+        List<StateSection> sections = [];
+        while (reader.TryRead(out StateSection section))
+            sections.Add(section);
+        return sections;
+    }
+
     private static void LoadPages(SwapSpace space, byte[] pages)
     {
         var reader = new SnapshotReader(new MemoryStream(pages));
         while (reader.TryRead(out StateSection section))
-            PageSection.Load(section, space.TryLoadPage);
-        Assert.True(space.HasAllPages);
+        {
+            if (PoolSection.Is(section))
+                PoolSection.Load(section, space);
+            else
+                PageSection.Load(section, space.TryLoadPage);
+        }
+
+        Assert.True(space.HasAllPages && space.HasAllPooledPages);
     }
 
     private sealed class BadSpotDevice(ISwapDevice inner) : ISwapDevice

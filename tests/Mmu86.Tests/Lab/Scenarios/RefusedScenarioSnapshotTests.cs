@@ -31,7 +31,7 @@ public sealed class RefusedScenarioSnapshotTests
     {
         StateSection[] sections = [.. Sections(s_snapshot.Value)];
         Assert.Equal("scenario", sections[0].Name);
-        foreach (string name in (string[])["timeline", "scheduler", "host-frames", "swap", "sharing", "m0-schedule", "m0-memory", "m0-cpu", "m0-platform", "m2-process", "m3-record", "pages", "swap-pages"])
+        foreach (string name in (string[])["timeline", "scheduler", "host-frames", "swap", "sharing", "m0-schedule", "m0-memory", "m0-cpu", "m0-platform", "m2-process", "m3-record", "pages", "swap-pages", "swap-pool"])
             Assert.Contains(sections, section => section.Name == name);
         Assert.DoesNotContain(sections, section => section.Name == "m3-cpu");
     }
@@ -117,6 +117,7 @@ public sealed class RefusedScenarioSnapshotTests
     [Theory]
     [InlineData("pages", "section 'm0-memory', field 'copies'")] // tables of zeros lead to no frame
     [InlineData("swap-pages", "section 'swap-pages', field 'frame'")]
+    [InlineData("swap-pool", "section 'swap-pool', field 'pooledSlot'")]
     public void Restore_WithoutPages_IsRefused(string missing, string words) => Assert.Contains(
         words, Assert.Throws<StateFormatException>(() => Restore(Write(Sections(s_snapshot.Value).Where(section => section.Name != missing)))).Message, StringComparison.Ordinal);
 
