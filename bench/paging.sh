@@ -1,7 +1,7 @@
 #!/bin/sh
 # What page faults and paging cost in host time: the same guest kernel in Mmu86 and QEMU (TCG), side by side, as Markdown.
 #
-#   bench/paging.sh [--quick] [--rounds N] [--timeout SECONDS]
+#   bench/paging.sh [--quick] [--rounds N] [--timeout SECONDS] [--only guest,file,compressed]
 #
 # Installs Debian's qemu-system-x86 where it is absent. That, memory cgroups and swap need root. What is measured: bench/README.md.
 set -eu

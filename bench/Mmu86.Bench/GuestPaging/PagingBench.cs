@@ -10,6 +10,10 @@ namespace Mmu86.Bench.GuestPaging;
 /// </remarks>
 internal sealed class PagingBench
 {
+    private const string Guest = "guest";
+
+    private static readonly string[] Parts = [Guest, .. Enum.GetValues<HostSwapKind>().Select(PartOf)];
+
     private readonly IReadOnlyList<PagingStep> _steps;
     private readonly DirectoryInfo _folder;
     private readonly TextWriter _progress;
@@ -23,14 +27,17 @@ internal sealed class PagingBench
         _progress = progress;
     }
 
-    /// <summary><c>paging --mmu86 FILE [--rounds N] [--timeout SECONDS] [--quick]</c>.</summary>
+    /// <summary><c>paging --mmu86 FILE [--rounds N] [--timeout SECONDS] [--only guest,file,compressed] [--quick]</c>.</summary>
     public static void Run(CommandWords words, TextWriter output, TextWriter progress)
     {
         bool isQuick = words.TakeFlag("--quick");
         string mmu86 = Path.GetFullPath(words.TakeValue("--mmu86") ?? throw new UsageException("--mmu86 FILE is missing."));
         int rounds = words.TakeNumber("--rounds", isQuick ? 1 : 5);
         var timeout = TimeSpan.FromSeconds(words.TakeNumber("--timeout", 120));
+        string[] only = words.TakeValue("--only")?.Split(',') ?? Parts;
         words.End();
+        if (only.FirstOrDefault(part => !Parts.Contains(part)) is { } unknown)
+            throw new UsageException($"--only knows {string.Join(", ", Parts)}, and not '{unknown}'.");
 
         double load = Computer.Load;
 
@@ -40,15 +47,20 @@ internal sealed class PagingBench
         try
         {
             var steps = new PagingSteps(new Mmu86Machine(mmu86, timeout), new QemuMachine(timeout), folder.FullName, isQuick);
-            var inside = new PagingBench(steps.InsideTheGuest(), folder, progress);
-            inside.Measure(rounds);
-            List<PagingBench> outside = [];
+            List<PagingBench> measured = [];
             List<string> missing = [];
-            foreach (HostSwapKind kind in Enum.GetValues<HostSwapKind>())
+            if (only.Contains(Guest))
+            {
+                var inside = new PagingBench(steps.InsideTheGuest(), folder, progress);
+                inside.Measure(rounds);
+                measured.Add(inside);
+            }
+
+            foreach (HostSwapKind kind in Enum.GetValues<HostSwapKind>().Where(kind => only.Contains(PartOf(kind))))
                 MeasureHost(kind);
             output.WriteLine($"{Computer.Describe()}; load {load:0.0} before, {Computer.Load:0.0} after; {rounds} rounds{(isQuick ? ", quick: not a measurement" : "")}");
             output.WriteLine();
-            Write(output, [inside, .. outside]);
+            Write(output, measured);
             foreach (string what in missing)
                 output.WriteLine(what);
 
@@ -62,7 +74,7 @@ internal sealed class PagingBench
                     using MemoryGroup group = MemoryGroup.Create();
                     var bench = new PagingBench([steps.OfHost(kind, group)], onDisk, progress);
                     bench.Measure(rounds);
-                    outside.Add(bench);
+                    measured.Add(bench);
                 }
                 catch (Exception exception) when (exception is IOException or MeasurementException)
                 {
@@ -77,6 +89,8 @@ internal sealed class PagingBench
             onDisk.Delete(recursive: true);
         }
     }
+
+    private static string PartOf(HostSwapKind kind) => kind.ToString().ToLowerInvariant();
 
     private void Measure(int rounds)
     {

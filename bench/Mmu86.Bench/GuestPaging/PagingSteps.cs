@@ -13,11 +13,12 @@ internal sealed class PagingSteps(Mmu86Machine mmu86, QemuMachine qemu, string f
     private const int SmallMebibytes = 16;
     private const int LargeMebibytes = 1024;
 
-    // On a host: 64 MiB are used in turn where there are 32. What is compressed shrinks to half, and is not in the 32.
-    private const int GuestMebibytes = 80;
-    private const int UsedPages = 64 << 8;
-    private const int HostMebibytes = 32;
-    private const int PoolMebibytes = 24;
+    // On a host: 128 MiB are used in turn where there are 64. What is compressed shrinks to half, and is not in the 64. With half as much of each, Linux fills the
+    // memory cgroup with what it reads ahead from a swap file, and kills QEMU for want of memory.
+    private const int GuestMebibytes = 160;
+    private const int UsedPages = 128 << 8;
+    private const int HostMebibytes = 64;
+    private const int PoolMebibytes = 48;
 
     private static readonly string[] Fast = ["--fidelity", "fast"];
     private static readonly string[] Tlb = ["--fidelity", "tlb"];
