@@ -31,8 +31,11 @@ public sealed class ClosedStreamTests
     [InlineData("run hello --set mmu.l3=1", 64)]
     [InlineData("inspect hello --json - --count 2", 0)]
     [InlineData("run hello --max-instructions 2", 75)]
-    public void AnyCommand_WithoutStandardError_KeepsItsStatus(string words, int status) =>
-        Assert.Equal((status, ""), (RunInShell(words, "2>&-").Status, RunInShell(words, "2>&-").Error));
+    public void AnyCommand_WithoutStandardError_KeepsItsStatus(string words, int status)
+    {
+        ProcessResult result = RunInShell(words, "2>&-");
+        Assert.Equal((status, ""), (result.Status, result.Error));
+    }
 
     private static ProcessResult RunInShell(string words, string redirections)
     {

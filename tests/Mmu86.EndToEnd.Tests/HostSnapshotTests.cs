@@ -95,7 +95,7 @@ public sealed class HostSnapshotTests : IDisposable
         Assert.Equal(0, Mmu86Process.Run([.. run, "5ms"]).Status);
         string expected = Restored();
 
-        SnapshotProcesses.KillWhileWriting(path, [.. run, "20ms"], TestTiers.Pick(3, 6, 200), 60, () => Assert.Equal(expected, Restored()));
+        SnapshotProcesses.KillWhileWriting(path, [.. run, "20ms"], TestTiers.Pick(2, 6, 200), 60, () => Assert.Equal(expected, Restored()));
 
         string Restored()
         {

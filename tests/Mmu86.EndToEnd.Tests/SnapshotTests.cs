@@ -87,7 +87,7 @@ public sealed class SnapshotTests
             string[] run = ["run", "gups", "12000", "200000", "--memory", "128M", "--quiet", "--snapshot", path, "--snapshot-at"];
             Assert.Equal(0, Mmu86Process.Run([.. run, "1000"]).Status);
 
-            SnapshotProcesses.KillWhileWriting(path, [.. run, "150000"], TestTiers.Pick(8, 40, 400), 40, () =>
+            SnapshotProcesses.KillWhileWriting(path, [.. run, "150000"], TestTiers.Pick(4, 40, 400), 40, () =>
                 SnapshotFile.Read(path, reader => GuestSnapshot.Read(reader, GuestOutput.None)).Dispose());
         }
         finally

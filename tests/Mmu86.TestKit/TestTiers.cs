@@ -43,6 +43,10 @@ public static class TestTiers
         _ => throw new InvalidOperationException(),
     };
 
+    /// <summary>The cases of a theory: all of them in the tier <c>ci</c> and above, in the default tier the first and every <paramref name="step"/>th after it.</summary>
+    public static IEnumerable<T> Sample<T>(IEnumerable<T> cases, int step) =>
+        Current == TestTier.Default ? cases.Where((_, index) => index % step == 0) : cases;
+
     private static string? Find(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
             .Select(folder => Path.Combine(folder, name))

@@ -24,7 +24,7 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
         using HostProcessor host = HostProcessor.Start();
         OpCodeInfo[] forms = [.. InstructionForms.GeneralPurpose.Where(form => host.HasFsGsBase || !InstructionForms.IsFsGsBase(form))];
         InstructionCaseGenerator generator = new(TestData.Seed, forms, TestData.SplitLocks());
-        Compare(host, generator.Create, TestTiers.Pick(20_000, 250_000, 1_500_000));
+        Compare(host, generator.Create, TestTiers.Pick(10_000, 250_000, 1_500_000));
     }
 
     [SkippableFact]
@@ -32,7 +32,7 @@ public sealed class EmulatorAgainstHostTests(ITestOutputHelper output)
     {
         using HostProcessor host = HostProcessor.Start();
         InstructionCaseGenerator generator = new(TestData.Seed, InstructionForms.Privileged, TestData.SplitLocks());
-        Compare(host, generator.Create, TestTiers.Pick(1_000, 10_000, 50_000));
+        Compare(host, generator.Create, TestTiers.Pick(500, 10_000, 50_000));
     }
 
     [SkippableFact]

@@ -34,7 +34,7 @@ public sealed class RandomBytesTests(ITestOutputHelper output)
     [InlineData(RandomStart.Narrow0)]
     public void Run_RandomBytes_EndsInTheSameExitsEveryWay(RandomStart start)
     {
-        int programs = TestTiers.Pick(50, 1_000, 50_000);
+        int programs = TestTiers.Pick(20, 1_000, 50_000);
         Dictionary<VmExitReason, int> exits = [];
         ulong instructions = 0;
         for (int i = 0; i < programs; i++)

@@ -56,7 +56,7 @@ public sealed class InspectionTests
     {
         var log = new MismatchLog();
         var tally = new OutcomeTally();
-        for (int number = 0; number < TestTiers.Pick(500, 5_000, 100_000) && !log.IsFull; number++)
+        for (int number = 0; number < TestTiers.Pick(250, 5_000, 100_000) && !log.IsFull; number++)
             run(number, TestSeed.Case(number), log, tally);
         log.AssertNone();
     }

@@ -24,7 +24,7 @@ public sealed class NestedMatrixTests
         var log = new MismatchLog();
         var tally = new OutcomeTally();
 
-        rigs.Run(TestTiers.Pick(8_000, 100_000, 2_000_000), log, tally);
+        rigs.Run(TestTiers.Pick(4_000, 100_000, 2_000_000), log, tally);
 
         log.AssertNone();
         string[] sizes = ["Size4K", "Size2M", "Size1G"];

@@ -54,7 +54,7 @@ public sealed class PagingModeMatrixTests
         var log = new MismatchLog();
         var tally = new OutcomeTally();
 
-        rigs.Run(TestTiers.Pick(8_000, CiCases, SoakCases), log, tally);
+        rigs.Run(TestTiers.Pick(4_000, CiCases, SoakCases), log, tally);
 
         log.AssertNone();
         bool isLong = mode >= GuestPagingMode.FourLevel;

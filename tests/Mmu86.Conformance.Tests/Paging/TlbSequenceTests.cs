@@ -16,7 +16,7 @@ public sealed class TlbSequenceTests
     public void Access_RandomStreamOnRandomMachines_HitsAndMissesAsTheReferenceDoes()
     {
         var log = new MismatchLog();
-        int machines = TestTiers.Pick(80, 600, 20_000);
+        int machines = TestTiers.Pick(40, 600, 20_000);
         int filtered = 0;
         int repeated = 0;
         for (int number = 0; number < machines && !log.IsFull; number++)

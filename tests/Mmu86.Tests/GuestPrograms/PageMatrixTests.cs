@@ -16,7 +16,7 @@ public sealed class PageMatrixTests
     private static readonly BootImageOptions Machine = new() { MemoryBytes = 64UL << 20 };
 
     // A prime number, so that no value of any kind is left out.
-    private static readonly string Stride = $"{TestTiers.Pick(standard: 211, ci: 31, soak: 3)}";
+    private static readonly string Stride = $"{TestTiers.Pick(standard: 499, ci: 31, soak: 3)}";
 
     private static readonly Lazy<string> s_expected = new(() => GuestCatalogue.Find(Name)!.ExpectedOutput(Options()));
 

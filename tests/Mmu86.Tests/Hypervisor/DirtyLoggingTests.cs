@@ -208,11 +208,13 @@ public sealed class DirtyLoggingTests
     private static Dictionary<ulong, byte[]> Copy(GuestMemoryManager memory)
     {
         Dictionary<ulong, byte[]> copy = [];
+        byte[] page = new byte[4096];
         for (ulong frame = 0; frame < memory.SizeInBytes >> 12; frame++)
         {
-            byte[] page = new byte[4096];
-            if (memory.Peek(new GuestFrameNumber(frame), page, out _) != GuestFrameState.Unpopulated)
-                copy.Add(frame, page);
+            if (memory.Peek(new GuestFrameNumber(frame), page, out _) == GuestFrameState.Unpopulated)
+                continue;
+            copy.Add(frame, page);
+            page = new byte[4096];
         }
 
         return copy;

@@ -26,7 +26,7 @@ public sealed class FrameLifetimeTests
     [InlineData("kernel-two-processes", PageSize.Size4K, "mmu.nested.format=npt", 200000)]
     public void Evict_RandomFramesBetweenRuns_ChangesNothingTheGuestSees(string guest, PageSize page, string format, int longestSlice)
     {
-        RunOptions options = SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, page, format);
+        RunOptions options = SmallRuns.Options(guest.Split(' '), PagingMode.Nested, Fidelity.Tlb, page, format);
         RunTrace alone = SmallRuns.Run(options, null, null);
         Random random = TestSeed.Case(guest.Length);
         var store = new MemoryPageStore();

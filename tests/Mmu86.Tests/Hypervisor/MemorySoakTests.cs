@@ -20,7 +20,7 @@ public sealed class MemorySoakTests
     [Fact]
     public void Machines_RandomStepsAndFaults_KeepEveryByteAndEveryFrame()
     {
-        int steps = TestTiers.Pick(2_400, 12_000, 200_000);
+        int steps = TestTiers.Pick(1_600, 12_000, 200_000);
         for (int world = 0; world < Worlds; world++)
             new Soak(world).Run(steps / Worlds);
     }

@@ -31,7 +31,7 @@ public sealed class InspectionTests
     [MemberData(nameof(Cases))]
     public void Inspect_RandomStream_TellsTheNextAccessAndLeavesNoTrace(string machine, bool nested, PageSize eptPage)
     {
-        int accesses = TestTiers.Pick(standard: 1_500, ci: 10_000, soak: 200_000);
+        int accesses = TestTiers.Pick(standard: 500, ci: 10_000, soak: 200_000);
         PageMix mix = FuzzMachines.Coalescing.Contains(machine) ? PageMix.Runs : PageMix.MostlySmall;
         using var inspected = new Subject(FuzzMachines.Get(machine), nested, eptPage, mix, seed: 7);
         using var other = new Subject(FuzzMachines.Get(machine), nested, eptPage, mix, seed: 7);

@@ -18,7 +18,7 @@ public sealed class LayerEqualityTests(PlainRuns plain) : IClassFixture<PlainRun
     [MemberData(nameof(Guests))]
     public void Output_InEveryFidelityAndPagingMode_IsTheExpectedOne(string guest)
     {
-        string[] words = guest.Split(' ');
+        string[] words = SmallRuns.Words(guest);
         IReadOnlyList<string> acceptable = GuestCatalogue.Find(words[0])!.AcceptableOutputs(
             new GuestBuildOptions { Arguments = words[1..], MemoryBytes = SmallRuns.MemoryBytes });
         foreach (Fidelity fidelity in new[] { Fidelity.Fast, Fidelity.Tlb, Fidelity.Cycles })

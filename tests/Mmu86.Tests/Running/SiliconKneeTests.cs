@@ -2,6 +2,7 @@ using Mmu86.Lab;
 using Mmu86.Lab.Machines;
 using Mmu86.Lab.Reports;
 using Mmu86.Lab.Running;
+using Mmu86.TestKit;
 using Mmu86.X86;
 using Xunit;
 
@@ -56,13 +57,15 @@ public sealed class SiliconKneeTests
     }
 
     // Without caches, with the guest's, with EPT's too, with the nested TLB, with large host pages: each step helps, the first most.
-    [Theory]
+    [SkippableTheory]
     [InlineData("line-chase 4096 20000")]
     [InlineData("gups 4096 20000")]
     [InlineData("stride 4096 4")]
     [InlineData("hash-table 300000")]
     public void NestedWalks_WithEachHelp_ReadFewerEntries(string guest)
     {
+        // Takes five times as long as the other three together.
+        TestTiers.Require(guest == "hash-table 300000" ? TestTier.Ci : TestTier.Default);
         string[] guestCaches = Without("pml4e", "pdpte", "pde");
         string[] hostCaches = Without("eptPml4e", "eptPdpte", "eptPde");
         string[] nestedTlb = Without("nestedTlb");

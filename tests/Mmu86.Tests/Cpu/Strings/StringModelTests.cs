@@ -1,5 +1,6 @@
 using Mmu86.Cpu;
 using Mmu86.Paging;
+using Mmu86.TestKit;
 using Mmu86.TestKit.Machines;
 using Mmu86.TestKit.Paging;
 using Mmu86.Tests.Paging;
@@ -11,7 +12,7 @@ namespace Mmu86.Tests.Cpu.Strings;
 /// <summary>String instructions against a literal model of one element after the other.</summary>
 public sealed class StringModelTests
 {
-    private const int Cases = 500;
+    private static readonly int s_cases = TestTiers.Pick(150, 500, 500);
 
     private const string DirectMapped = "direct-mapped";
 
@@ -26,7 +27,7 @@ public sealed class StringModelTests
         using var filtered = new StringMachine(configuration with { LookUpEveryAccess = false });
         using var looking = new StringMachine(configuration with { LookUpEveryAccess = true });
         var random = new Random(Seed);
-        for (int i = 0; i < Cases; i++)
+        for (int i = 0; i < s_cases; i++)
         {
             StringCase instruction = StringCaseGenerator.Next(random);
             byte[] data = StringCaseGenerator.Fill(random);

@@ -26,15 +26,12 @@ public sealed class ShadowPagingTests
 
     public static TheoryData<string, PageSize> Guests()
     {
+        IEnumerable<string> large = SmallRuns.Guests.Where(guest => !guest.StartsWith("kernel", StringComparison.Ordinal));
+        string[] bare = ["sieve@bare 20000", "tree@bare 1500", "strings@bare 2", "gups@bare 400 4000"];
         var guests = new TheoryData<string, PageSize>();
         foreach (string guest in SmallRuns.Guests)
-        {
             guests.Add(guest, PageSize.Size4K);
-            if (!guest.StartsWith("kernel", StringComparison.Ordinal))
-                guests.Add(guest, PageSize.Size2M);
-        }
-
-        foreach (string guest in new[] { "sieve@bare 20000", "tree@bare 1500", "strings@bare 2", "gups@bare 400 4000" })
+        foreach (string guest in TestTiers.Sample(large.Concat(bare), step: 4))
             guests.Add(guest, PageSize.Size2M);
         return guests;
     }
@@ -137,7 +134,7 @@ public sealed class ShadowPagingTests
     public void ReportFree_FramesThatShadowTablesMap_AreForgottenFirst(PageSize hostPage)
     {
         using GuestMachine machine = GuestMachine.Build(
-            SmallRuns.Options("kernel-two-processes", PagingMode.Shadow, Fidelity.Tlb, PageSize.Size4K) with { HostPage = hostPage }, GuestOutput.None, null);
+            SmallRuns.Options("kernel-two-processes 100000", PagingMode.Shadow, Fidelity.Tlb, PageSize.Size4K) with { HostPage = hostPage }, GuestOutput.None, null);
         Assert.Null(machine.Run(1_000_000, _ => { }));
         ShadowPaging shadow = machine.Virtual!.Shadow!;
         ulong fills = shadow.Counts.Fills;
@@ -155,7 +152,7 @@ public sealed class ShadowPagingTests
     [Fact]
     public void Destroy_MachineWithShadowTables_ReturnsEveryFrame()
     {
-        using GuestMachine machine = GuestMachine.Build(SmallRuns.Options("kernel-two-processes", PagingMode.Shadow, Fidelity.Fast, PageSize.Size4K), GuestOutput.None, null);
+        using GuestMachine machine = GuestMachine.Build(SmallRuns.Options("kernel-two-processes 100000", PagingMode.Shadow, Fidelity.Fast, PageSize.Size4K), GuestOutput.None, null);
         Assert.Null(machine.Run(1_000_000, _ => { }));
         ShadowPaging shadow = machine.Virtual!.Shadow!;
         Assert.True(shadow.TableFrames > 10);

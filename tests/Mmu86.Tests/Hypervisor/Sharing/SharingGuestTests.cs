@@ -27,7 +27,7 @@ public sealed class SharingGuestTests
     [InlineData("kernel-two-processes", "kernel-two-processes", PageSize.Size4K, "mmu.nested.format=npt", 200000)]
     public void ScanAll_BetweenRandomSlices_ChangesNothingThatGuestsSee(string first, string second, PageSize page, string format, int longestSlice)
     {
-        RunOptions[] options = [.. new[] { first, second }.Select(guest => SmallRuns.Options(guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K, format) with { HostPage = page })];
+        RunOptions[] options = [.. new[] { first, second }.Select(guest => SmallRuns.Options(guest.Split(' '), PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K, format) with { HostPage = page })];
         RunTrace[] alone = [.. options.Select(each => SmallRuns.Run(each, null, null))];
         Random random = TestSeed.Case(first.Length);
         using var host = new VirtualHost(new HostMemory(HostBytes), new VirtualHostOptions { Scrubber = new ZeroingScrubber(), AuditsIsolation = true });

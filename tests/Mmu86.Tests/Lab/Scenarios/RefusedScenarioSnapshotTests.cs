@@ -97,19 +97,12 @@ public sealed class RefusedScenarioSnapshotTests
         }
     }
 
+    public static TheoryData<string> SectionsToMiss => [.. TestTiers.Sample(
+        ["scenario", "timeline", "scheduler", "host-frames", "swap", "sharing", "m0-record", "m1-schedule", "m1-memory", "m1-cpu", "m0-platform", "m2-process"],
+        step: 4)];
+
     [Theory]
-    [InlineData("scenario")]
-    [InlineData("timeline")]
-    [InlineData("scheduler")]
-    [InlineData("host-frames")]
-    [InlineData("swap")]
-    [InlineData("sharing")]
-    [InlineData("m0-record")]
-    [InlineData("m1-schedule")]
-    [InlineData("m1-memory")]
-    [InlineData("m1-cpu")]
-    [InlineData("m0-platform")]
-    [InlineData("m2-process")]
+    [MemberData(nameof(SectionsToMiss))]
     public void Restore_WithoutASection_NamesIt(string missing) => Assert.Equal(
         $"section '{missing}' is missing",
         Assert.Throws<StateFormatException>(() => Restore(Write(Sections(s_snapshot.Value).Where(section => section.Name != missing)))).Message);

@@ -39,7 +39,7 @@ public sealed class GuestSnapshotTests
     [MemberData(nameof(Guests))]
     public void Snapshot_AtRandomInstructions_RunsOnAsIfNothingHadBeen(string guest)
     {
-        int cases = TestTiers.Pick(3, 40, 400);
+        int cases = TestTiers.Pick(1, 40, 400);
         for (int i = 0; i < cases; i++)
         {
             Random random = TestSeed.Case((guest.Length * 1000) + i);
@@ -61,12 +61,14 @@ public sealed class GuestSnapshotTests
     }
 
     // The kernel pages to its disk, and its balloon has grown and is to shrink: requests are under way, frames are ballooned.
-    [Theory]
+    [SkippableTheory]
     [InlineData(Fidelity.Tlb, PageSize.Size4K)]
     [InlineData(Fidelity.Cycles, PageSize.Size2M)]
     public void Snapshot_OfAKernelWithDiskAndBalloon_RunsOnAsIfNothingHadBeen(Fidelity fidelity, PageSize hostPage)
     {
         const int Cuts = 12;
+        // Three runs of 30 million instructions each.
+        TestTiers.Require(fidelity == Fidelity.Cycles ? TestTier.Ci : TestTier.Default);
         RunOptions options = SmallRuns.Options("memory-kernel random 3600 5000 100 100", PagingMode.Nested, fidelity, PageSize.Size4K) with { MemoryBytes = 16UL << 20, HostPage = hostPage };
         RunTrace plain = SmallRuns.Run(options, null, null);
         ulong end = ulong.Parse(plain.Counts.Split("\"Instructions\": ")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture);

@@ -31,6 +31,7 @@ public sealed class ValgrindTests
     [InlineData("strings 2", StringsEndedByFlags)]
     public void Lackey_OfAGuest_CountsTheInstructionsLoadsAndStoresOfOurRun(string guest, int endedByFlags)
     {
+        TestTiers.Require(guest == "strings 2" ? TestTier.Ci : TestTier.Default);
         string valgrind = TestTiers.RequireProgram("valgrind");
         RunOptions run = SmallRuns.Options(guest, PagingMode.Native, Fidelity.Tlb, PageSize.Size4K);
         RunReport report = new GuestRunner(run, GuestOutput.None).Run(CancellationToken.None);
