@@ -103,12 +103,12 @@ public sealed class GuestDisk : IBlockStorage, IDisposable
 
     /// <summary>Puts a page on an empty disk.</summary>
     /// <returns>False where there is no such page, or it is there already.</returns>
-    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="RestoredPageException">It cannot be written.</exception>
     internal bool TryLoadPage(ulong page, ReadOnlySpan<byte> bytes)
     {
         if (page >= SizeInBytes / PageBytes || IsInFile(page))
             return false;
-        return TryWriteFile(page * PageBytes, bytes) ? true : throw new IOException($"page {page} of a guest's disk cannot be written: {LastFailure}");
+        return TryWriteFile(page * PageBytes, bytes) ? true : throw new RestoredPageException($"page {page} of a guest's disk cannot be written: {LastFailure}");
     }
 
     /// <summary>Becomes the disk of a machine that moved away from another host, where it is in reach of both. The other one is empty then.</summary>

@@ -63,6 +63,23 @@ public sealed class VmsFaultTests : IDisposable
         Assert.Equal([scenario], Directory.GetFiles(_folder));
     }
 
+    [Fact]
+    public void Vms_RestoredWhereNoFileForADiskCanBeMade_SaysSoAndDoesNotBlameTheSnapshot()
+    {
+        string scenario = Path.Combine(_folder, "scenario.json"), snapshot = Path.Combine(_folder, "host.snapshot");
+        File.WriteAllText(scenario, """
+            { "schema": "mmu86.scenario/1", "hostMemory": "16M",
+              "machines": [ { "name": "kernel", "program": "memory-kernel", "args": ["random", "3000", "300"], "memory": "8M" } ] }
+            """);
+        Assert.Equal(0, Mmu86Process.RunInside("vms", scenario, "--quiet", "--snapshot", snapshot, "--snapshot-at", "100ms").Status);
+
+        using Process process = Start("env", "TMPDIR=/proc/none", "dotnet", Path.Combine(AppContext.BaseDirectory, "mmu86.dll"), "vms", scenario, "--quiet", "--restore", snapshot);
+        ProcessResult result = End(process);
+
+        Assert.Equal(
+            (74, $"mmu86: --restore: {snapshot} cannot be restored: page 0 of a guest's disk cannot be written: no file can be made in /proc/none/\n"), (result.Status, result.Error));
+    }
+
     [SkippableTheory]
     [InlineData("INT", 130)]
     [InlineData("HUP", 129)]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Mmu86.Cli.CommandLine;
 using Mmu86.Hypervisor.Snapshots;
 using Mmu86.Lab;
@@ -86,9 +87,13 @@ internal sealed class SnapshotOptions
     }
 
     /// <summary>The error that a user is told of.</summary>
-    public static UserErrorException Translate(SnapshotFileException exception) => exception.Access == FileAccess.Write
-        ? new UserErrorException(ExitStatus.InputOutput, $"--snapshot: {exception.Message}")
-        : new UserErrorException(ExitStatus.BadInput, $"--restore: {exception.Message}");
+    public static UserErrorException Translate(SnapshotFileException exception) => exception.Access switch
+    {
+        FileAccess.Write => new UserErrorException(ExitStatus.InputOutput, $"--snapshot: {exception.Message}"),
+        FileAccess.ReadWrite => new UserErrorException(ExitStatus.InputOutput, $"--restore: {exception.Message}"),
+        FileAccess.Read => new UserErrorException(ExitStatus.BadInput, $"--restore: {exception.Message}"),
+        _ => throw new UnreachableException(),
+    };
 
     /// <summary>The error that a user is told of.</summary>
     public static UserErrorException Translate(string path, StateFormatException exception) => new(ExitStatus.BadInput, $"--restore: {path}: {exception.Message}");

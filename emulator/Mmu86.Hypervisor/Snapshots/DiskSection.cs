@@ -25,6 +25,6 @@ public static class DiskSection
     /// <param name="section">The section.</param>
     /// <param name="disk">The disk; null where the machine has none, and no such section may be.</param>
     /// <exception cref="StateFormatException">It has a page that the disk has not, or one twice.</exception>
-    /// <exception cref="IOException">A page cannot be written.</exception>
+    /// <exception cref="RestoredPageException">A page cannot be written.</exception>
     public static void Load(in StateSection section, GuestDisk? disk) => PageSection.Load(section, (page, bytes) => disk?.TryLoadPage(page, bytes) == true);
 }

@@ -50,7 +50,8 @@ public static class HostSnapshot
     /// <param name="scheduler">That of a host of which nothing is used yet, with equal machines, none of which has started. To be thrown away where this fails.</param>
     /// <param name="records">What was kept beside it.</param>
     /// <exception cref="StateFormatException">It is broken, or the snapshot of another host.</exception>
-    /// <exception cref="IOException">It cannot be read, or a page cannot be written to the swap device or a guest's disk.</exception>
+    /// <exception cref="RestoredPageException">A page cannot be written to the swap device or a guest's disk.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
     public static void Read(SnapshotReader reader, HostScheduler scheduler, IHostRecords records)
     {
         List<StateSection> sections = [];

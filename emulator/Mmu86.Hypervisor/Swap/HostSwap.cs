@@ -73,7 +73,7 @@ public sealed class HostSwap : IDisposable
 
     /// <summary>Puts the bytes of a slot on the device.</summary>
     /// <returns>False where the slot has none there.</returns>
-    /// <exception cref="IOException">They cannot be written.</exception>
+    /// <exception cref="RestoredPageException">They cannot be written.</exception>
     internal bool TryLoadPage(ulong slot, ReadOnlySpan<byte> bytes) => _space.TryLoadPage(slot, bytes);
 
     /// <summary>Puts the pages of a section into the pool.</summary>

@@ -129,14 +129,14 @@ public sealed partial class SwapSpace
 
     /// <summary>Puts the bytes of a slot on the device. It takes no virtual time.</summary>
     /// <returns>False where the slot has none there.</returns>
-    /// <exception cref="IOException">They cannot be written.</exception>
+    /// <exception cref="RestoredPageException">They cannot be written.</exception>
     public bool TryLoadPage(ulong slot, ReadOnlySpan<byte> bytes)
     {
         if (slot >= Slots || !_awaited.Remove((uint)slot))
             return false;
         bytes.CopyTo(_page);
         SwapStatus status = _device.FinishWrite(_device.BeginWrite(slot * SwapSlot.SizeInBytes, _page));
-        return status == SwapStatus.Done ? true : throw new IOException($"slot {slot} of the swap file cannot be written ({status})");
+        return status == SwapStatus.Done ? true : throw new RestoredPageException($"slot {slot} of the swap file cannot be written ({status})");
     }
 
     /// <summary>Reads a page of the compressed pool, younger than those before.</summary>

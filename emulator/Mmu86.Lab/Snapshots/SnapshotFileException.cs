@@ -1,3 +1,5 @@
+using Mmu86.Hypervisor.Snapshots;
+
 namespace Mmu86.Lab.Snapshots;
 
 /// <summary>The file of a snapshot cannot be written or read. What was there before is there still.</summary>
@@ -6,7 +8,7 @@ public sealed class SnapshotFileException : Exception
     private SnapshotFileException(string message, FileAccess access, Exception reason)
         : base(message, reason) => Access = access;
 
-    /// <summary>What was tried.</summary>
+    /// <summary>What was tried; both where the file was read, and what is in it could not be written elsewhere.</summary>
     public FileAccess Access { get; }
 
     /// <summary>Does something with a file, and says which where it fails.</summary>
@@ -18,6 +20,10 @@ public sealed class SnapshotFileException : Exception
         try
         {
             return action();
+        }
+        catch (RestoredPageException exception)
+        {
+            throw new SnapshotFileException($"{path} cannot be restored: {exception.Message}", FileAccess.ReadWrite, exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
