@@ -73,6 +73,23 @@ public sealed class GuestDiskTests : IDisposable
     }
 
     [Fact]
+    public void Disk_WrittenHereAndThere_HasAFileAsLongAsWhatWasWritten()
+    {
+        using var disk = new GuestDisk(1UL << 40, _files.Folder);
+        Random random = TestSeed.Case(2);
+        HashSet<ulong> pages = [];
+        for (int i = 0; i < 200; i++)
+        {
+            ulong page = (ulong)random.NextInt64((1L << 28) - 2);
+            pages.UnionWith([page, page + 1]);
+            Assert.True(disk.TryWrite((page * Page) + 512, Noise(i, 2)[..(2 * Page - 1024)]));
+        }
+
+        Assert.Equal((ulong)pages.Count, disk.PagesInFile);
+        Assert.InRange(_files.Bytes, (pages.Count * Page) - 512, pages.Count * Page);
+    }
+
+    [Fact]
     public void Disk_WhoseFileCannotBeMade_RefusesUntilItCan()
     {
         string folder = Path.Combine(_files.Folder, "later");

@@ -7,8 +7,18 @@ internal sealed class OpenFiles : IDisposable
     public string Folder { get; } = Directory.CreateTempSubdirectory("mmu86-").FullName;
 
     /// <summary>How many are open.</summary>
-    public int Count => new DirectoryInfo("/proc/self/fd").GetFileSystemInfos()
-        .Count(link => link.LinkTarget?.StartsWith(Folder + "/", StringComparison.Ordinal) == true);
+    public int Count => Open.Count();
+
+    /// <summary>How long they are together.</summary>
+    public long Bytes => Open.Sum(link =>
+    {
+        // By the link, which leads to the file even where its name is gone.
+        using var file = new FileStream(link.FullName, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return file.Length;
+    });
+
+    private IEnumerable<FileSystemInfo> Open => new DirectoryInfo("/proc/self/fd").GetFileSystemInfos()
+        .Where(link => link.LinkTarget?.StartsWith(Folder + "/", StringComparison.Ordinal) == true);
 
     /// <summary>The names in the folder.</summary>
     public string[] Names => [.. Directory.GetFileSystemEntries(Folder).Select(path => Path.GetFileName(path)!)];
