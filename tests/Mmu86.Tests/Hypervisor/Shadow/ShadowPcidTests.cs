@@ -170,6 +170,23 @@ public sealed class ShadowPcidTests
         Assert.Equal([1, 2, 1], log[..3]);
     }
 
+    // Neither entry lets the kernel write, so a store faults whichever the processor has; with the fault it forgets the one that it has.
+    [Fact]
+    public void PageFault_OfAPageWhoseEntryChanged_ShowsTheNewPage()
+    {
+        var program = new TwoRootsProgram(Cr4.None);
+        program.EmitFaultHandler();
+        program.EmitStore(TwoRootsProgram.EntryUnder(RootA), TwoRootsProgram.Page | PagingEntry.PageSizeBit | PagingEntry.Present);
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitLook();
+        program.EmitSwap(RootA);
+        program.EmitLook();
+        program.EmitStoreThatFaults();
+        program.EmitLook();
+
+        AssertSees(program, isGlobal: false, 1, 1, 2);
+    }
+
     // Whatever is seen of a directory entry that changed, before that is demanded: behind a demand all below it is new.
     [Fact]
     public void LoadCr3_AfterAnAccessBelowAChangedDirectoryEntry_ShowsTheNewTable()
@@ -268,6 +285,25 @@ public sealed class ShadowPcidTests
             program.Code.mov(__byte_ptr[r15], al);
             program.Code.inc(r15);
         }
+    }
+
+    // Root A has no table in the large page, root B has one: were the page mapped whole for a store of root A beside it, a store to it would not be noticed.
+    [Fact]
+    public void LargePage_WithATableOfAnotherRoot_IsNotWrittenUnnoticed()
+    {
+        const ulong Table = TwoRootsProgram.Page + 0x1000, DirectoryEntry = RootB + 0x2040, Range = 16 << 20;
+        var program = new TwoRootsProgram(Cr4.None);
+        program.EmitStore(Table, TwoRootsProgram.Page | 3);
+        program.EmitStore(DirectoryEntry, Table | 3);
+        program.EmitLoad(RootB, 0, keeps: false);
+        program.EmitLook(Range);
+        program.EmitLoad(RootA, 0, keeps: false);
+        program.EmitStore(Table + 0x1000, 5);
+        program.EmitStore(Table, TwoRootsProgram.OtherFrame | 3);
+        program.EmitLoad(RootB, 0, keeps: false);
+        program.EmitLook(Range);
+
+        AssertSees(program, isGlobal: false, 1, 2);
     }
 
     // The processor has 4096 PCIDs; a guest may have more roots than that, and uses each of its own PCIDs with both here.

@@ -17,6 +17,8 @@ internal sealed class TwoRootsProgram
     public const ulong OtherFrame = 0xA0_0000;
 
     private const ulong Stack = 0x70_0000, PageBytes = 2 << 20;
+    private const ulong Gdt = 0x61_0000, Idt = 0x61_1000;
+    private const int PageFault = 14, StoreBytes = 3;
     private const ulong MappedBytes = 16 << 20;
     private const int Tables = 6 * 4096;
 
@@ -72,6 +74,47 @@ internal sealed class TwoRootsProgram
         Code.mov(rdi, address);
         Code.mov(rax, value);
         Code.mov(__[rdi], rax);
+    }
+
+    /// <summary>Segments and an IDT of its own, with which the store of <see cref="EmitStoreThatFaults"/> is passed over. The supervisor obeys R/W from now on.</summary>
+    public void EmitFaultHandler()
+    {
+        Label handler = Code.CreateLabel(), behind = Code.CreateLabel();
+        Code.jmp(behind);
+        Code.Label(ref handler);
+        Code.add(rsp, 8); // the error code
+        Code.add(__qword_ptr[rsp], StoreBytes);
+        Code.iretq();
+        Code.Label(ref behind);
+        EmitStore(Gdt + 8, 0x00AF_9B00_0000_FFFF);
+        EmitStore(Gdt + 16, 0x00CF_9300_0000_FFFF);
+        EmitStore(Gdt + 0xF00, 0x17 | (Gdt << 16));
+        EmitStore(Idt + 0xF00, 0xFFF | (Idt << 16));
+
+        // The gate: the handler's address is below 4 GiB.
+        Code.lea(rax, __[handler]);
+        Code.movzx(ecx, ax);
+        Code.shr(rax, 16);
+        Code.shl(rax, 48);
+        Code.or(rax, rcx);
+        Code.mov(rcx, (8UL << 16) | (0x8E00UL << 32));
+        Code.or(rax, rcx);
+        Code.mov(rdi, Idt + (PageFault * 16));
+        Code.mov(__[rdi], rax);
+        Code.mov(rax, Gdt + 0xF00);
+        Code.lgdt(__[rax]);
+        Code.mov(rax, Idt + 0xF00);
+        Code.lidt(__[rax]);
+        Code.mov(rax, cr0);
+        Code.or(rax, (int)Cr0.WriteProtect);
+        Code.mov(cr0, rax);
+    }
+
+    /// <summary>Writes to the page; where that faults, the handler goes on behind it.</summary>
+    public void EmitStoreThatFaults()
+    {
+        Code.mov(rsi, Page);
+        Code.mov(__[rsi], rbx); // of StoreBytes
     }
 
     /// <summary>INVPCID.</summary>
