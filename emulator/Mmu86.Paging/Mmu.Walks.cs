@@ -229,10 +229,22 @@ public sealed unsafe partial class Mmu<TPolicy>
             || (_fault.Failure == TranslationFailure.NestedPageFault && (_fault.NestedErrorCode & NestedPageFaultErrorCode.FinalAddress) != 0);
         if (!concernsPage)
             return;
-        // SDM 3, "Operations that Invalidate Cached Mappings": combined mappings of an address whose translation EPT refused.
-        RemovePage(linear, _space);
+        // SDM 3, "Operations that Invalidate Cached Mappings": combined mappings of an address whose translation EPT refused. Unlike INVLPG and a page fault it names
+        // the address, not the page number: other fragments of the guest's page stay.
+        RemoveAnswers(linear, _space);
         if (_globalSpace != _space)
-            RemovePage(linear, _globalSpace);
+            RemoveAnswers(linear, _globalSpace);
+    }
+
+    private void RemoveAnswers(ulong linear, uint space)
+    {
+        _removals?.AddressRemoved(linear, space);
+        _l1Instruction.RemoveAnswers(linear, space, space);
+        _l1Loads.RemoveAnswers(linear, space, space);
+        if (_l1Stores != _l1Loads)
+            _l1Stores.RemoveAnswers(linear, space, space);
+        _l2.RemoveAnswers(linear, space, space);
+        _l2Instruction?.RemoveAnswers(linear, space, space);
     }
 
     private void RemovePage(ulong linear, uint space)

@@ -243,6 +243,13 @@ public sealed unsafe class RecordingMmu : IMmu, IRemovalObserver
     }
 
     /// <inheritdoc/>
+    void IRemovalObserver.AddressRemoved(ulong linear, uint space)
+    {
+        EndRuns();
+        _writer.AddressRemoved(space, linear);
+    }
+
+    /// <inheritdoc/>
     void IRemovalObserver.SpaceLeft(AccessKind kind, uint space) => _writer.SpaceLeft(kind, space);
 
     /// <inheritdoc/>

@@ -181,6 +181,7 @@ public sealed class ReplayedMmus : IDisposable
                 LastMark = TranslationStreamReader.Mark(words);
                 break;
             case StreamOperation.PageRemoved:
+            case StreamOperation.AddressRemoved:
             case StreamOperation.SpaceRemoved:
             case StreamOperation.SpaceLeft:
                 break; // each machine drops its own

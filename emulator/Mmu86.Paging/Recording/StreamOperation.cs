@@ -30,4 +30,7 @@ public enum StreamOperation
 
     /// <summary>A moment of the run, with the lookups made so far (<see cref="StreamMark"/>): 10 words.</summary>
     Mark = 7,
+
+    /// <summary>The base machine dropped what answers for an address, and no other fragment of its guest page: the word with the tag's space, and the address.</summary>
+    AddressRemoved = 9,
 }

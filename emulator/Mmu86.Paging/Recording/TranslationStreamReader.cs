@@ -12,7 +12,7 @@ public static class TranslationStreamReader
         StreamOperation.Table => TranslationStreamWriter.TableWords,
         StreamOperation.TableLine => TranslationStreamWriter.TableLineWords,
         StreamOperation.Invalidation => 3,
-        StreamOperation.PageRemoved => 2,
+        StreamOperation.PageRemoved or StreamOperation.AddressRemoved => 2,
         StreamOperation.SpaceRemoved or StreamOperation.SpaceLeft => 1,
         StreamOperation.Mark => TranslationStreamWriter.MarkWords,
         _ => throw new TranslationStreamException($"0x{word:x} begins no operation of a translation stream"),

@@ -102,12 +102,10 @@ public sealed class TranslationStreamWriter(IStreamSink sink)
     }
 
     /// <summary>Appends that entries of a page were dropped.</summary>
-    public void PageRemoved(uint space, ulong address)
-    {
-        Span<ulong> words = Take(2);
-        words[0] = ((ulong)space << 4) | (ulong)StreamOperation.PageRemoved;
-        words[1] = address;
-    }
+    public void PageRemoved(uint space, ulong address) => Removed(StreamOperation.PageRemoved, space, address);
+
+    /// <summary>Appends that what answers for an address was dropped.</summary>
+    public void AddressRemoved(uint space, ulong address) => Removed(StreamOperation.AddressRemoved, space, address);
 
     /// <summary>Appends that every entry of a space was dropped.</summary>
     public void SpaceRemoved(uint space) => Take(1)[0] = ((ulong)space << 4) | (ulong)StreamOperation.SpaceRemoved;
@@ -139,6 +137,13 @@ public sealed class TranslationStreamWriter(IStreamSink sink)
         _chunk = sink.Exchange(_chunk);
         Debug.Assert(_chunk.Count == 0);
         Generation++;
+    }
+
+    private void Removed(StreamOperation operation, uint space, ulong address)
+    {
+        Span<ulong> words = Take(2);
+        words[0] = ((ulong)space << 4) | (ulong)operation;
+        words[1] = address;
     }
 
     private Span<ulong> Take(int words)

@@ -24,12 +24,7 @@ internal sealed unsafe partial class TlbLevel
     /// <summary>Invalidates every entry of one space that maps an address, and every other fragment of their guest pages.</summary>
     public void RemovePage(ulong address, uint space)
     {
-        while (TryFind(_door4K, PageSize.Size4K, address, space, space, out TlbHit hit)
-            || TryFind(_doorGroup, Tag.Group, address, space, space, out hit)
-            || TryFind(_door2M, PageSize.Size2M, address, space, space, out hit)
-            || TryFind(_door1G, PageSize.Size1G, address, space, space, out hit))
-            Remove(hit.Lane->Array, hit.Entry);
-
+        RemoveAnswers(address, space, space);
         foreach (TlbArray* array in _arrays)
         {
             int guestShift = array->FragmentsAt(address, space);
@@ -90,8 +85,8 @@ internal sealed unsafe partial class TlbLevel
             array->Entries.Sweep();
     }
 
-    // Only entries that may be of the page by their tags are looked at: where a machine has large guest pages above small ones of EPT, every EPT violation
-    // comes here.
+    // Only entries that may be of the page by their tags are looked at: a kernel that maps its memory with large pages above small ones of EPT comes here with
+    // every INVLPG near one.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void RemoveFragments(TlbArray* array, ulong address, uint space, int guestShift)
     {

@@ -55,6 +55,9 @@ internal sealed class MissConsumer : IStreamConsumer
                 case StreamOperation.PageRemoved:
                     Remove((uint)(words[position] >> 4), words[position + 1]);
                     break;
+                case StreamOperation.AddressRemoved:
+                    RemoveAddress((uint)(words[position] >> 4), words[position + 1]);
+                    break;
                 case StreamOperation.SpaceRemoved:
                     RemoveSpace((uint)(words[position] >> 4));
                     break;
@@ -130,11 +133,16 @@ internal sealed class MissConsumer : IStreamConsumer
         return number;
     }
 
-    private void Remove(uint space, ulong address)
+    private void RemoveAddress(uint space, ulong address)
     {
         for (int size = 0; size < 3; size++)
             _classifiers[size]?.InvalidatePage(LookupEvent.PageNumber(address, (PageSize)size), space);
         _largePages.InvalidatePage(LookupEvent.PageNumber(address, PageSize.Size2M), space);
+    }
+
+    private void Remove(uint space, ulong address)
+    {
+        RemoveAddress(space, address);
         foreach (ulong page in _fragments.Of(space, address))
         {
             for (int size = 0; size < 3; size++)

@@ -59,6 +59,9 @@ internal sealed class OnePassConsumer : IStreamConsumer
                 case StreamOperation.PageRemoved:
                     Remove((uint)(words[position] >> 4), words[position + 1]);
                     break;
+                case StreamOperation.AddressRemoved:
+                    RemoveAddress((uint)(words[position] >> 4), words[position + 1]);
+                    break;
                 case StreamOperation.SpaceRemoved:
                     RemoveSpace((uint)(words[position] >> 4));
                     break;
@@ -113,10 +116,15 @@ internal sealed class OnePassConsumer : IStreamConsumer
     // Levels that a walk to a page of this size does not reach.
     private static int Depth(PageSize size) => (int)size.Held();
 
-    private void Remove(uint space, ulong address)
+    private void RemoveAddress(uint space, ulong address)
     {
         Flush();
         RemovePage(LookupEvent.PageNumber(address, Request.PageSize), space);
+    }
+
+    private void Remove(uint space, ulong address)
+    {
+        RemoveAddress(space, address);
         foreach (ulong page in _fragments.Of(space, address))
             RemovePage(page >> (Request.PageSize.Shift() - 12), space);
     }

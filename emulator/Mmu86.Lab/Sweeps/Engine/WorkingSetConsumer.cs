@@ -39,6 +39,7 @@ internal sealed class WorkingSetConsumer : IStreamConsumer
                 case StreamOperation.TableLine:
                 case StreamOperation.Invalidation:
                 case StreamOperation.PageRemoved:
+                case StreamOperation.AddressRemoved:
                 case StreamOperation.SpaceRemoved:
                 case StreamOperation.SpaceLeft:
                     break;

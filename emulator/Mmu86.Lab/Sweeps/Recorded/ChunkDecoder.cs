@@ -63,7 +63,7 @@ internal sealed class ChunkDecoder
 
     private static void Other(StreamOperation operation, ref ReadOnlySpan<byte> bytes, StreamChunk chunk)
     {
-        if (operation is StreamOperation.Lookup or > StreamOperation.SpaceLeft)
+        if (operation is StreamOperation.Lookup or > StreamOperation.AddressRemoved)
             throw new TranslationStreamException($"{(int)operation} is no operation");
         int length = TranslationStreamReader.Length((ulong)operation);
         if (bytes.Length < length * sizeof(ulong))
@@ -80,7 +80,7 @@ internal sealed class ChunkDecoder
     {
         StreamOperation.Invalidation => words[0] >> 4 <= (ulong)StreamInvalidation.Vpid,
         StreamOperation.Mark => words[0] >> 4 <= (ulong)StreamMoment.Last,
-        StreamOperation.PageRemoved or StreamOperation.SpaceRemoved => words[0] >> 4 is > 0 and <= ChunkCoding.LargestSpace,
+        StreamOperation.PageRemoved or StreamOperation.AddressRemoved or StreamOperation.SpaceRemoved => words[0] >> 4 is > 0 and <= ChunkCoding.LargestSpace,
         StreamOperation.SpaceLeft => words[0] >> 5 is > 0 and <= ChunkCoding.LargestSpace,
         _ => true,
     };

@@ -6,7 +6,7 @@ namespace Mmu86.Lab.Sweeps.Recorded;
 internal static class StreamFile
 {
     /// <summary>The version that is written, and the only one that is read.</summary>
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     /// <summary>The most bytes of a header or an end.</summary>
     public const int LargestDocument = 1 << 24;

@@ -148,7 +148,7 @@ public sealed class RecordedStreamTests
         byte[] file = SmallFile();
         BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(StreamFile.Magic.Length), 7);
 
-        Assert.Contains("is a translation stream of version 7; this Mmu86 reads version 1", Assert.Throws<TraceException>(() => SweepAgain(file, GridCatalogue.Find("lru"))).Message);
+        Assert.Contains("is a translation stream of version 7; this Mmu86 reads version 2", Assert.Throws<TraceException>(() => SweepAgain(file, GridCatalogue.Find("lru"))).Message);
     }
 
     [Fact]
@@ -255,6 +255,9 @@ public sealed class RecordedStreamTests
                     break;
                 case 2:
                     writer.PageRemoved((uint)random.Next(1, 8192), (ulong)random.NextInt64());
+                    break;
+                case 7:
+                    writer.AddressRemoved((uint)random.Next(1, 8192), (ulong)random.NextInt64());
                     break;
                 case 3:
                     writer.SpaceRemoved((uint)random.Next(1, 8192));
