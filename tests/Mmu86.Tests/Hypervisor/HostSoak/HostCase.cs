@@ -28,6 +28,12 @@ internal sealed record HostCase
         "memory-kernel sequential {60-700} {100-1000} {0-1} {0-1} {1-3} {0-30} {0-30}", "memory-kernel file {60-500} {100-1500} {0-1} {0-1} {1-3} {0-30} {0-30} {20-400}",
     ];
 
+    // Long enough for balloons to grow and to shrink again.
+    private static readonly string[] s_largeKernels =
+    [
+        "memory-kernel random {500-1800} {3000-12000} {0-5} {0-10} {1-3} {0-60} {0-40}", "memory-kernel skewed {500-1800} {3000-12000} {0-5} {0-10} {1-3} {0-60} {0-40}",
+    ];
+
     private static readonly string[] s_presets = ["skylake", "skylake", "nehalem", "haswell", "golden-cove", "gracemont", "zen1", "zen4"];
 
     public required int Number { get; init; }
@@ -138,6 +144,22 @@ internal sealed record HostCase
         };
     }
 
+    /// <summary>Draws a case in which kernels have a part of what they touch and give to their balloons, and every second swap device damages pages.</summary>
+    public static HostCase DrawUnderPressure(int number, Random random)
+    {
+        HostCase drawn = Draw(number, random);
+        HostCaseMachine[] machines = [.. Enumerable.Range(0, random.Next(2, 4)).Select(_ => DrawMachine(Pick(random, s_largeKernels), random) with { LeastFrames = 0, MostFrames = ulong.MaxValue })];
+        return drawn with
+        {
+            PartPercent = random.Next(40, 80),
+            FramesLeft = 0,
+            Machines = machines,
+            UsesBalloons = true,
+            SwapPages = machines.Aggregate(0UL, (sum, machine) => sum + (machine.MemoryBytes >> 12)) * 2,
+            Faults = new HostCaseFaults(0, 0, number % 2 == 0 ? 0 : random.Next(50, 400), 0),
+        };
+    }
+
     /// <summary>The case with a host that has its part of so many frames.</summary>
     public HostCase Sized(ulong framesTouched)
     {
@@ -158,9 +180,11 @@ internal sealed record HostCase
         + $"sharing {SharingPagesPerSecond}, balloons {UsesBalloons}, quantum {QuantumNanoseconds}, swap of {SwapPages} pages ({Device}, {File?.ToString() ?? "in memory"}, pool "
         + $"{Swap.CompressedPoolBytes}, clusters {Swap.ClusterPages} x {Swap.ClustersUnderWay}, held {Swap.HeldPages}), {Faults}\n  {string.Join("\n  ", Machines)}";
 
-    private static HostCaseMachine DrawMachine(Random random)
+    private static HostCaseMachine DrawMachine(Random random) => DrawMachine(Pick(random, random.Next(3) == 0 ? s_kernels : s_guests), random);
+
+    private static HostCaseMachine DrawMachine(string pattern, Random random)
     {
-        string guest = Fill(Pick(random, random.Next(3) == 0 ? s_kernels : s_guests), random);
+        string guest = Fill(pattern, random);
         ulong memory = (guest.StartsWith("memory-kernel", StringComparison.Ordinal) ? (ulong)random.Next(8, 14) : (ulong)random.Next(20, 23)) << 20;
         return new HostCaseMachine(
             guest,

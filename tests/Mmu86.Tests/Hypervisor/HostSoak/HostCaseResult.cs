@@ -6,8 +6,9 @@ namespace Mmu86.Tests.Hypervisor.HostSoak;
 /// <param name="SwappedIn">Pages that came back from swap.</param>
 /// <param name="Merged">Pages that became one with another.</param>
 /// <param name="Ballooned">Pages that balloons took.</param>
+/// <param name="Deflated">Pages that balloons gave back.</param>
 /// <param name="Checks">Barriers that were looked at.</param>
-internal sealed record HostCaseResult(string Log, IReadOnlyList<MachineResult> Machines, ulong SwappedIn, ulong Merged, ulong Ballooned, int Checks);
+internal sealed record HostCaseResult(string Log, IReadOnlyList<MachineResult> Machines, ulong SwappedIn, ulong Merged, ulong Ballooned, ulong Deflated, int Checks);
 
 /// <summary>What became of a machine.</summary>
 /// <param name="Exit">Kind, status and detail.</param>

@@ -24,15 +24,18 @@ internal sealed class HostCaseRun
     private readonly HostCase _case;
     private readonly MemoryStream[] _outputs;
     private readonly string?[] _exits;
+    private readonly RememberingPageStore?[] _stores;
     private readonly StringBuilder _log = new();
     private ulong _swappedIn;
     private ulong _ballooned;
+    private ulong _deflated;
 
     private HostCaseRun(HostCase what)
     {
         _case = what;
         _outputs = [.. what.Machines.Select(_ => new MemoryStream())];
         _exits = new string?[what.Machines.Count];
+        _stores = new RememberingPageStore?[what.Machines.Count];
     }
 
     /// <summary>Runs a case.</summary>
@@ -74,8 +77,8 @@ internal sealed class HostCaseRun
             Sharing = _case.SharingPagesPerSecond is { } rate ? PageSharingOptions.At(rate, (ulong)_case.Number) : null,
         });
         for (int i = 0; i < _case.Machines.Count; i++)
-            scheduler.Add(Schedule(host, i, swap));
-        var inspection = new HostInspection(host, scheduler, space, swap, TestSeed.Case(_case.Number));
+            scheduler.Add(Schedule(host, i, swap, checks));
+        var inspection = new HostInspection(host, scheduler, space, swap, _stores, TestSeed.Case(_case.Number));
         int quanta = 0;
         while (scheduler.RunQuantum())
         {
@@ -109,7 +112,7 @@ internal sealed class HostCaseRun
             _log.Append(exit).Append('\n');
         }
 
-        return new HostCaseResult(_log.ToString(), machines, _swappedIn, scheduler.Sharing?.Counts.Merged ?? 0, _ballooned, inspection.Checks);
+        return new HostCaseResult(_log.ToString(), machines, _swappedIn, scheduler.Sharing?.Counts.Merged ?? 0, _ballooned, _deflated, inspection.Checks);
     }
 
     private SwapSpace MakeSpace(SwapFolder folder)
@@ -136,10 +139,12 @@ internal sealed class HostCaseRun
         return _ => oneIn != 0 && random.Next(oneIn) == 0 ? ill[random.Next(ill.Length)] : well;
     }
 
-    private ScheduledMachineOptions Schedule(VirtualHost host, int index, HostSwap? swap)
+    private ScheduledMachineOptions Schedule(VirtualHost host, int index, HostSwap? swap, bool checks)
     {
         HostCaseMachine machine = _case.Machines[index];
-        SwapPageStore? store = swap?.StoreOf(index);
+        ITimedPageStore? store = swap?.StoreOf(index);
+        if (store is not null && checks)
+            store = _stores[index] = new RememberingPageStore(store);
         RunOptions options = SmallRuns.Options(machine.Guest, PagingMode.Nested, Fidelity.Tlb, PageSize.Size4K) with { MemoryBytes = machine.MemoryBytes };
         options = options with { Machine = Mmu86.Lab.Machines.MachineCatalogue.Find(_case.Preset, []) };
         options = options with { HostPage = options.Machine.Mmu.Nested.CanMap(_case.HostPage) ? _case.HostPage : PageSize.Size4K };
@@ -155,6 +160,7 @@ internal sealed class HostCaseRun
                 _exits[index] = $"{guest.Exit!.Kind} {guest.Exit.Status} {guest.Exit.Detail}";
                 _swappedIn += guest.Machine.Memory.Counts.SwappedIn;
                 _ballooned += guest.Machine.Memory.Counts.Ballooned;
+                _deflated += guest.Machine.Memory.Counts.Deflated;
             }),
             StartNanoseconds = machine.StartNanoseconds,
             Shares = machine.Shares,

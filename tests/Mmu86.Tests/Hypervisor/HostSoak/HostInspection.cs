@@ -12,7 +12,7 @@ using Xunit;
 namespace Mmu86.Tests.Hypervisor.HostSoak;
 
 /// <summary>Looks at a whole host at barriers: at what its books say, and at what its machines' processors can reach.</summary>
-internal sealed unsafe class HostInspection(VirtualHost host, HostScheduler scheduler, SwapSpace? space, HostSwap? swap, Random random)
+internal sealed unsafe class HostInspection(VirtualHost host, HostScheduler scheduler, SwapSpace? space, HostSwap? swap, RememberingPageStore?[] stores, Random random)
 {
     // All of the first barriers, when machines start, and some of the others.
     private const int FirstBarriers = 4;
@@ -55,6 +55,10 @@ internal sealed unsafe class HostInspection(VirtualHost host, HostScheduler sche
             if (!owned.Add(frame.Host) || host.Frames.OwnerOf(frame.Host) != machine.Vpid)
                 Assert.Fail($"{frame.Host.Address} of machine {index} is mapped twice, or owner {host.Frames.OwnerOf(frame.Host)}'s");
             residents++;
+
+            // Evicted now, it would not be written.
+            if (!memory.IsDirty(frame.Guest) && !stores[index]!.Has(host.Memory.Frame(frame.Host)))
+                Assert.Fail($"{frame.Guest.Address} of machine {index} is said to be clean, and no stored page is the same");
         }
 
         ulong swapped = 0;
