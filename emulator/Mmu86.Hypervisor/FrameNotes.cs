@@ -1,10 +1,11 @@
 namespace Mmu86.Hypervisor;
 
 /// <summary>A number for each frame of a guest, zero where nothing is noted.</summary>
-/// <remarks>Room is taken for 4096 frames at a time, and found by the frame's number: what is asked of neighbours is in the same lines of the real machine's cache.</remarks>
+/// <remarks>Room is taken for 512 frames at a time, for which there is a nested table too, and found by the frame's number: what is asked of neighbours is in the same lines of
+/// the real machine's cache.</remarks>
 internal sealed class FrameNotes
 {
-    private const int PieceShift = 12;
+    private const int PieceShift = 9;
     private const ulong PieceMask = (1UL << PieceShift) - 1;
 
     private ulong[]?[] _pieces = [];

@@ -15,15 +15,15 @@ internal sealed partial class FrameTable
         foreach (FrameList list in _lists)
         {
             int length = 0;
-            for (int frame = list.Oldest; frame != None; frame = _slots[frame].Newer)
+            for (int frame = list.Oldest; frame != None; frame = this[frame].Newer)
                 order[length++] = frame;
             Save(writer, order.AsSpan(0, length));
         }
 
         int others = 0;
-        for (int frame = 0; frame < HighWater; frame++)
+        foreach (int frame in Known())
         {
-            if (_slots[frame].IsKnown && _slots[frame].List == NoList)
+            if (this[frame].List == NoList)
                 order[others++] = frame;
         }
 
@@ -36,9 +36,10 @@ internal sealed partial class FrameTable
         Array.Fill(_lists, FrameList.Empty);
         Count = 0;
         HighWater = reader.ReadInt32("frames", 0, _limit);
-        _slots = new FrameSlot[GroupFrames];
-        _candidates = new ulong[1];
-        Grow();
+        _pieces = [];
+        _candidates = [];
+        if (HighWater != 0)
+            Reach(HighWater - 1);
         for (int list = 0; list < _lists.Length; list++)
             Load(reader, list);
         Load(reader, NoList);
@@ -49,8 +50,8 @@ internal sealed partial class FrameTable
         byte[] marks = new byte[2 * order.Length];
         for (int i = 0; i < order.Length; i++)
         {
-            marks[2 * i] = (byte)_slots[order[i]].Flags;
-            marks[(2 * i) + 1] = _slots[order[i]].Age;
+            marks[2 * i] = (byte)this[order[i]].Flags;
+            marks[(2 * i) + 1] = this[order[i]].Age;
         }
 
         writer.WriteArray(order);
@@ -65,14 +66,15 @@ internal sealed partial class FrameTable
         for (int i = 0; i < order.Length; i++)
         {
             int frame = order[i];
-            if ((uint)frame >= (uint)HighWater || _slots[frame].IsKnown)
+            if ((uint)frame >= (uint)HighWater || Find((ulong)frame) != None)
                 throw reader.Refuse("list", $"has frame 0x{frame:x}, which is beyond the last one or there twice");
             var flags = (FrameFlags)marks[2 * i];
             if ((flags & ~SavedFlags) != 0)
                 throw reader.Refuse("flags", $"are 0x{(byte)flags:x}");
             if (list == NoList && (flags & FrameFlags.Resident) == 0)
                 throw reader.Refuse("flags", $"say that frame 0x{frame:x} is a ghost, and it is in no list");
-            _slots[frame] = new FrameSlot { Flags = flags, Age = marks[(2 * i) + 1] };
+            Reach(frame);
+            this[frame] = new FrameSlot { Flags = flags, Age = marks[(2 * i) + 1] };
             Count++;
             if ((flags & (FrameFlags.Resident | FrameFlags.Pinned)) == FrameFlags.Resident)
                 SetCandidate(frame);

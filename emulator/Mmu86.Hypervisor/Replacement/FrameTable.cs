@@ -5,8 +5,8 @@ namespace Mmu86.Hypervisor.Replacement;
 /// <summary>The books of a policy: what is known of each guest frame, and several lists from oldest to newest, in at most one of which a frame is.</summary>
 /// <remarks>
 /// Frames are found by their number, with nothing between: frames that are near each other for the guest are near each other here, so that what comes or
-/// goes in a run, and a scan, pass the lines of the real machine's cache one after the other. A frame costs 12 bytes and a bit, from the first one to the
-/// last that was ever known. Every operation but <see cref="Verify"/> takes constant time, growing apart.
+/// goes in a run, and a scan, pass the lines of the real machine's cache one after the other. A frame costs 12 bytes, 512 of them together where one was ever
+/// known: there is a nested table for these too, so that books never take much more than tables. Every operation but <see cref="Verify"/> takes constant time, growing apart.
 /// </remarks>
 internal sealed partial class FrameTable
 {
@@ -19,12 +19,15 @@ internal sealed partial class FrameTable
     /// <summary>Frames whose bits are one word: what is scanned at once.</summary>
     public const int GroupFrames = 64;
 
+    private const int PieceShift = 9;
+    private const int PieceFrames = 1 << PieceShift;
+
     private readonly int _limit;
     private readonly FrameList[] _lists;
-    private FrameSlot[] _slots = new FrameSlot[GroupFrames];
+    private FrameSlot[]?[] _pieces = new FrameSlot[1][];
 
     // A bit for each frame that is resident and not pinned.
-    private ulong[] _candidates = new ulong[1];
+    private ulong[] _candidates = new ulong[PieceFrames / GroupFrames];
 
     /// <summary>Empty books.</summary>
     /// <param name="lists">How many lists, all empty.</param>
@@ -42,12 +45,23 @@ internal sealed partial class FrameTable
     /// <summary>Every frame that was ever known is below this.</summary>
     public int HighWater { get; private set; }
 
-    /// <summary>A frame below <see cref="HighWater"/>.</summary>
-    public ref FrameSlot this[int frame] => ref _slots[frame];
+    /// <summary>A frame that was known once, or one of the 511 beside it.</summary>
+    public ref FrameSlot this[int frame] => ref _pieces[frame >> PieceShift]![frame & (PieceFrames - 1)];
 
     /// <summary>A frame if it is known.</summary>
     /// <returns><see cref="None"/> where it is not.</returns>
-    public int Find(ulong frame) => frame < (ulong)HighWater && _slots[frame].IsKnown ? (int)frame : None;
+    public int Find(ulong frame) =>
+        frame < (ulong)HighWater && _pieces[frame >> PieceShift] is { } piece && piece[frame & (PieceFrames - 1)].IsKnown ? (int)frame : None;
+
+    /// <summary>Those that are known, in ascending order. None is added or released meanwhile.</summary>
+    public IEnumerable<int> Known()
+    {
+        for (int frame = NextGroup(0); frame < HighWater; frame = NextGroup(frame + 1))
+        {
+            if (this[frame].IsKnown)
+                yield return frame;
+        }
+    }
 
     /// <summary>Makes a frame that is not known a resident one, in no list.</summary>
     /// <exception cref="InvalidOperationException">It is beyond the limit.</exception>
@@ -55,14 +69,8 @@ internal sealed partial class FrameTable
     {
         Require(frame < (ulong)_limit, "a frame is beyond the guest's memory");
         int added = (int)frame;
-        if (added >= HighWater)
-        {
-            HighWater = added + 1;
-            if (added >= _slots.Length)
-                Grow();
-        }
-
-        _slots[added].Flags = FrameFlags.Resident;
+        Reach(added);
+        this[added].Flags = FrameFlags.Resident;
         Count++;
         return added;
     }
@@ -71,7 +79,7 @@ internal sealed partial class FrameTable
     public void Release(int frame)
     {
         Unlink(frame);
-        _slots[frame].Flags = FrameFlags.None;
+        this[frame].Flags = FrameFlags.None;
         Count--;
     }
 
@@ -86,6 +94,15 @@ internal sealed partial class FrameTable
     /// <returns>A bit for each frame of the group, which begins at a multiple of <see cref="GroupFrames"/>.</returns>
     public ulong CandidatesAround(int frame) => _candidates[frame / GroupFrames];
 
+    /// <summary>Where frames that may be known go on.</summary>
+    /// <returns>The frame itself where it may be, else the first behind it; at or beyond <see cref="HighWater"/> where there is none.</returns>
+    public int NextGroup(int frame)
+    {
+        while (frame < HighWater && _pieces[frame >> PieceShift] is null)
+            frame = (frame | (PieceFrames - 1)) + 1;
+        return frame;
+    }
+
     /// <summary>The oldest of a list, or <see cref="None"/>.</summary>
     public int Oldest(int list) => _lists[list].Oldest;
 
@@ -96,13 +113,13 @@ internal sealed partial class FrameTable
     public void MoveToNewest(int frame, int list)
     {
         Unlink(frame);
-        ref FrameSlot moved = ref _slots[frame];
+        ref FrameSlot moved = ref this[frame];
         ref FrameList to = ref _lists[list];
         moved.List = (ushort)list;
         moved.Newer = None;
         moved.Older = to.Newest;
         if (to.Newest != None)
-            _slots[to.Newest].Newer = frame;
+            this[to.Newest].Newer = frame;
         else
             to.Oldest = frame;
         to.Newest = frame;
@@ -112,16 +129,16 @@ internal sealed partial class FrameTable
     /// <summary>Takes a frame out of its list, if it is in one.</summary>
     public void Unlink(int frame)
     {
-        ref FrameSlot moved = ref _slots[frame];
+        ref FrameSlot moved = ref this[frame];
         if (moved.List == NoList)
             return;
         ref FrameList from = ref _lists[moved.List];
         if (moved.Older != None)
-            _slots[moved.Older].Newer = moved.Newer;
+            this[moved.Older].Newer = moved.Newer;
         else
             from.Oldest = moved.Newer;
         if (moved.Newer != None)
-            _slots[moved.Newer].Older = moved.Older;
+            this[moved.Newer].Older = moved.Older;
         else
             from.Newest = moved.Older;
         from.Count--;
@@ -134,24 +151,26 @@ internal sealed partial class FrameTable
     {
         int known = 0;
         int linked = 0;
-        for (int frame = 0; frame < HighWater; frame++)
+        int candidates = 0;
+        foreach (int frame in Known())
         {
-            FrameSlot slot = _slots[frame];
-            known += slot.IsKnown ? 1 : 0;
+            FrameSlot slot = this[frame];
+            known++;
             linked += slot.List == NoList ? 0 : 1;
             bool isCandidate = (slot.Flags & (FrameFlags.Resident | FrameFlags.Pinned)) == FrameFlags.Resident;
+            candidates += isCandidate ? 1 : 0;
             Require((CandidatesAround(frame) >> frame & 1) != 0 == isCandidate, "a frame may be chosen that may not, or may not that may");
         }
 
         Require(known == Count, "the count of frames is wrong");
-        Require(_candidates.Sum(BitOperations.PopCount) <= known, "a frame may be chosen that is not known");
+        Require(_candidates.Sum(BitOperations.PopCount) == candidates, "a frame may be chosen that is not known");
         for (int list = 0; list < _lists.Length; list++)
         {
             int length = 0;
             int older = None;
-            for (int frame = _lists[list].Oldest; frame != None && length <= Count; frame = _slots[frame].Newer)
+            for (int frame = _lists[list].Oldest; frame != None && length <= Count; frame = this[frame].Newer)
             {
-                Require(_slots[frame].List == list && _slots[frame].Older == older, "a link of a list is wrong");
+                Require(this[frame].List == list && this[frame].Older == older, "a link of a list is wrong");
                 older = frame;
                 length++;
             }
@@ -170,13 +189,18 @@ internal sealed partial class FrameTable
             throw new InvalidOperationException($"The books of the replacement policy disagree: {what}.");
     }
 
-    private void Grow()
+    private void Reach(int frame)
     {
-        int length = _slots.Length;
-        while (length < HighWater)
-            length *= 2;
-        Array.Resize(ref _slots, length);
-        Array.Resize(ref _candidates, length / GroupFrames);
+        HighWater = Math.Max(HighWater, frame + 1);
+        int piece = frame >> PieceShift;
+        if (piece >= _pieces.Length)
+        {
+            int length = (int)BitOperations.RoundUpToPowerOf2((uint)piece + 1);
+            Array.Resize(ref _pieces, length);
+            Array.Resize(ref _candidates, length * (PieceFrames / GroupFrames));
+        }
+
+        _pieces[piece] ??= new FrameSlot[PieceFrames];
     }
 
     private struct FrameList

@@ -16,7 +16,7 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
     private int[] _heap = new int[64];
 
     // By frame, the position of its next use.
-    private ulong[] _nextUse = new ulong[FrameTable.GroupFrames];
+    private readonly FrameNotes _nextUse = new();
     private int _count;
     private int _replayed;
 
@@ -28,9 +28,7 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
     {
         if (_count == _heap.Length)
             Array.Resize(ref _heap, _count * 2);
-        if (frame >= _nextUse.Length)
-            Array.Resize(ref _nextUse, Math.Max(frame + 1, 2 * _nextUse.Length));
-        _nextUse[frame] = _future.NextUse(new GuestFrameNumber((ulong)frame));
+        _nextUse[(ulong)frame] = _future.NextUse(new GuestFrameNumber((ulong)frame));
         Put(frame, _count++);
         Rise(frame);
     }
@@ -56,7 +54,7 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
             int frame = Table.Find(_future.FrameAt(_replayed).Value);
             if (frame == FrameTable.None || (Table[frame].Flags & FrameFlags.Pinned) != 0)
                 continue;
-            _nextUse[frame] = _future.NextAfter(_replayed);
+            _nextUse[(ulong)frame] = _future.NextAfter(_replayed);
             Rise(frame);
             Sink(frame);
         }
@@ -72,12 +70,14 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
         for (int place = 0; place < _count; place++)
         {
             FrameTable.Require(Table[_heap[place]].Newer == place, "a frame stands elsewhere in the heap");
-            FrameTable.Require(place == 0 || _nextUse[_heap[place]] <= _nextUse[_heap[(place - 1) / 2]], "the heap is out of order");
+            FrameTable.Require(place == 0 || NextUse(_heap[place]) <= NextUse(_heap[(place - 1) / 2]), "the heap is out of order");
         }
     }
 
     /// <inheritdoc/>
     protected override void SaveMore(StateWriter writer) => throw new NotSupportedException("A policy that knows the future runs on no host, and is not saved.");
+
+    private ulong NextUse(int frame) => _nextUse.Read((ulong)frame);
 
     private void Put(int frame, int place)
     {
@@ -88,7 +88,7 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
     private void Rise(int frame)
     {
         int place = Table[frame].Newer;
-        while (place != 0 && _nextUse[_heap[(place - 1) / 2]] < _nextUse[frame])
+        while (place != 0 && NextUse(_heap[(place - 1) / 2]) < NextUse(frame))
         {
             Put(_heap[(place - 1) / 2], place);
             place = (place - 1) / 2;
@@ -103,9 +103,9 @@ internal sealed class OptimalPolicy(ReplacementOptions options) : TrackingPolicy
         while ((2 * place) + 1 < _count)
         {
             int child = (2 * place) + 1;
-            if (child + 1 < _count && _nextUse[_heap[child + 1]] > _nextUse[_heap[child]])
+            if (child + 1 < _count && NextUse(_heap[child + 1]) > NextUse(_heap[child]))
                 child++;
-            if (_nextUse[_heap[child]] <= _nextUse[frame])
+            if (NextUse(_heap[child]) <= NextUse(frame))
                 break;
             Put(_heap[child], place);
             place = child;

@@ -49,7 +49,7 @@ internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy(
         _count = 0;
         foreach (int frame in candidates)
         {
-            if ((uint)frame >= (uint)Table.HighWater || (Table[frame].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) != FrameFlags.Resident)
+            if (frame < 0 || Table.Find((ulong)frame) == FrameTable.None || (Table[frame].Flags & (FrameFlags.Resident | FrameFlags.Pinned)) != FrameFlags.Resident)
                 throw reader.Refuse("candidates", $"has {frame}, which cannot be chosen");
             Return(frame);
         }

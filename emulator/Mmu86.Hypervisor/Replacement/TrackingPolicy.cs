@@ -136,7 +136,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
         Table.Verify();
         int resident = 0;
         int pinned = 0;
-        for (int frame = 0; frame < Table.HighWater; frame++)
+        foreach (int frame in Table.Known())
         {
             FrameFlags flags = Table[frame].Flags;
             resident += (flags & FrameFlags.Resident) != 0 ? 1 : 0;
@@ -151,9 +151,9 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Requires that resident frames, those that are pinned excepted, are in lists up to one, and evicted ones in those behind it.</summary>
     protected void VerifyLists(int lastResident)
     {
-        for (int frame = 0; frame < Table.HighWater; frame++)
+        foreach (int frame in Table.Known())
         {
-            if (!Table[frame].IsKnown || (Table[frame].Flags & FrameFlags.Pinned) != 0)
+            if ((Table[frame].Flags & FrameFlags.Pinned) != 0)
                 continue;
             bool isResident = (Table[frame].Flags & FrameFlags.Resident) != 0;
             FrameTable.Require(Table[frame].List != FrameTable.NoList && Table[frame].List <= lastResident == isResident, $"frame 0x{frame:x} is in a list where it cannot be");
@@ -185,7 +185,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
             throw reader.Refuse("hand", $"is {_hand}, behind the last frame");
         Count = 0;
         PinnedCount = 0;
-        for (int frame = 0; frame < Table.HighWater; frame++)
+        foreach (int frame in Table.Known())
         {
             FrameFlags flags = Table[frame].Flags;
             if ((flags & FrameFlags.Pinned) != 0 && ((flags & FrameFlags.Resident) == 0 || Table[frame].List != FrameTable.NoList))
@@ -220,9 +220,9 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Refuses books in which a frame remembers a list that it cannot have come from, or go back to.</summary>
     protected void RequireListOfPinned(StateReader reader, int last)
     {
-        for (int frame = 0; frame < Table.HighWater; frame++)
+        foreach (int frame in Table.Known())
         {
-            if (Table[frame].IsKnown && Table[frame].Age > last)
+            if (Table[frame].Age > last)
                 throw reader.Refuse("age", $"of frame 0x{frame:x} is {Table[frame].Age}, and no list of resident frames");
         }
     }
@@ -265,7 +265,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Visits all frames from the first on.</summary>
     protected void ScanAll(IAccessInformation access)
     {
-        for (int first = 0; first < Table.HighWater; first += FrameTable.GroupFrames)
+        for (int first = Table.NextGroup(0); first < Table.HighWater; first = Table.NextGroup(first + FrameTable.GroupFrames))
             Visit(access, first, Table.CandidatesAround(first));
         _hand = 0;
         ScanCompleted();
@@ -283,6 +283,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     {
         while (frames > 0)
         {
+            _hand = Table.NextGroup(_hand);
             int first = _hand & -FrameTable.GroupFrames;
             ulong due = Table.CandidatesAround(_hand) & (ulong.MaxValue << _hand);
             _hand = first + FrameTable.GroupFrames;
@@ -296,6 +297,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
 
             Visit(access, first, due);
             frames -= many;
+            _hand = Table.NextGroup(_hand);
             if (_hand >= Table.HighWater)
             {
                 _hand = 0;

@@ -19,7 +19,7 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
     private readonly ulong _window = options.WorkingSetNanoseconds;
 
     // By frame, the time at which it was last seen used.
-    private ulong[] _lastUse = new ulong[FrameTable.GroupFrames];
+    private readonly FrameNotes _lastUse = new();
 
     /// <inheritdoc/>
     protected override void Enter(int frame, Insertion how) => Return(frame);
@@ -27,9 +27,7 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
     /// <inheritdoc/>
     protected override void Return(int frame)
     {
-        if (frame >= _lastUse.Length)
-            Array.Resize(ref _lastUse, Math.Max(frame + 1, 2 * _lastUse.Length));
-        _lastUse[frame] = Now;
+        _lastUse[(ulong)frame] = Now;
         Table.MoveToNewest(frame, Ring);
     }
 
@@ -48,15 +46,15 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
             }
 
             bool isDirty = access.IsDirty(new GuestFrameNumber((ulong)frame));
-            if (Now - _lastUse[frame] > _window)
+            if (Now - LastUse(frame) > _window)
             {
                 if (!isDirty)
                     return frame;
                 access.StartCleaning(new GuestFrameNumber((ulong)frame));
             }
 
-            if (oldest == FrameTable.None || _lastUse[frame] < _lastUse[oldest]
-                || (_lastUse[frame] == _lastUse[oldest] && isOldestDirty && !isDirty))
+            if (oldest == FrameTable.None || LastUse(frame) < LastUse(oldest)
+                || (LastUse(frame) == LastUse(oldest) && isOldestDirty && !isDirty))
             {
                 oldest = frame;
                 isOldestDirty = isDirty;
@@ -81,7 +79,7 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
         ulong[] times = new ulong[Table.CountOf(Ring)];
         int next = 0;
         for (int frame = Table.Oldest(Ring); frame != FrameTable.None; frame = Table[frame].Newer)
-            times[next++] = _lastUse[frame];
+            times[next++] = LastUse(frame);
         writer.WriteArray<ulong>(times);
     }
 
@@ -90,9 +88,11 @@ internal sealed class WsClockPolicy(ReplacementOptions options) : TrackingPolicy
     {
         ulong[] times = new ulong[Table.CountOf(Ring)];
         reader.ReadArray("lastUse", times);
-        _lastUse = new ulong[Math.Max(FrameTable.GroupFrames, Table.HighWater)];
+        _lastUse.Clear();
         int next = 0;
         for (int frame = Table.Oldest(Ring); frame != FrameTable.None; frame = Table[frame].Newer)
-            _lastUse[frame] = times[next++];
+            _lastUse[(ulong)frame] = times[next++];
     }
+
+    private ulong LastUse(int frame) => _lastUse.Read((ulong)frame);
 }

@@ -112,6 +112,22 @@ public sealed class PolicyContractTests
         Assert.Equal(new GuestFrameNumber(1), victim);
     }
 
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Inserted_FramesFarApart_TakeRoomForTheirNeighboursOnly(string name)
+    {
+        const ulong Last = (64UL << 30 >> 12) - 1;
+        IReplacementPolicy policy = Filled(name, 1);
+        policy.Removed(default, Removal.Discarded);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        policy.Inserted(new GuestFrameNumber(Last), Insertion.Populated);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+        policy.Tick(new SettableFlags(), ReplacementOptions.DefaultScanPeriodNanoseconds);
+        Assert.True(policy.TryChooseVictim(new SettableFlags(), null, out GuestFrameNumber victim));
+        Assert.Equal(Last, victim.Value);
+        policy.Verify();
+    }
+
     [Fact]
     public void Create_OptWithoutItsFuture_SaysWhatIsMissing()
     {
