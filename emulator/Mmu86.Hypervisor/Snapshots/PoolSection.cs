@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Mmu86.Hypervisor.Swap;
 using Mmu86.Memory;
 
@@ -6,8 +7,10 @@ namespace Mmu86.Hypervisor.Snapshots;
 /// <summary>The pages of a swap space's compressed pool, as they are kept, in sections of bounded size, the oldest first.</summary>
 public static class PoolSection
 {
-    // One more page may go beyond it.
-    private const int BytesOfSection = 1 << 20;
+    private const int MostBytes = 1 << 20;
+
+    // A flag that there is a page, its slot, how many bytes follow.
+    private const int PageHeaderBytes = 1 + sizeof(uint) + sizeof(int);
 
     /// <summary>Whether a section is one.</summary>
     public static bool Is(in StateSection section) => section.Name == SnapshotFormat.PooledPages;
@@ -16,34 +19,28 @@ public static class PoolSection
     /// <exception cref="IOException">They cannot be written.</exception>
     public static void Write(SnapshotWriter writer, SwapSpace space)
     {
-        StateWriter? section = null;
-        int bytes = 0;
+        // What a StateWriter would write, in a buffer that every section has: a pool may have thousands of them.
+        byte[] section = new byte[MostBytes];
+        int used = 0;
         foreach ((uint slot, byte[] compressed) in space.PooledPages)
         {
-            if (section is null)
-            {
-                section = new StateWriter(ForgottenHostAddresses.All);
-                section.Begin(SnapshotFormat.PooledPages);
-                bytes = 0;
-            }
-
-            section.Write(true);
-            section.Write(slot);
-            section.WriteArray<byte>(compressed);
-            bytes += compressed.Length;
-            if (bytes >= BytesOfSection)
+            if (used + PageHeaderBytes + compressed.Length + 1 > MostBytes)
                 End();
+            section[used] = 1;
+            BinaryPrimitives.WriteUInt32LittleEndian(section.AsSpan(used + 1), slot);
+            BinaryPrimitives.WriteInt32LittleEndian(section.AsSpan(used + 1 + sizeof(uint)), compressed.Length);
+            compressed.CopyTo(section, used + PageHeaderBytes);
+            used += PageHeaderBytes + compressed.Length;
         }
 
-        if (section is not null)
+        if (used != 0)
             End();
 
         void End()
         {
-            section.Write(false);
-            section.End();
-            writer.Write(section.Sections);
-            section = null;
+            section[used] = 0;
+            writer.Write(SnapshotFormat.PooledPages, section.AsSpan(0, used + 1));
+            used = 0;
         }
     }
 
