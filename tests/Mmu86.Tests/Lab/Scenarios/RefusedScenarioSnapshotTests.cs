@@ -3,6 +3,7 @@ using Mmu86.Lab.Scenarios;
 using Mmu86.Lab.Snapshots;
 using Mmu86.Memory;
 using Mmu86.TestKit;
+using Mmu86.Tests.Running.Snapshots;
 using Xunit;
 
 namespace Mmu86.Tests.Lab.Scenarios;
@@ -151,31 +152,13 @@ public sealed class RefusedScenarioSnapshotTests
     public void Restore_OfForgedSections_IsRefusedOrRuns()
     {
         StateSection[] sections = [.. Sections(s_snapshot.Value)];
-        int[] forgeable = [.. Enumerable.Range(0, sections.Length).Where(i => sections[i].Name != "scenario")];
-        Random random = TestSeed.Case(3);
-        int refused = 0;
         int cases = TestTiers.Pick(10, 25, 20_000);
-        for (int i = 0; i < cases; i++)
+        int refused = ForgedSections.Try(sections, ["scenario"], TestSeed.Case(3), cases, (which, section) =>
         {
-            int which = forgeable[random.Next(forgeable.Length)];
-            byte[] bytes = sections[which].Bytes.ToArray();
-            int at = random.Next(2) == 0 ? random.Next(Math.Min(bytes.Length, 400)) : random.Next(bytes.Length);
-            bytes[at] = random.Next(3) switch { 0 => 0xFF, 1 => (byte)(bytes[at] ^ (1 << random.Next(8))), _ => (byte)random.Next(256) };
             StateSection[] forged = [.. sections];
-            forged[which] = sections[which] with { Bytes = bytes };
-            try
-            {
-                _ = Restore(Write(forged));
-            }
-            catch (StateFormatException)
-            {
-                refused++;
-            }
-            catch (Exception exception)
-            {
-                throw new InvalidOperationException($"case {i}: byte {at} of section {sections[which].Name} became 0x{bytes[at]:x}", exception);
-            }
-        }
+            forged[which] = section;
+            _ = Restore(Write(forged));
+        });
 
         Assert.InRange(refused, 1, cases - 1);
     }

@@ -107,32 +107,14 @@ public sealed class DamagedSnapshotTests
         StateSection[] sections = [.. Sections(whole)];
         byte[][] parts = [.. Parts(whole, sections)];
         Assert.Equal(whole, Join(parts));
-        int[] forgeable = [.. Enumerable.Range(0, sections.Length).Where(i => sections[i].Name is not ("pages" or "options"))];
-        Random random = TestSeed.Case(guest.Length + (int)fidelity);
-        int refused = 0;
         int cases = TestTiers.Pick(120, 1500, 20_000);
-        for (int i = 0; i < cases; i++)
+        int refused = ForgedSections.Try(sections, ["pages", "options"], TestSeed.Case(guest.Length + (int)fidelity), cases, (which, section) =>
         {
-            int which = forgeable[random.Next(forgeable.Length)];
-            byte[] bytes = sections[which].Bytes.ToArray();
-            int at = random.Next(2) == 0 ? random.Next(Math.Min(bytes.Length, 400)) : random.Next(bytes.Length);
-            bytes[at] = random.Next(3) switch { 0 => 0xFF, 1 => (byte)(bytes[at] ^ (1 << random.Next(8))), _ => (byte)random.Next(256) };
             byte[][] forged = [.. parts];
-            forged[which + 1] = Part(sections[which] with { Bytes = bytes });
-            try
-            {
-                using GuestMachine read = Read(Join(forged));
-                Go(read);
-            }
-            catch (StateFormatException)
-            {
-                refused++;
-            }
-            catch (Exception exception)
-            {
-                throw new InvalidOperationException($"case {i}: byte {at} of section {sections[which].Name} became 0x{bytes[at]:x}", exception);
-            }
-        }
+            forged[which + 1] = Part(section);
+            using GuestMachine read = Read(Join(forged));
+            Go(read);
+        });
 
         Assert.InRange(refused, 1, cases);
     }
