@@ -201,7 +201,7 @@ public sealed class DirtyLoggingTests
         Assert.Equal((alone.Exit, alone.Output), (Ended(exit), world.Output));
         return new Logged(rounds, data, frames, memory.Counts);
 
-        void Slice(int instructions) => exit = world.Run(world.Machine.Vcpu.Counters.Instructions + (ulong)instructions);
+        void Slice(int instructions) => exit = world.Machine.RunTo(world.Machine.Vcpu.Counters.Instructions + (ulong)instructions);
     }
 
     // What the guest's memory holds, wherever it is; nothing is touched.
@@ -243,21 +243,7 @@ public sealed class DirtyLoggingTests
 
         public string Output => System.Text.Encoding.ASCII.GetString(_output.ToArray());
 
-        public ExitReport? Run(ulong limit)
-        {
-            while (true)
-            {
-                MachineStop stop = Machine.RunOn(limit);
-                if (stop.Memory == PopulateResult.Swapped)
-                    Assert.Equal(PopulateResult.Mapped, Memory.BringIn(stop.Exit.GuestPhysical));
-                else if (stop.Exit.Reason == VmExitReason.InstructionLimit)
-                    return null;
-                else if (stop.Exit.Reason != VmExitReason.Marker && Machine.Answer(stop) is { } exit)
-                    return exit;
-            }
-        }
-
-        public ExitReport RunToEnd() => Run(ulong.MaxValue)!;
+        public ExitReport RunToEnd() => Machine.RunTo(ulong.MaxValue)!;
 
         // The frames of the tables that CR3 leads to, and the top table itself.
         public HashSet<ulong> Tables()

@@ -331,9 +331,9 @@ public sealed class MigrationTests
 
         public GuestMemoryManager Memory => Machine.Virtual!.Memory;
 
-        public ExitReport? Run(int instructions) => RunTo(Machine.Vcpu.Counters.Instructions + (ulong)instructions);
+        public ExitReport? Run(int instructions) => Machine.RunTo(Machine.Vcpu.Counters.Instructions + (ulong)instructions);
 
-        public ExitReport RunToEnd() => RunTo(ulong.MaxValue)!;
+        public ExitReport RunToEnd() => Machine.RunTo(ulong.MaxValue)!;
 
         public void Destroy()
         {
@@ -347,20 +347,6 @@ public sealed class MigrationTests
             if (!_isDestroyed)
                 Destroy();
             _host.Dispose();
-        }
-
-        private ExitReport? RunTo(ulong limit)
-        {
-            while (true)
-            {
-                MachineStop stop = Machine.RunOn(limit);
-                if (stop.Memory == PopulateResult.Swapped)
-                    Assert.Equal(PopulateResult.Mapped, Memory.BringIn(stop.Exit.GuestPhysical));
-                else if (stop.Exit.Reason == VmExitReason.InstructionLimit)
-                    return null;
-                else if (stop.Exit.Reason != VmExitReason.Marker && Machine.Answer(stop) is { } exit)
-                    return exit;
-            }
         }
     }
 
