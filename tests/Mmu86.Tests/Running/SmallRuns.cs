@@ -78,6 +78,19 @@ internal static class SmallRuns
         "kernel-demand-paging", TwoProcesses, "kernel-multiboot any words", "kernel-local-apic", "memory-kernel file 60 300 1 1 1 25 10 40",
     ];
 
+    /// <summary>Guests, each with native and with nested paging.</summary>
+    public static TheoryData<string, PagingMode> OfBothPagings(IEnumerable<string> guests)
+    {
+        TheoryData<string, PagingMode> runs = [];
+        foreach (string guest in guests)
+        {
+            runs.Add(guest, PagingMode.Native);
+            runs.Add(guest, PagingMode.Nested);
+        }
+
+        return runs;
+    }
+
     /// <summary>A guest's name and arguments, given in one string.</summary>
     /// <remarks>What <see cref="TwoProcesses"/> runs by itself is 11 million instructions, so in the default tier it runs fewer rounds.</remarks>
     public static string[] Words(string guest) =>

@@ -19,17 +19,7 @@ public sealed class SweepRunnerTests
     private static readonly string[] s_guests =
         ["kernel-two-processes", "kernel-demand-paging", "strings 2", "gups 400 4000", "quicksort 3000", "hash-table 2000", "tree 1500", "pointer-chase 400 8000"];
 
-    public static TheoryData<string, PagingMode> Runs()
-    {
-        TheoryData<string, PagingMode> runs = [];
-        foreach (string guest in s_guests.Take(TestTiers.Pick(4, s_guests.Length, s_guests.Length)))
-        {
-            runs.Add(guest, PagingMode.Native);
-            runs.Add(guest, PagingMode.Nested);
-        }
-
-        return runs;
-    }
+    public static TheoryData<string, PagingMode> Runs => SmallRuns.OfBothPagings(s_guests.Take(TestTiers.Pick(4, s_guests.Length, s_guests.Length)));
 
     [Theory]
     [MemberData(nameof(Runs))]

@@ -22,17 +22,8 @@ namespace Mmu86.Tests.Lab.Sweeps.Recorded;
 [LongTests]
 public sealed class RecordedStreamTests
 {
-    public static TheoryData<string, PagingMode> Guests()
-    {
-        TheoryData<string, PagingMode> guests = [];
-        foreach (string guest in new[] { "quicksort 3000", "tree 1500", "gups 400 4000", "kernel-demand-paging", "kernel-two-processes", "strings 2" })
-        {
-            guests.Add(guest, PagingMode.Native);
-            guests.Add(guest, PagingMode.Nested);
-        }
-
-        return guests;
-    }
+    public static TheoryData<string, PagingMode> Guests =>
+        SmallRuns.OfBothPagings(["quicksort 3000", "tree 1500", "gups 400 4000", "kernel-demand-paging", "kernel-two-processes", "strings 2"]);
 
     [Theory]
     [MemberData(nameof(Guests))]
