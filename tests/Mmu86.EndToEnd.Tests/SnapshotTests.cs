@@ -11,12 +11,14 @@ namespace Mmu86.EndToEnd.Tests;
 /// <summary>Snapshots as a user meets them: taken in one process, gone on from in another.</summary>
 public sealed class SnapshotTests
 {
-    [Theory]
+    [SkippableTheory]
     [InlineData("native", "tlb")]
     [InlineData("nested", "tlb")]
     [InlineData("nested", "cycles")]
     public void Run_Restored_ReportsWhatTheUncutRunReports(string paging, string fidelity)
     {
+        // The default tier has the one that keeps most; the same is asked of all without processes in GuestSnapshotTests.
+        TestTiers.Require(fidelity == "cycles" ? TestTier.Default : TestTier.Ci);
         using var snapshot = new TemporaryFile();
         string[] guest = ["gups", "300", "20000", "--paging", paging, "--fidelity", fidelity, "--memory", "64M", "--quiet", "--json", "-"];
         ProcessResult whole = Mmu86Process.Run(["run", .. guest, "--snapshot", snapshot.Path, "--snapshot-at", "70001"]);
