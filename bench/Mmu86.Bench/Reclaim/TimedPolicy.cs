@@ -22,6 +22,9 @@ internal sealed class TimedPolicy(IReplacementPolicy policy, WorkProfile profile
     public int GhostCount => policy.GhostCount;
 
     /// <inheritdoc/>
+    public ulong Now => policy.Now;
+
+    /// <inheritdoc/>
     public bool IsResident(GuestFrameNumber frame) => policy.IsResident(frame);
 
     /// <inheritdoc/>

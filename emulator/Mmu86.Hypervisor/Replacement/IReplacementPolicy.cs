@@ -27,6 +27,9 @@ public interface IReplacementPolicy
     /// <summary>Evicted frames that the policy remembers.</summary>
     int GhostCount { get; }
 
+    /// <summary>Virtual nanoseconds at the last <see cref="Tick"/>; 0 where there was none.</summary>
+    ulong Now { get; }
+
     /// <summary>Whether a frame is resident.</summary>
     bool IsResident(GuestFrameNumber frame);
 

@@ -21,6 +21,9 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options) : Tracki
     // Aging on demand passes all slots: at most once in this share of as many decisions.
     private const int AgingShare = 2;
 
+    // Numbers that were restored grow on, and must not begin again at zero.
+    private const ulong MostSaved = 1UL << 62;
+
     // Numbers of generations only grow; the list of one is its number modulo the most there can be.
     private ulong _oldest;
     private ulong _youngest = MinGenerations - 1;
@@ -106,6 +109,8 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options) : Tracki
         Span<ulong> generations = stackalloc ulong[3];
         reader.ReadArray("generations", generations);
         (_oldest, _youngest, _decisionsSinceAging) = (generations[0], generations[1], generations[2]);
+        if (Math.Max(_youngest, _decisionsSinceAging) > MostSaved)
+            throw reader.Refuse("generations", "are more than any run comes to");
     }
 
     private bool IsAgingDue => _youngest - _oldest + 1 <= MinGenerations;

@@ -39,11 +39,11 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <inheritdoc/>
     public int GhostCount => Table.Count - Count;
 
+    /// <inheritdoc/>
+    public ulong Now { get; private set; }
+
     /// <summary>The books.</summary>
     protected FrameTable Table { get; }
-
-    /// <summary>Virtual nanoseconds at the last tick.</summary>
-    protected ulong Now { get; private set; }
 
     /// <inheritdoc/>
     public bool IsResident(GuestFrameNumber frame)

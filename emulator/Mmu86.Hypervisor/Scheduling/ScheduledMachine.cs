@@ -246,9 +246,12 @@ public sealed class ScheduledMachine
 
         Sampler?.Load(reader);
         if (hasGuest && Store is not null)
-            Chooser.Load(reader);
+            Chooser.Load(reader, Guest!.Machine.Memory);
         reader.Close();
     }
+
+    /// <summary>Whether what was restored of the guest is no earlier than what its host counted and its policy was told.</summary>
+    internal bool IsAtItsTime => Instructions <= Guest!.Processor.Counters.Instructions && (Store is null || Chooser.Now <= WorkNanoseconds);
 
     /// <summary>Throws a machine away that was restored in part, with its host.</summary>
     internal void Forsake()

@@ -14,8 +14,8 @@ public sealed class VictimChooser : IResidencyObserver
 {
     private const ulong ChosenNote = ulong.MaxValue;
 
-    // More than any guest has: 2 TiB.
-    private const ulong MostSavedFrames = 1UL << 29;
+    // What no run comes to, so that numbers behind one that was restored are none of the note above.
+    private const ulong MostSavedEvictions = 1UL << 62;
 
     private readonly IReplacementPolicy _policy;
     private readonly WorkingSetSampler? _sampler;
@@ -43,6 +43,9 @@ public sealed class VictimChooser : IResidencyObserver
 
     /// <summary>Frames that the policy knows as resident.</summary>
     public int Count => _policy.Count;
+
+    /// <summary>The time that the policy was last told.</summary>
+    internal ulong Now => _policy.Now;
 
     /// <inheritdoc/>
     public void BecameResident(GuestFrameNumber first, ulong frames, bool wasSwapped)
@@ -130,15 +133,20 @@ public sealed class VictimChooser : IResidencyObserver
     }
 
     /// <summary>Reads them back in place of what is known.</summary>
-    internal void Load(StateReader reader)
+    /// <param name="reader">The state.</param>
+    /// <param name="memory">The machine's memory, of which nothing is restored yet.</param>
+    internal void Load(StateReader reader, GuestMemoryManager memory)
     {
         _chosen = 0;
         _batch.Clear();
         _notes.Clear();
-        _evictions = reader.ReadUInt64("evictions", 0, ChosenNote - 1);
+        _evictions = reader.ReadUInt64("evictions", 0, MostSavedEvictions);
         for (int left = reader.ReadInt32("evicted", 0, int.MaxValue); left > 0; left--)
         {
-            ref ulong note = ref _notes[reader.ReadUInt64("evictedFrame", 0, MostSavedFrames - 1)];
+            ulong frame = reader.ReadUInt64("evictedFrame", 0, ReplacementOptions.MostFrames - 1);
+            if (!memory.IsFrame(new GuestFrameNumber(frame)))
+                throw reader.Refuse("evictedFrame", $"is 0x{frame:x}, which is no RAM of the machine");
+            ref ulong note = ref _notes[frame];
             if (note != 0)
                 throw reader.Refuse("evictedFrame", "is there twice");
             note = reader.ReadUInt64("eviction", 1, _evictions);

@@ -121,6 +121,8 @@ public static class HostSnapshot
             if (machine.Guest is not { } guest)
                 continue;
             guest.LoadState(Of(scheduler, sections, i));
+            if (!machine.IsAtItsTime)
+                throw new StateFormatException($"section '{PrefixOf(i)}schedule', field 'instructions': the host or the policy is ahead of what the guest has done");
             if (machine.Store is not null && !machine.Chooser.Agrees(guest.Machine.Memory))
                 throw new StateFormatException($"section '{PrefixOf(i)}schedule', field 'frame': the policy knows other frames as resident than those that are");
         }

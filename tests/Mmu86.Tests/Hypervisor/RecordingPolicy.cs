@@ -21,6 +21,8 @@ internal sealed class RecordingPolicy(int frames) : IReplacementPolicy
 
     public int GhostCount => _policy.GhostCount;
 
+    public ulong Now => _policy.Now;
+
     public bool IsResident(GuestFrameNumber frame) => _policy.IsResident(frame);
 
     public void Inserted(GuestFrameNumber frame, Insertion how)

@@ -76,6 +76,14 @@ public sealed class PolicySnapshotTests
         Assert.True(refused > 0, "nothing was refused");
     }
 
+    [Fact]
+    public void Policy_ReadsGenerationsThatWouldBeginAgain_RefusesThem()
+    {
+        byte[] books = Save(Create("mglru", 1));
+        books.AsSpan(books.Length - 24, 16).Fill(0xFF); // the oldest and the youngest
+        Assert.Equal("section 'books', field 'generations': are more than any run comes to", Assert.Throws<StateFormatException>(() => Load(Create("mglru", 1), books)).Message);
+    }
+
     private static List<string> Decide(string name, int seed, Random random, Random? cuts)
     {
         List<string> decisions = [];

@@ -163,6 +163,20 @@ public sealed class RefusedScenarioSnapshotTests
         Assert.InRange(refused, 1, cases - 1);
     }
 
+    // Counted from the policy's name in the section. Behind it: what its pacer owes, its hand, its time. Before it: its length, and the last pair of a frame and its eviction.
+    [Theory]
+    [InlineData(3 + 16 + 4 + 7, 0x7F, "'instructions': the host or the policy is ahead of what the guest has done")]
+    [InlineData(-4 - 16 + 3, 0x0F, "'evictedFrame': is 0xf")]
+    public void Restore_OfAPolicyThatIsNotItsMachines_IsRefused(int place, byte forgery, string words)
+    {
+        StateSection[] forged = [.. Sections(s_snapshot.Value)];
+        int which = Array.FindIndex(forged, section => section.Name == "m0-schedule");
+        byte[] bytes = forged[which].Bytes.ToArray();
+        bytes[bytes.AsSpan().LastIndexOf("arc"u8) + place] = forgery;
+        forged[which] = forged[which] with { Bytes = bytes };
+        Assert.StartsWith($"section 'm0-schedule', field {words}", Assert.Throws<StateFormatException>(() => Restore(Write(forged))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Snapshot_BehindTheBeginningOfAMigration_IsRefusedInWords_AndBeforeItIsExact()
     {
