@@ -9,7 +9,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// rather gives up), <see cref="Inserted"/> of the frame that faulted. Frames may be inserted while there are free ones without a decision. For a
 /// batch, each victim is removed as it is chosen; one that swap then refuses comes back as an insertion at distance 0.</para>
 /// <para>Deterministic: the same calls with the same answers give the same decisions. Not for several threads. Frames come in pages of 4 KiB; an owner
-/// splits a large page before parts of it are reclaimed. Nothing is allocated once the most frames have been resident.</para>
+/// splits a large page before parts of it are reclaimed. Once the most frames have been resident, nothing is allocated for those that were known before.</para>
 /// <para>Calls that contradict the books (a frame inserted twice, one removed that is not there) are an error of the caller:
 /// <see cref="InvalidOperationException"/>.</para>
 /// </remarks>

@@ -21,7 +21,7 @@ public sealed record ReplacementOptions
     /// <summary>The most frames that can be resident at once, 1 to <see cref="MostFrames"/>.</summary>
     public required int MaxResidentFrames { get; init; }
 
-    /// <summary>Guest frame numbers are below this, at most <see cref="MostFrames"/>. Books grow by doubling up to the last frame that was ever known.</summary>
+    /// <summary>Guest frame numbers are below this, at most <see cref="MostFrames"/>. Books take room for every 512 frames of which one was ever known.</summary>
     public required int FrameLimit { get; init; }
 
     /// <summary>The seed of the random policy.</summary>
