@@ -50,6 +50,9 @@ public sealed class GroupedAccessTests
                 used += expected == 0 ? 0 : 1;
                 Assert.Equal(single.Counts.AccessedFlagsCleared, grouped.Counts.AccessedFlagsCleared);
                 Assert.Equal(single.Counts.Splits, grouped.Counts.Splits);
+                single.Settle();
+                grouped.Settle();
+                Assert.Equal(single.Counts.Invalidations, grouped.Counts.Invalidations);
                 for (ulong frame = 0; frame < Frames; frame++)
                     Assert.Equal(single.WasAccessed(new GuestFrameNumber(frame)), grouped.WasAccessed(new GuestFrameNumber(frame)));
             }
@@ -57,6 +60,26 @@ public sealed class GroupedAccessTests
             Assert.True(used > 0, "no flag was set");
             world.Check();
         }
+    }
+
+    [Fact]
+    public void TestAndClearAccessed_OfAGroupInALargePageThatCannotBeSplit_IsTrueForEachAndClearsNothing()
+    {
+        using var world = new MemoryWorld(8 << 20, new ZeroingScrubber());
+        GuestMemoryManager memory = world.Add(Frames << 12, PageSize.Size2M, NestedFormat.Ept, null).Memory;
+        memory.Populate(default);
+        Assert.Equal(512UL, memory.ResidentFrames);
+        Use(world, memory, EptEntry.Accessed, default);
+        GuestMemoryManager other = world.Add(16 << 20, PageSize.Size4K, NestedFormat.Ept, null).Memory;
+        for (ulong frame = 0; other.Populate(new GuestFrameNumber(frame).Address) == PopulateResult.Mapped; frame++)
+        {
+        }
+
+        const ulong Asked = 0x8000_0000_0000_0421;
+        Assert.Equal(Asked, memory.TestAndClearAccessed(new GuestFrameNumber(64), Asked));
+        Assert.True(memory.TestAndClearAccessed(new GuestFrameNumber(64)));
+        Assert.True(memory.WasAccessed(new GuestFrameNumber(64)));
+        Assert.Equal((0UL, 0UL), (memory.Counts.AccessedFlagsCleared, memory.Counts.Splits));
     }
 
     // The same for both: some frames are touched, some evicted, some used by the processor.

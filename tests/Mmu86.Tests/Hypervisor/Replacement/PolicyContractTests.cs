@@ -62,6 +62,25 @@ public sealed class PolicyContractTests
     }
 
     [Theory]
+    [InlineData("lru")]
+    [InlineData("arc")]
+    [InlineData("mglru")]
+    public void Tick_OfAScanPeriod_FindsFramesThatAreFarApart(string name)
+    {
+        // Books have nothing between them: first and last frames of pieces, and behind gaps.
+        GuestFrameNumber[] frames = [.. new ulong[] { 511, 512, 5 * 512, (5 * 512) + 63, 9_999 * 512, 200_000_001 }.Select(frame => new GuestFrameNumber(frame))];
+        IReplacementPolicy policy = PageReplacement.Find(name)!.Create(ReplacementOptions.Default(frames.Length, 1));
+        foreach (GuestFrameNumber frame in frames)
+            policy.Inserted(frame, Insertion.Populated);
+        var flags = new SettableFlags();
+        flags.Accessed.UnionWith(frames);
+        policy.Tick(flags, ReplacementOptions.DefaultScanPeriodNanoseconds);
+        Assert.Empty(flags.Accessed);
+        Assert.Equal(frames.Length, flags.Tested);
+        policy.Verify();
+    }
+
+    [Theory]
     [MemberData(nameof(All))]
     public void Run_InSteadyState_AllocatesNothing(string name)
     {
