@@ -49,15 +49,17 @@ public sealed class NestedEdgeTests
         Assert.Equal(other.Root, new GuestPhysicalAddress(machine.Mmu.Fault.GuestPhysical.Value & ~0xFFFUL));
     }
 
-    [Fact]
+    [Theory]
+    [InlineData(PagedMachine.Page)]
+    [InlineData(PagedMachine.Page | PagingEntry.Global)]
     [Rule("E12")]
     [Rule("E26")]
-    public void Violation_DropsWhatItRefused_AndNothingElse()
+    public void Violation_DropsWhatItRefused_AndNothingElse(ulong flags)
     {
         const ulong Neighbour = Linear + 0x1000;
         using PagedMachine machine = Make(46, out EptBuilder ept);
-        machine.Map(Linear, Frame);
-        machine.Map(Neighbour, Frame + 0x1000);
+        machine.Map(Linear, Frame, flags: flags);
+        machine.Map(Neighbour, Frame + 0x1000, flags: flags);
         ept.Change(new(Frame), 1, 0, EptEntry.Write);
         Assert.Equal(Frame, machine.Access(Linear));
         Assert.Equal(Frame + 0x1000, machine.Access(Neighbour));
