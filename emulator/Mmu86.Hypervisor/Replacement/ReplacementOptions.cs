@@ -15,13 +15,16 @@ public sealed record ReplacementOptions
     /// <summary>A hundred virtual milliseconds: the window that Tanenbaum, "Modern Operating Systems", uses for the working set.</summary>
     public const ulong DefaultWorkingSetNanoseconds = 100_000_000;
 
-    /// <summary>No guest has more frames, or one with a higher number: 1 TiB.</summary>
+    /// <summary>No guest has more frames: 1 TiB.</summary>
     public const int MostFrames = 1 << 28;
+
+    /// <summary>No frame of a guest has this number or a higher one: memory from 3 GiB on is behind a hole of 1 GiB.</summary>
+    public const int MostFrameLimit = MostFrames + (1 << 18);
 
     /// <summary>The most frames that can be resident at once, 1 to <see cref="MostFrames"/>.</summary>
     public required int MaxResidentFrames { get; init; }
 
-    /// <summary>Guest frame numbers are below this, at most <see cref="MostFrames"/>. Books take room for every 512 frames of which one was ever known.</summary>
+    /// <summary>Guest frame numbers are below this, at most <see cref="MostFrameLimit"/>. Books take room for every 512 frames of which one was ever known.</summary>
     public required int FrameLimit { get; init; }
 
     /// <summary>The seed of the random policy.</summary>
@@ -66,7 +69,7 @@ public sealed record ReplacementOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxResidentFrames, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxResidentFrames, MostFrames);
         ArgumentOutOfRangeException.ThrowIfLessThan(FrameLimit, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(FrameLimit, MostFrames);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(FrameLimit, MostFrameLimit);
         ArgumentOutOfRangeException.ThrowIfZero(ScanPeriodNanoseconds);
         ArgumentOutOfRangeException.ThrowIfLessThan(FramesScannedPerMillisecond, 1);
     }

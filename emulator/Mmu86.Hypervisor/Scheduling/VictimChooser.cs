@@ -143,7 +143,7 @@ public sealed class VictimChooser : IResidencyObserver
         _evictions = reader.ReadUInt64("evictions", 0, MostSavedEvictions);
         for (int left = reader.ReadInt32("evicted", 0, int.MaxValue); left > 0; left--)
         {
-            ulong frame = reader.ReadUInt64("evictedFrame", 0, ReplacementOptions.MostFrames - 1);
+            ulong frame = reader.ReadUInt64("evictedFrame", 0, ReplacementOptions.MostFrameLimit - 1);
             if (!memory.IsFrame(new GuestFrameNumber(frame)))
                 throw reader.Refuse("evictedFrame", $"is 0x{frame:x}, which is no RAM of the machine");
             ref ulong note = ref _notes[frame];

@@ -1,4 +1,6 @@
 using Mmu86.Hypervisor.Replacement;
+using Mmu86.Lab;
+using Mmu86.Loaders;
 using Mmu86.TestKit;
 using Mmu86.TestKit.Hypervisor;
 using Mmu86.X86;
@@ -59,6 +61,21 @@ public sealed class PolicyContractTests
         for (ulong now = 0; now <= 50_000_000; now += 70_000)
             policy.Tick(flags, now);
         Assert.InRange(flags.Tested, 49 * ReplacementOptions.DefaultFramesScannedPerMillisecond, 50 * ReplacementOptions.DefaultFramesScannedPerMillisecond);
+    }
+
+    [Theory]
+    [InlineData(64UL << 20)]
+    [InlineData(5UL << 30)]
+    [InlineData(RunOptions.MaximumMemoryBytes)]
+    public void Books_OfAGuest_ReachToItsLastFrameAndNoFarther(ulong memory)
+    {
+        IReplacementPolicy policy = PageReplacement.Find("clock")!.Create(ReplacementOptions.ForGuest(memory, 1));
+        GuestFrameNumber top = new GuestPhysicalLayout(memory).Top.Frame;
+        var last = new GuestFrameNumber(top.Value - 1);
+        policy.Inserted(last, Insertion.Populated);
+        Assert.True(policy.TryChooseVictim(new SettableFlags(), null, out GuestFrameNumber victim));
+        Assert.Equal(last, victim);
+        Assert.Throws<InvalidOperationException>(() => policy.Inserted(top, Insertion.Populated));
     }
 
     [Theory]
@@ -161,7 +178,8 @@ public sealed class PolicyContractTests
         ReplacementOptions good = ReplacementOptions.Default(10, 1);
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { MaxResidentFrames = 0 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FrameLimit = 0 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FrameLimit = ReplacementOptions.MostFrames + 1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { MaxResidentFrames = ReplacementOptions.MostFrames + 1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FrameLimit = ReplacementOptions.MostFrameLimit + 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { ScanPeriodNanoseconds = 0 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => fifo.Create(good with { FramesScannedPerMillisecond = 0 }));
     }
