@@ -58,9 +58,10 @@ public sealed class BundledScenarioTests(BundledScenarioTests.Reports reports) :
             report.Machines.Any(machine => machine.Peak.SharedFrames > 0));
     }
 
-    [Fact]
+    [SkippableFact]
     public void Run_UnderPressure_UsesEveryMeansPassesThroughItsStatesAndPrintsWhatAHostWithEnoughPrints()
     {
+        TestTiers.Require(TestTier.Ci);
         VmsReport enough = Run("under-pressure", Enough, 4);
 
         VmsReport scarce = Run("under-pressure", null, 4);
