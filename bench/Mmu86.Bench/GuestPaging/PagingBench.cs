@@ -46,7 +46,8 @@ internal sealed class PagingBench
         DirectoryInfo onDisk = Directory.CreateTempSubdirectory("mmu86-paging-");
         try
         {
-            var steps = new PagingSteps(new Mmu86Machine(mmu86, timeout), new QemuMachine(timeout), folder.FullName, isQuick);
+            var qemu = new QemuMachine(timeout);
+            var steps = new PagingSteps(new Mmu86Machine(mmu86, timeout), qemu, folder.FullName, isQuick);
             List<PagingBench> measured = [];
             List<string> missing = [];
             if (only.Contains(Guest))
@@ -63,6 +64,8 @@ internal sealed class PagingBench
             Write(output, measured);
             foreach (string what in missing)
                 output.WriteLine(what);
+            if (qemu.Kills != 0)
+                output.WriteLine($"\nThe memory cgroup killed QEMU {qemu.Kills} times for want of memory; these runs were made again.");
 
             void MeasureHost(HostSwapKind kind)
             {
