@@ -56,7 +56,7 @@ internal sealed partial class FrameTable
     /// <summary>Those that are known, in ascending order. None is added or released meanwhile.</summary>
     public IEnumerable<int> Known()
     {
-        for (int frame = NextGroup(0); frame < HighWater; frame = NextGroup(frame + 1))
+        for (int frame = SkipUnknown(0); frame < HighWater; frame = SkipUnknown(frame + 1))
         {
             if (this[frame].IsKnown)
                 yield return frame;
@@ -83,7 +83,7 @@ internal sealed partial class FrameTable
         Count--;
     }
 
-    /// <summary>Says whether a frame is resident and not pinned.</summary>
+    /// <summary>Says that a frame is resident and not pinned.</summary>
     public void SetCandidate(int frame) => _candidates[frame / GroupFrames] |= 1UL << frame;
 
     /// <summary>Takes that back.</summary>
@@ -94,9 +94,9 @@ internal sealed partial class FrameTable
     /// <returns>A bit for each frame of the group, which begins at a multiple of <see cref="GroupFrames"/>.</returns>
     public ulong CandidatesAround(int frame) => _candidates[frame / GroupFrames];
 
-    /// <summary>Where frames that may be known go on.</summary>
-    /// <returns>The frame itself where it may be, else the first behind it; at or beyond <see cref="HighWater"/> where there is none.</returns>
-    public int NextGroup(int frame)
+    /// <summary>Passes over pieces of which no frame was ever known.</summary>
+    /// <returns>The frame itself where it is in none of them, else the first behind them; at or beyond <see cref="HighWater"/> where there is none.</returns>
+    public int SkipUnknown(int frame)
     {
         while (frame < HighWater && _pieces[frame >> PieceShift] is null)
             frame = (frame | (PieceFrames - 1)) + 1;

@@ -18,7 +18,7 @@ internal sealed class MultiGenerationPolicy(ReplacementOptions options) : Tracki
     private const int MinGenerations = 2;
     private const int MaxGenerations = MinGenerations + 1;
 
-    // Aging on demand passes all slots: at most once in this share of as many decisions.
+    // Aging on demand passes all frames: at most once in this share of as many decisions.
     private const int AgingShare = 2;
 
     // Numbers that were restored grow on, and must not begin again at zero.

@@ -5,7 +5,7 @@ namespace Mmu86.Hypervisor.Replacement;
 /// <summary>Any frame that is not pinned, each with the same probability, by the seed. What ESX does when it must swap by itself.</summary>
 internal sealed class RandomPolicy(ReplacementOptions options) : TrackingPolicy("random", options, lists: 0)
 {
-    // The slots that can be chosen, without gaps; a frame's link says where it stands.
+    // The frames that can be chosen, without gaps; a frame's link says where it stands.
     private int[] _candidates = new int[64];
     private int _count;
     private SplitMix64 _random = new(options.Seed);

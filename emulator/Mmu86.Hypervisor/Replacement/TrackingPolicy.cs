@@ -265,7 +265,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     /// <summary>Visits all frames from the first on.</summary>
     protected void ScanAll(IAccessInformation access)
     {
-        for (int first = Table.NextGroup(0); first < Table.HighWater; first = Table.NextGroup(first + FrameTable.GroupFrames))
+        for (int first = Table.SkipUnknown(0); first < Table.HighWater; first = Table.SkipUnknown(first + FrameTable.GroupFrames))
             Visit(access, first, Table.CandidatesAround(first));
         _hand = 0;
         ScanCompleted();
@@ -283,7 +283,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
     {
         while (frames > 0)
         {
-            _hand = Table.NextGroup(_hand);
+            _hand = Table.SkipUnknown(_hand);
             int first = _hand & -FrameTable.GroupFrames;
             ulong due = Table.CandidatesAround(_hand) & (ulong.MaxValue << _hand);
             _hand = first + FrameTable.GroupFrames;
@@ -297,7 +297,7 @@ internal abstract class TrackingPolicy : IReplacementPolicy
 
             Visit(access, first, due);
             frames -= many;
-            _hand = Table.NextGroup(_hand);
+            _hand = Table.SkipUnknown(_hand);
             if (_hand >= Table.HighWater)
             {
                 _hand = 0;
